@@ -1,0 +1,58 @@
+"""Files and folders that exist under their name only when they are complete."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+
+_SUFFIX = ".unfinished"
+
+
+@contextlib.contextmanager
+def written_aside(path):
+    """Gives a scratch path beside `path` to write a file or folder at; it takes the name `path` when all went well.
+
+    What a killed run left at the scratch path is removed first.
+
+    >>> import tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> with written_aside(folder / "a.txt") as scratch:
+    ...     _ = scratch.write_text("whole")
+    >>> (folder / "a.txt").read_text(), len(list(folder.iterdir()))
+    ('whole', 1)
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(path.name + _SUFFIX)
+    _remove(scratch)
+    try:
+        yield scratch
+    except BaseException:
+        _remove(scratch)
+        raise
+    _flush(scratch)
+    if path.is_dir():
+        # A folder cannot be replaced in one step; the old one goes first, the new one is already complete.
+        shutil.rmtree(path)
+    os.replace(scratch, path)
+
+
+def write_json(path, content):
+    """Writes `content` as indented JSON, whole or not at all."""
+    with written_aside(path) as scratch:
+        scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _remove(path):
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _flush(path):
+    """A rename must not overtake the data: after a power cut the name would show an empty file."""
+    for file in [path] if path.is_file() else [f for f in path.rglob("*") if f.is_file()]:
+        with open(file, "rb") as handle:
+            os.fsync(handle.fileno())

@@ -1,0 +1,94 @@
+"""Copies of Keras models, layer by layer."""
+
+import tf_keras as keras
+
+from tfsparse import paths
+
+
+def is_graph(model):
+    """Whether `model` is a functional or Sequential model, or a subclass built as one (KerasCV's are).
+
+    Only these say which layer feeds which; a subclassed model is a black box.
+    """
+    return isinstance(model, keras.Sequential) or bool(getattr(model, "_is_graph_network", False))
+
+
+def require_graph(model, purpose):
+    """Raises ValueError for a model whose graph is hidden in Python code.
+
+    Args:
+        model: tf_keras model.
+        purpose: what needs the graph; opens the message.
+    """
+    if not is_graph(model):
+        raise ValueError(
+            f"{purpose} needs a functional or Sequential model; {model.name!r} is a subclassed {type(model).__name__}, "
+            "whose graph cannot be seen. Build it with the functional API, or use what works in place: a mask, "
+            "and a recipe without ghosts."
+        )
+
+
+def copy_layer(layer, **changes):
+    """A fresh layer of the same configuration, `changes` put over it; weights are not copied.
+
+    >>> copy_layer(keras.layers.Dense(3, activation="relu"), activation="linear").activation.__name__
+    'linear'
+
+    Raises:
+        ValueError: the layer's configuration does not bring it back.
+    """
+    try:
+        return type(layer).from_config({**layer.get_config(), **changes})
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) cannot be copied from its configuration: {error}. "
+            "A custom layer needs a get_config that returns its constructor's arguments."
+        ) from error
+
+
+def clone(model, replace=None):
+    """A copy of `model` with the same weights, nested models and shared layers kept as they are.
+
+    Args:
+        model: built functional or Sequential model.
+        replace: (path, layer) -> the layer that stands for it in the copy; None: copies throughout.
+
+    Returns:
+        A model of the same architecture; of the same class, too, if nothing is replaced.
+    """
+    require_graph(model, "Copying")
+    copy = _clone(model, replace, "")
+    copy_weights(model, copy)
+    return copy
+
+
+def _clone(model, replace, prefix):
+    custom = type(model).get_config not in (keras.Model.get_config, keras.Sequential.get_config)
+    if replace is None and custom and type(model) not in (keras.Model, keras.Sequential):
+        return type(model).from_config(model.get_config())
+
+    def one(layer):
+        path = prefix + layer.name
+        if isinstance(layer, keras.Model):
+            return _clone(layer, replace, path + "/")
+        if isinstance(layer, keras.layers.InputLayer) or replace is None:
+            return copy_layer(layer)
+        return replace(path, layer)
+
+    return keras.models.clone_model(model, clone_function=one)
+
+
+def copy_weights(source, target):
+    """Copies all weights from `source` to `target`, two models with layers of the same paths; target's others stay.
+
+    Raises:
+        ValueError: a layer of `source` is missing in `target`, or has other weights there.
+    """
+    places = dict(paths.layers(target))
+    for path, layer in paths.layers(source):
+        values = layer.get_weights()
+        if not values:
+            continue
+        if path not in places:
+            raise ValueError(f"Model {target.name!r} has no layer {path!r} to take the weights of {source.name!r}.")
+        places[path].set_weights(values)

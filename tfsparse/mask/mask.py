@@ -1,0 +1,115 @@
+"""`Mask`: which weights of a model live."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfsparse.mask.prunable import prunable
+
+
+class Mask(Mapping):
+    """A read-only mapping from weight path to a boolean array of the weight's shape; True where the weight lives.
+
+    Args:
+        arrays: path -> array of 0 and 1 (or booleans), for example `{"stage1/block0/conv1/kernel": ...}`.
+        metadata: what the mask file should say about its origin: strings to strings.
+
+    >>> mask = Mask({"head/kernel": [[1, 0], [0, 0]]})
+    >>> mask.sparsity, mask.live, mask.total
+    (0.75, 1, 4)
+    >>> mask["head/kernel"].dtype
+    dtype('bool')
+
+    Raises:
+        ValueError: an array holds anything but 0 and 1, or there is none.
+    """
+
+    def __init__(self, arrays, metadata=None):
+        if not arrays:
+            raise ValueError("A mask needs at least one array.")
+        self._arrays = {name: _boolean(name, array) for name, array in arrays.items()}
+        self.metadata = dict(metadata or {})
+
+    def __getitem__(self, name):
+        return self._arrays[name]
+
+    def __iter__(self):
+        return iter(self._arrays)
+
+    def __len__(self):
+        return len(self._arrays)
+
+    def __repr__(self):
+        return f"Mask({len(self)} weights, {self.live:,} of {self.total:,} live, sparsity {self.sparsity:.4f})"
+
+    @property
+    def total(self):
+        """Number of weights that the mask covers."""
+        return sum(array.size for array in self.values())
+
+    @property
+    def live(self):
+        """Number of weights that are kept."""
+        return sum(int(np.count_nonzero(array)) for array in self.values())
+
+    @property
+    def sparsity(self):
+        """Share of the covered weights that are zero."""
+        return 1 - self.live / self.total
+
+    @property
+    def empty(self):
+        """Paths of the weights of which nothing lives: their layers pass on nothing but biases."""
+        return [name for name, array in self.items() if not array.any()]
+
+    def check(self, model):
+        """Raises ValueError unless every entry is a weight of `model` with the same shape; names the first that is not."""
+        known = prunable(model)
+        for name, array in self.items():
+            if name not in known:
+                raise ValueError(
+                    f"Mask entry {name!r} names no prunable weight of model {model.name!r}, which has "
+                    f"{', '.join(list(known)[:3])}, ... ({len(known)} in all). Was the mask found on another architecture?"
+                )
+            if array.shape != tuple(known[name].shape):
+                raise ValueError(
+                    f"Mask entry {name!r} has shape {array.shape}, the model's weight {tuple(known[name].shape)}. "
+                    "Was the mask found on another architecture?"
+                )
+
+    def save(self, path):
+        """Writes the mask as a safetensors file (bool), whole or not at all. See `files.save_mask`."""
+        from tfsparse.mask.files import save_mask  # files knows Mask, not the other way round
+
+        return save_mask(self, path)
+
+    @classmethod
+    def load(cls, path):
+        """Reads a mask that `save` wrote. See `files.load_mask` for the checks and errors."""
+        from tfsparse.mask.files import load_mask
+
+        return load_mask(path)
+
+    @classmethod
+    def from_zeros(cls, model, prunable="all"):
+        """The mask that a model's zeros show: a weight lives where it is not exactly 0."""
+        return cls({name: variable.numpy() != 0 for name, variable in _prunable(model, prunable).items()})
+
+    @classmethod
+    def ones(cls, model, prunable="all"):
+        """The mask of a dense model: everything lives."""
+        return cls({name: np.ones(variable.shape, bool) for name, variable in _prunable(model, prunable).items()})
+
+
+_prunable = prunable  # the class methods above have an argument of that name
+
+
+def _boolean(name, array):
+    array = np.asarray(array)
+    if array.dtype != bool:
+        if array.dtype.kind not in "iuf" or not np.isin(array, (0, 1)).all():
+            raise ValueError(f"Mask entry {name!r} holds values other than 0 and 1 (dtype {array.dtype}).")
+        array = array.astype(bool)
+    array = array.copy()
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,72 @@
+"""Puts a mask on a model."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse.graph import clone, copy_layer, is_graph
+from tfsparse.mask import constraint
+from tfsparse.mask.mask import Mask
+from tfsparse.mask.masked_layer import MaskedLayer, masks
+from tfsparse.mask.prunable import prunable
+
+
+def sparsify(model, mask):
+    """A copy of `model` whose masked weights are exactly 0.0, and stay so after every optimizer step.
+
+    Each layer that the mask names is wrapped in a `MaskedLayer` (a TF-MOT `PruneLowMagnitude`); all others are copied
+    as they are. `tfmot.sparsity.keras.strip_pruning` takes the wrappers off again. A subclassed model cannot be copied
+    layer by layer: it is masked in place, without wrappers, and returned.
+
+    Args:
+        model: a built tf_keras model; left as it is unless it is subclassed.
+        mask: `Mask`, or a mapping from weight path to array of 0 and 1.
+
+    Returns:
+        The sparse model. Its mask is part of its weights: checkpoints and `save` keep it.
+
+    Raises:
+        ValueError: the mask does not fit the model.
+
+    >>> model = keras.Sequential([keras.layers.Dense(2, input_shape=(2,), name="head")])
+    >>> sparse = sparsify(model, Mask({"head/kernel": [[1, 0], [0, 1]]}))
+    >>> (sparse.get_weights()[0] != 0).astype(int).tolist()
+    [[1, 0], [0, 1]]
+    """
+    mask = mask if isinstance(mask, Mask) else Mask(mask)
+    mask.check(model)
+    if not is_graph(model):
+        return _in_place(model, mask)
+    sparse = _copy(model, mask)
+    variables = masks(sparse)
+    for name, array in mask.items():
+        variables[name].assign(array.astype(variables[name].dtype.as_numpy_dtype))
+    return apply_mask(sparse, mask)
+
+
+def release(model):
+    """Takes what `sparsify` left on a subclassed model off it again: its weights are free to change."""
+    for variable in prunable(model).values():
+        constraint.release(variable)
+
+
+def _copy(model, mask):
+    def masked_or_copy(path, layer):
+        inside = [name.removeprefix(path + "/") for name in mask if name.startswith(path + "/")]
+        return MaskedLayer(copy_layer(layer), masked=inside) if inside else copy_layer(layer)
+
+    return clone(model, masked_or_copy)
+
+
+def _in_place(model, mask):
+    weights = prunable(model)
+    for name, array in mask.items():
+        constraint.enforce(weights[name], tf.Variable(array, dtype=weights[name].dtype, trainable=False))
+    return apply_mask(model, mask)
+
+
+def apply_mask(model, mask):
+    """Sets the weights of `model` that `mask` removes to 0, once; nothing holds them there. Returns the model."""
+    weights = prunable(model)
+    for name, array in mask.items():
+        weights[name].assign(weights[name].numpy() * array)
+    return model

@@ -1,0 +1,102 @@
+"""Names for weights: the layers' names from the outside in, then the weight's own (`stage1/block0/conv1/kernel`).
+
+Keras requires unique layer names in one model only, so in nested models they may repeat; these paths do not.
+"""
+
+import re
+
+import tf_keras as keras
+
+
+def layers(model):
+    """Yields (path, layer) for every layer below `model` that is not itself a model, outside in, each layer once.
+
+    A TF-MOT wrapper is transparent: the wrapped layer comes, under the name it had before.
+
+    >>> inner = keras.Sequential([keras.layers.Dense(2, name="dense")], name="inner")
+    >>> outer = keras.Sequential([keras.Input((3,)), inner, keras.layers.Dense(1, name="dense")])
+    >>> [path for path, _ in layers(outer)]
+    ['inner/dense', 'dense']
+    """
+    yield from _layers(model, "", set())
+
+
+def _layers(model, prefix, seen):
+    for layer in model.layers:
+        layer = unwrap(layer)
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        path = prefix + layer.name
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer, path + "/", seen)
+        elif not isinstance(layer, keras.layers.InputLayer):
+            yield path, layer
+
+
+def unwrap(layer):
+    """The layer inside a TF-MOT pruning wrapper; any other layer itself."""
+    return layer.layer if hasattr(layer, "pruning_vars") else layer
+
+
+def weights(model):
+    """Dict from path to variable, for all weights of `model`, masks and thresholds of TF-MOT's wrappers excepted.
+
+    >>> model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="head")])
+    >>> list(weights(model))
+    ['head/kernel', 'head/bias']
+    """
+    return {path: variable for path, variable, _ in owned_weights(model)}
+
+
+def owned_weights(model):
+    """Yields (path, variable, owner): as `weights`, with the innermost layer that made the variable."""
+    taken = set()
+    own = [("", model)] if getattr(model, "_trainable_weights", None) else []
+    for path, layer in [*own, *layers(model)]:
+        for local, variable, owner in _inside(layer, set(), recurse=layer is not model):
+            name = _unused(f"{path}/{local}".lstrip("/"), taken)
+            taken.add(name)
+            yield name, variable, owner
+
+
+def owned_weights_of(layer):
+    """As `owned_weights`, of one layer, composite or not: names count from the layer inwards."""
+    taken = set()
+    for local, variable, owner in _inside(layer, set()):
+        name = _unused(local, taken)
+        taken.add(name)
+        yield name, variable, owner
+
+
+def _inside(layer, seen, recurse=True):
+    """Weights of one layer, composite layers taken apart: (name from the layer inwards, variable, owner)."""
+    for variable in [*layer._trainable_weights, *layer._non_trainable_weights]:
+        if id(variable) not in seen:
+            seen.add(id(variable))
+            yield variable.name.split(":")[0].rsplit("/", 1)[-1], variable, layer
+    if not recurse:
+        return
+    siblings = set()
+    for child in layer._flatten_layers(recursive=False, include_self=False):
+        name = _unused(_stable_name(child), siblings)
+        siblings.add(name)
+        for local, variable, owner in _inside(child, seen):
+            yield f"{name}/{local}", variable, owner
+
+
+def _stable_name(part):
+    """The name of a composite layer's part. A name that Keras made up counts all layers of the process (`conv2d_17`)
+    and would differ in a copy of the model: its number is dropped."""
+    words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", type(part).__name__)  # Keras' own rule: Conv2D -> conv2d
+    automatic = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+    return automatic if re.fullmatch(rf"{automatic}(_\d+)?", part.name) else part.name
+
+
+def _unused(name, taken):
+    """`name`, or the first of `name_1`, `name_2`, ... that is free: composite layers may hold two of one name."""
+    candidate, number = name, 0
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate

@@ -1,0 +1,98 @@
+"""Named things with options: `"snip(batches=4)"` in code and in flags alike.
+
+A table is a plain dict from name to function or class; the options of an entry are its keyword-only arguments.
+"""
+
+import ast
+import difflib
+import inspect
+
+
+def parse(text):
+    """Splits `"name(option=value, ...)"` into the name and a dict of options.
+
+    Values are Python literals: numbers, strings, tuples, True, False, None. Nothing is evaluated.
+
+    >>> parse("snip(batches=4)")
+    ('snip', {'batches': 4})
+    >>> parse("erk")
+    ('erk', {})
+
+    Raises:
+        ValueError: if `text` is not of that form.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        if isinstance(tree, ast.Name):
+            return tree.id, {}
+        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.args:
+            return tree.func.id, {word.arg: ast.literal_eval(word.value) for word in tree.keywords}
+    except (SyntaxError, ValueError, TypeError, AttributeError):
+        pass  # the one error below serves every way of being malformed
+    raise ValueError(f"Cannot read {text!r}: expected a name or a call with literal options, such as 'snip(batches=4)'.")
+
+
+def parse_list(text):
+    """Splits a comma-separated list of named things, each as `parse` reads it.
+
+    >>> parse_list("ghost_skips(share=0.25),label_smoothing")
+    ['ghost_skips(share=0.25)', 'label_smoothing']
+    """
+    try:
+        body = ast.parse(f"[{text.strip()}]", mode="eval").body
+    except (SyntaxError, ValueError):
+        raise ValueError(f"Cannot read {text!r}: expected names separated by commas, such as 'a(x=1),b'.") from None
+    return [ast.unparse(item) for item in body.elts]
+
+
+def lookup(table, name, kind):
+    """Returns `table[name]`.
+
+    >>> lookup({"snip": 1, "synflow": 2}, "snap", "mask method")
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown mask method 'snap'. Did you mean 'snip'? Known: snip, synflow.
+    """
+    if name in table:
+        return table[name]
+    raise ValueError(f"Unknown {kind} {name!r}.{_hint(name, table)} Known: {', '.join(sorted(table))}.")
+
+
+def resolve(table, text, kind):
+    """Finds what `text` names in `table`; returns the entry and its options, both checked.
+
+    Args:
+        table: dict from name to function or class.
+        text: for example `"snip(batches=4)"`.
+        kind: what the table holds, for the error messages.
+
+    Returns:
+        (entry, dict of options).
+
+    Raises:
+        ValueError: unknown name (lists the names, and the nearest) or option (lists the options).
+    """
+    name, given = parse(text)
+    entry = lookup(table, name, kind)
+    known = options(entry)
+    for word in given:
+        if word not in known:
+            takes = ", ".join(f"{key}={value!r}" for key, value in known.items()) or "no options"
+            raise ValueError(f"{kind.capitalize()} {name!r} has no option {word!r}.{_hint(word, known)} It takes: {takes}.")
+    return entry, given
+
+
+def options(entry):
+    """The keyword-only arguments of a function or class that have a default, with these defaults.
+
+    >>> def snip(model, task, *, batches=1): pass
+    >>> options(snip)
+    {'batches': 1}
+    """
+    parameters = inspect.signature(entry).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind == p.KEYWORD_ONLY and p.default is not p.empty}
+
+
+def _hint(word, known):
+    near = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

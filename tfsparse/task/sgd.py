@@ -1,0 +1,57 @@
+"""SGD as the papers' code has it."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+
+@keras.utils.register_keras_serializable(package="tfsparse")
+class SGD(keras.optimizers.Optimizer):
+    """SGD with momentum whose velocity does not contain the learning rate, and with L2 decay in the gradient.
+
+        v <- momentum * v + (g + weight_decay * w)
+        w <- w - learning_rate * v
+
+    This is PyTorch's SGD, which the published protocols used. Keras' folds the rate into the velocity, so that the two
+    part ways after a drop of the learning rate, and its `weight_decay` is decoupled from the gradient.
+
+    Args:
+        learning_rate: float or Keras schedule.
+        momentum: in [0, 1).
+        weight_decay: on every trainable weight.
+
+    >>> w = tf.Variable(1.0)
+    >>> optimizer = SGD(0.1, momentum=0.9, weight_decay=0.0)
+    >>> for _ in range(2):
+    ...     _ = optimizer.apply_gradients([(tf.constant(1.0), w)])
+    >>> round(float(w), 4)
+    0.71
+    """
+
+    def __init__(self, learning_rate=0.1, momentum=0.9, weight_decay=0.0, name="SGD", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self._learning_rate = self._build_learning_rate(learning_rate)
+        self.momentum = momentum
+        self.l2 = weight_decay  # Keras' own attribute weight_decay would decay once more, decoupled
+
+    def build(self, var_list):
+        super().build(var_list)
+        if getattr(self, "_built", False):
+            return
+        self.velocities = [self.add_variable_from_reference(v, "v") for v in var_list]
+        self._built = True
+
+    def update_step(self, gradient, variable):
+        velocity = self.velocities[self._index_dict[self._var_key(variable)]]
+        rate = tf.cast(self.learning_rate, variable.dtype)
+        if isinstance(gradient, tf.IndexedSlices):  # decay makes the gradient of an embedding dense anyway
+            gradient = tf.convert_to_tensor(gradient)
+        velocity.assign(self.momentum * velocity + gradient + self.l2 * variable)
+        variable.assign_sub(rate * velocity)
+
+    def get_config(self):
+        own = {
+            "learning_rate": self._serialize_hyperparameter(self._learning_rate),
+            "momentum": self.momentum,
+            "weight_decay": self.l2,
+        }
+        return {**super().get_config(), **own}

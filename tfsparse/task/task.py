@@ -1,0 +1,98 @@
+"""`Task`: what a model is trained for."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import tf_keras as keras
+
+from tfsparse.registry import resolve
+from tfsparse.task import schedules
+from tfsparse.task.data import Data
+from tfsparse.task.sgd import SGD
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a model is trained for: data, loss, optimizer, schedule, length and seed.
+
+    The defaults are the default protocol of the sparse-training literature (ToST, ICML 2022): SGD with learning rate
+    0.1, momentum 0.9 and L2 weight decay 2e-4, the rate falling by 10 after half and three quarters of the epochs.
+
+    Args:
+        data: `Data`.
+        epochs: how often the training data are gone through.
+        learning_rate: at the start.
+        momentum: of SGD.
+        weight_decay: L2 decay in the gradient, on every weight (norms and biases too), as PyTorch's SGD has it.
+        schedule: `"step"`, `"step(drops=(0.5, 0.75), factor=0.1)"`, `"cosine"` or `"constant"`.
+        loss: a Keras loss; None: cross-entropy for the form that the labels and the model's outputs have.
+        optimizer: a function `(task) -> Keras optimizer`; None: the SGD above.
+        seed: decides whatever is random: order, ties, initial weights drawn on the way.
+
+    >>> import numpy as np
+    >>> data = Data.from_arrays(train=(np.zeros((8, 4, 4, 1)), np.arange(8) % 2), batch_size=2)
+    >>> Task(data, epochs=3).steps
+    12
+
+    Raises:
+        ValueError: a value out of its range, or an unknown schedule.
+    """
+
+    data: Data
+    epochs: int = 160
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 2e-4
+    schedule: str = "step"
+    loss: keras.losses.Loss | None = None
+    optimizer: Callable | None = None
+    seed: int = 0
+
+    def __post_init__(self):
+        if not isinstance(self.data, Data):
+            raise TypeError(f"Task needs Data (ts.load_data, ts.Data.from_arrays), received {type(self.data).__name__}.")
+        if int(self.epochs) != self.epochs or self.epochs < 1:
+            raise ValueError(f"epochs must be a whole number of at least 1, received {self.epochs!r}.")
+        for name in ("learning_rate", "momentum", "weight_decay"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0 or (name == "momentum" and value >= 1):
+                raise ValueError(f"{name} must be a finite number of at least 0 (momentum below 1), received {value!r}.")
+        resolve(schedules.SCHEDULES, self.schedule, "schedule")
+
+    @property
+    def steps(self):
+        """Training batches in the whole run."""
+        return self.epochs * self.data.steps_per_epoch
+
+    def make_optimizer(self):
+        """A new Keras optimizer for one training."""
+        if self.optimizer is not None:
+            return self.optimizer(self)
+        schedule, options = resolve(schedules.SCHEDULES, self.schedule, "schedule")
+        rate = schedule(self.learning_rate, self.steps, **options)
+        return SGD(rate, momentum=self.momentum, weight_decay=self.weight_decay)
+
+    def loss_for(self, model):
+        """The loss for `model`: the task's own, or cross-entropy for the form that labels and outputs have."""
+        if self.loss is not None:
+            return self.loss
+        kind = "CategoricalCrossentropy" if self.soft_labels else "SparseCategoricalCrossentropy"
+        return getattr(keras.losses, kind)(from_logits=not ends_in_softmax(model))
+
+    @property
+    def soft_labels(self):
+        """Whether training labels are vectors over the classes (one-hot, MixUp, CutMix) instead of class numbers."""
+        return len(self.data.train.element_spec[1].shape) == 2
+
+
+def ends_in_softmax(model):
+    """Whether the outputs of `model` are probabilities already.
+
+    >>> ends_in_softmax(keras.Sequential([keras.layers.Dense(2, activation="softmax", input_shape=(3,))]))
+    True
+    """
+    layer = model.layers[-1]
+    while isinstance(layer, keras.Model):
+        layer = layer.layers[-1]
+    return isinstance(layer, keras.layers.Softmax) or getattr(layer, "activation", None) is keras.activations.softmax
