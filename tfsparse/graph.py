@@ -79,16 +79,15 @@ def _clone(model, replace, prefix):
 
 
 def copy_weights(source, target):
-    """Copies all weights from `source` to `target`, two models with layers of the same paths; target's others stay.
+    """Copies the weights of all layers that both models have (by path); one model may have more (ghosts).
 
     Raises:
-        ValueError: a layer of `source` is missing in `target`, or has other weights there.
+        ValueError: each has layers that the other lacks: they are not two forms of one model.
     """
-    places = dict(paths.layers(target))
-    for path, layer in paths.layers(source):
-        values = layer.get_weights()
-        if not values:
-            continue
-        if path not in places:
-            raise ValueError(f"Model {target.name!r} has no layer {path!r} to take the weights of {source.name!r}.")
-        places[path].set_weights(values)
+    given = {path: layer for path, layer in paths.layers(source) if layer.weights}
+    places = {path: layer for path, layer in paths.layers(target) if layer.weights}
+    if not (given.keys() <= places.keys() or places.keys() <= given.keys()):
+        alone = sorted(given.keys() - places.keys())[0]
+        raise ValueError(f"Model {target.name!r} has no layer {alone!r} to take the weights of {source.name!r}.")
+    for path in given.keys() & places.keys():
+        places[path].set_weights(given[path].get_weights())

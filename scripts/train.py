@@ -1,0 +1,37 @@
+"""Finds a sparse mask, trains the masked network, exports and reports.
+
+    python scripts/train.py --flagfile=configs/digits.flags
+
+Started again with the same flags it goes on where it ended, also after a kill.
+"""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
+
+from absl import logging
+from rich.console import Console
+
+from tfsparse import flags
+from tfsparse.experiment import Experiment, RunFolder, run_experiment
+from tfsparse.report import summary
+
+
+def main(argv):
+    logging.set_verbosity(logging.INFO)
+    experiment = flags.read(Experiment)
+    folder = RunFolder(f"{experiment.output_dir}/{experiment.name}")
+    try:
+        metrics = run_experiment(experiment)
+    except (ValueError, OSError, RuntimeError, ArithmeticError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. The same command goes on from the last completed epoch in {folder.path}.", file=sys.stderr)
+        sys.exit(130)
+    Console().print(summary(metrics, folder.path))
+
+
+if __name__ == "__main__":
+    flags.define(Experiment)
+    flags.run(main)

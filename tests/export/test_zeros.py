@@ -1,0 +1,42 @@
+"""`check_zeros`: recognises a kernel under another layout and scale, and sees a zero that was lost."""
+
+import numpy as np
+import pytest
+
+from tfsparse.export.result import ExportError
+from tfsparse.export.zeros import check_zeros
+
+RANDOM = np.random.default_rng(0)
+
+
+def kernel(*shape):
+    return RANDOM.normal(size=shape) * (RANDOM.random(shape) < 0.4)
+
+
+def test_recognises_layouts_and_scales():
+    conv, dense, depthwise = kernel(3, 3, 4, 5), kernel(6, 7), kernel(3, 3, 4, 1)
+    file = [
+        np.moveaxis(conv * RANDOM.normal(size=5), -1, 0),
+        (dense * RANDOM.normal(size=7)).T,
+        (depthwise * RANDOM.normal(size=(4, 1))).reshape(1, 3, 3, 4),
+    ]
+    kernels = {"conv": conv, "dense": dense, "depthwise": depthwise}
+    assert check_zeros(kernels, file) == sum(np.count_nonzero(k == 0) for k in kernels.values())
+
+
+@pytest.mark.parametrize("value", [1e-30, 1e-3, 1.0])
+def test_sees_a_lost_zero(value):
+    conv, other = kernel(3, 3, 4, 5), kernel(3, 3, 4, 5)
+    stored = np.moveaxis(conv, -1, 0).copy()
+    stored[tuple(np.argwhere(stored == 0)[0])] = value
+    with pytest.raises(ExportError, match="conv"):
+        check_zeros({"conv": conv, "other": other}, [np.moveaxis(other, -1, 0), stored])
+
+
+def test_counts_what_it_cannot_recognise():
+    strange = kernel(4, 6)
+    merged = np.linalg.qr(RANDOM.normal(size=(6, 6)))[0] @ strange.T  # same size, dense
+    with pytest.raises(ExportError, match="strange"):
+        check_zeros({"strange": strange}, [merged])
+    # A kernel that the converter dropped, dead in the graph, is no lost zero.
+    assert check_zeros({"strange": strange}, []) == np.count_nonzero(strange == 0)

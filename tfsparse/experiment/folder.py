@@ -1,0 +1,78 @@
+"""The run folder: names of its files, its lock, and what is checked before work starts."""
+
+import contextlib
+import dataclasses
+import fcntl
+import pathlib
+import shutil
+
+from tfsparse.files import written_aside
+
+NEEDED_BYTES = 200 << 20
+
+
+class RunFolder:
+    """One run's folder; all file names in one place.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.flags = self.path / "flags.txt"
+        self.mask = self.path / "mask.safetensors"
+        self.history = self.path / "history.csv"
+        self.checkpoints = self.path / "checkpoints"
+        self.metrics = self.path / "metrics.json"
+        self.exports = {"saved_model": self.path / "saved_model", "tflite": self.path / "model.tflite"}
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Holds the folder for this process; the lock goes with the process, however it ends.
+
+        Raises:
+            RuntimeError: another process is running in it.
+        """
+        with open(self.path / ".lock", "w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RuntimeError(
+                    f"Another process is running in {self.path}. Wait for it, or give --run_name for a folder of its own."
+                ) from None
+            yield self
+
+    def make(self):
+        """Makes the folder and sees that it can be written and has space.
+
+        Raises:
+            OSError: it can not, or has not.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with written_aside(self.path / ".writable") as scratch:
+                scratch.write_bytes(b"\0" * 4096)
+        except OSError as error:
+            raise OSError(
+                f"Cannot write to {self.path} ({error.strerror or error}). "
+                "Choose another folder with --output_dir, or make space."
+            ) from error
+        (self.path / ".writable").unlink()
+        free = shutil.disk_usage(self.path).free
+        if free < NEEDED_BYTES:
+            raise OSError(
+                f"Only {free >> 20} MiB are free at {self.path}; a run needs at least {NEEDED_BYTES >> 20} MiB. "
+                "Choose another folder with --output_dir, or make space."
+            )
+
+    def clear(self):
+        """Deletes what an earlier run left."""
+        for name in [p for p in self.path.iterdir() if p.name != ".lock"]:
+            shutil.rmtree(name) if name.is_dir() else name.unlink()
+
+    def write_flags(self, experiment):
+        """Writes all settings as a flagfile that runs the same again."""
+        lines = [f"--{k}={v}" for k, v in dataclasses.asdict(experiment).items() if v is not None and k != "overwrite"]
+        with written_aside(self.flags) as scratch:
+            scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")

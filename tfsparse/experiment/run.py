@@ -1,0 +1,137 @@
+"""One run, from flags to files: every stage leaves a file and is skipped when it is there."""
+
+import json
+import time
+
+import tensorflow as tf
+import tf_keras as keras
+from absl import logging
+
+from tfsparse.data import DATASETS, load_data
+from tfsparse.experiment.folder import RunFolder
+from tfsparse.experiment.train import train
+from tfsparse.export import EXPORTERS, export_model
+from tfsparse.files import write_json
+from tfsparse.mask import Mask, prunable
+from tfsparse.masks import METHODS, find_mask
+from tfsparse.models import MODELS, build_model
+from tfsparse.recipe import Recipe
+from tfsparse.registry import lookup, resolve
+from tfsparse.report import evaluate, metrics
+from tfsparse.task import Task
+from tfsparse.training import make_strategy, policy
+
+
+def run_experiment(experiment, folder=None):
+    """Finds a mask, trains, exports and reports; goes on where an earlier run with the same settings ended.
+
+    Args:
+        experiment: `Experiment`.
+        folder: the run folder; None: `experiment.name` under `experiment.output_dir`.
+
+    Returns:
+        The dict that `metrics.json` holds.
+
+    Raises:
+        ValueError, OSError: something is wrong with the settings or the folder, before work starts.
+        Diverged: the loss is NaN or infinite.
+    """
+    check(experiment)
+    folder = RunFolder(folder or f"{experiment.output_dir}/{experiment.name}")
+    folder.make()
+    with folder.locked():
+        if experiment.overwrite:
+            folder.clear()
+        if folder.metrics.is_file():
+            logging.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
+            return json.loads(folder.metrics.read_text(encoding="utf-8"))
+        return _stages(experiment, folder)
+
+
+def check(experiment):
+    """Raises ValueError for settings that cannot work; reads no data and builds nothing."""
+    lookup(DATASETS, experiment.data, "data set")
+    resolve(MODELS, experiment.model, "model")
+    if not experiment.mask.endswith(".safetensors") and experiment.mask != "none":
+        resolve(METHODS, experiment.mask, "mask method")
+    if not 0 <= experiment.sparsity < 1:
+        raise ValueError(f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}.")
+    Recipe(experiment.recipe)
+    for name in exports(experiment):
+        lookup(EXPORTERS, name, "export format")
+    for name in ("batch_size", "epochs", "steps_per_execution"):
+        if getattr(experiment, name) < 1:
+            raise ValueError(f"--{name} must be at least 1, got {getattr(experiment, name)}.")
+
+
+def exports(experiment):
+    """The export formats of an experiment."""
+    return [] if experiment.export == "none" else [name.strip() for name in experiment.export.split(",") if name.strip()]
+
+
+def load_task(experiment):
+    """The task of an experiment, its data loaded; random states are seeded."""
+    keras.utils.set_random_seed(experiment.seed)
+    if experiment.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    data = load_data(
+        experiment.data,
+        batch_size=experiment.batch_size,
+        seed=experiment.seed,
+        augment=experiment.augment,
+        data_dir=experiment.data_dir,
+        download=experiment.download,
+    )
+    names = ("epochs", "learning_rate", "momentum", "weight_decay", "schedule", "seed")
+    return Task(data, **{name: getattr(experiment, name) for name in names})
+
+
+def load_mask(experiment, model, task, folder):
+    """The mask of an experiment: from the run folder if it is there, else found and written there; None is dense."""
+    if experiment.mask == "none":
+        return None
+    if folder.mask.is_file():
+        mask = Mask.load(folder.mask)
+        mask.check(model)
+        return mask
+    logging.info("Finding a mask: %s, sparsity %g.", experiment.mask, experiment.sparsity)
+    mask = find_mask(
+        model,
+        experiment.mask,
+        sparsity=experiment.sparsity,
+        task=task,
+        prunable=experiment.prunable,
+        strict=experiment.strict,
+    )
+    mask.save(folder.mask)
+    return mask
+
+
+def _stages(experiment, folder):
+    started = time.monotonic()
+    folder.write_flags(experiment)
+    task = load_task(experiment)
+    model = build_model(experiment.model, task.data)
+    mask = load_mask(experiment, model, task, folder)
+    history = train(
+        model,
+        task,
+        mask,
+        experiment.recipe,
+        folder=folder.path,
+        strategy=None if experiment.strategy == "none" else make_strategy(experiment.strategy),
+        dtype=policy(experiment.mixed_precision),
+        jit_compile=experiment.jit_compile,
+        steps_per_execution=experiment.steps_per_execution,
+    )
+    files = {}
+    for name in exports(experiment):
+        if not folder.exports[name].exists():
+            logging.info("Exporting %s.", name)
+            export_model(model, name, folder.exports[name], mask=mask, data=task.data)
+        files[name] = str(folder.exports[name].relative_to(folder.path))
+    result = metrics(model, mask, history, evaluate(model, task), prunable(model))
+    result |= {"seconds": round(sum(history.history.get("seconds", [])), 1), "files": files}
+    logging.info("This session took %.0f s.", time.monotonic() - started)
+    write_json(folder.metrics, result)
+    return result

@@ -1,0 +1,73 @@
+"""`train`: mask, recipe and Keras' `fit` put together."""
+
+import tf_keras as keras
+
+from tfsparse import recipe as recipes
+from tfsparse import training
+from tfsparse.graph import is_graph
+from tfsparse.mask import Mask, check_model, prunable
+
+
+def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
+    """Trains `model` in place under `mask` with `recipe`; afterwards it is the plain model, its zeros exact.
+
+    Args:
+        model: built tf_keras model.
+        task: `Task`: data, length, optimizer, seed.
+        mask: `Mask`; None trains the dense model.
+        recipe: `Recipe` or its text: `"tost"`, `"none"`, `"ghost_skips(share=0.25),label_smoothing"`.
+        callbacks: Keras callbacks of your own, as for `fit`.
+        **settings: `folder`, `strategy`, `dtype`, `jit_compile`, `steps_per_execution`, `verbose`: see
+            `tfsparse.training.Settings`. With a `folder` the training is resumed from its last completed epoch.
+
+    Returns:
+        `keras.callbacks.History`, with the rows of resumed epochs too.
+
+    Raises:
+        ValueError: the mask does not fit, or the recipe needs a graph that a subclassed model does not show.
+        Diverged: the loss is NaN or infinite; `model` is as it was.
+    """
+    recipe = recipes.Recipe(recipe)
+    settings = training.Settings(**settings)
+    check_model(model)
+    mask = mask if mask is None or isinstance(mask, Mask) else Mask(mask)
+    loss = task.loss_for(model)
+    if settings.strategy is not None and not is_graph(model):
+        raise ValueError(f"A strategy needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied.")
+    resumed = training.has_checkpoint(settings.folder)  # then the weights come from there
+    # A copy is rescaled before the strategy's scope: on one device, in full precision.
+    early = is_graph(model) and not resumed
+    start = recipes.initial(model, mask, recipe, task) if early else model
+
+    def make_model():
+        initialize = not (early or resumed)
+        return recipes.prepare(start, mask, recipe, task, initialize=initialize, dtype=settings.dtype)
+
+    trained, rows = training.fit(
+        make_model,
+        task,
+        loss=recipe.loss(loss),
+        plain_loss=loss,
+        masked=lambda prepared: _masked(prepared, mask),
+        callbacks=lambda prepared: [*recipes.callbacks(prepared), *callbacks],
+        settings=settings,
+    )
+    if trained is model:
+        recipes.strip(trained)
+    else:
+        recipes.transfer(trained, model)
+    return _history(model, rows)
+
+
+def _masked(prepared, mask):
+    weights = prunable(prepared)
+    return [weights[name] for name in (mask or ())]
+
+
+def _history(model, rows):
+    history = keras.callbacks.History()
+    history.set_model(model)
+    history.epoch = [row["epoch"] - 1 for row in rows]
+    names = [name for name in (rows[-1] if rows else {}) if name != "epoch"]
+    history.history = {name: [row[name] for row in rows if name in row] for name in names}
+    return history

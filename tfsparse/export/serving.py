@@ -1,0 +1,108 @@
+"""What is exported: the Keras model between normalisation and softmax."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse import paths
+from tfsparse.export.result import ExportError
+
+_OTHER_FLOATS = ("float16", "bfloat16", "float64")
+
+
+@dataclasses.dataclass(frozen=True)
+class Serving:
+    """The function that every format stores: images to class probabilities.
+
+    Args:
+        model: plain float32 Keras model of normalised images.
+        input_shape: (height, width, channels).
+        mean, std: per channel, in the units 0 to 255 of uint8 images; None: images come normalised, as float32.
+        softmax: whether the model gives logits, so that a softmax must follow.
+        class_names: optional names in the order of the outputs.
+    """
+
+    model: keras.Model
+    input_shape: tuple
+    mean: tuple | None
+    std: tuple | None
+    softmax: bool
+    class_names: tuple | None = None
+
+    @property
+    def dtype(self):
+        """Of the images: uint8 if the normalisation is inside, else float32."""
+        return np.dtype("float32" if self.mean is None else "uint8")
+
+    def function(self, batch=None):
+        """A new tf.function from images [batch, *input_shape] to `{"probabilities": [batch, classes]}`."""
+        spec = tf.TensorSpec([batch, *self.input_shape], self.dtype, name="images")
+
+        @tf.function(input_signature=[spec])
+        def serve(images):
+            outputs = self.model(self.normalise(images), training=False)
+            return {"probabilities": tf.nn.softmax(outputs) if self.softmax else tf.identity(outputs)}
+
+        return serve
+
+    def normalise(self, images):
+        """Images as the data set gives them, [batch, *input_shape] of `dtype`, as the float32 the model takes."""
+        images = tf.cast(images, tf.float32)
+        if self.mean is None:
+            return images
+        return (images - tf.constant(self.mean, tf.float32)) / tf.constant(self.std, tf.float32)
+
+    def module(self, **functions):
+        """A plain tf.Module that owns the weights, keyed by their paths, and the given functions; for saving."""
+        module = tf.Module()
+        module.weights = paths.weights(self.model)
+        known = {id(variable) for variable in module.weights.values()}
+        module.other_weights = [v for v in self.model.variables if id(v) not in known]
+        for name, function in functions.items():
+            setattr(module, name, function)
+        return module
+
+
+def plain_float32(model):
+    """`model`, or its float32 twin if it computes in another precision; refuses what must not be exported.
+
+    Raises:
+        ValueError: TF-MOT wrappers or training-time layers of this library are still on.
+        ExportError: a model in mixed precision that its configuration does not bring back.
+    """
+    for layer in model._flatten_layers(include_self=False):
+        if hasattr(layer, "pruning_vars") or type(layer).__module__.startswith("tfsparse."):
+            raise ValueError(
+                f"Layer {layer.name!r} ({type(layer).__name__}) belongs to training. Export the plain model: "
+                "ts.strip(model), or tfmot.sparsity.keras.strip_pruning(model)."
+            )
+    if all(layer.compute_dtype not in _OTHER_FLOATS for layer in model._flatten_layers()):
+        return model
+    try:
+        twin = type(model).from_config(_in_float32(model.get_config()))
+        twin.set_weights(model.get_weights())
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ExportError(
+            f"Model {model.name!r} computes in mixed precision and its configuration does not bring it back "
+            f"({error}). Build it in float32, copy the weights, and export that."
+        ) from error
+    return twin
+
+
+def _in_float32(config):
+    """A Keras configuration with every dtype policy in it, however deep, replaced by float32."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "Policy":
+            return "float32"
+        return {key: _policy(key, value) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_in_float32(item) for item in config)
+    return config
+
+
+def _policy(key, value):
+    if key == "dtype" and isinstance(value, str) and value.removeprefix("mixed_") in _OTHER_FLOATS:
+        return "float32"
+    return _in_float32(value)

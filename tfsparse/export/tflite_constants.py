@@ -1,0 +1,73 @@
+"""The weights inside a TensorFlow Lite file, sparse ones unpacked: the interpreter does not show them."""
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+
+def constants(content):
+    """All constant float32 tensors of two or more axes in a TFLite file.
+
+    Args:
+        content: the file's bytes.
+
+    Returns:
+        List of dense float32 arrays.
+    """
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    found = []
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            data = model.buffers[tensor.buffer].data
+            if (
+                data is None
+                or tensor.type != schema.TensorType.FLOAT32
+                or tensor.shape is None
+                or len(tensor.shape) < 2
+            ):
+                continue
+            values = np.frombuffer(bytes(data), np.float32)
+            shape = tuple(int(n) for n in tensor.shape)
+            found.append(values.reshape(shape) if tensor.sparsity is None else dense(values, shape, tensor.sparsity))
+    return found
+
+
+def dense(values, shape, sparsity):
+    """Unpacks a sparse TFLite tensor.
+
+    The format is a tree: level after level, in the order `traversalOrder`, of the tensor's axes and then of the axes
+    inside its blocks. A dense level has all children of every node, a sparse one lists those that are there.
+
+    Args:
+        values: the stored numbers: the leaves of the tree, in order.
+        shape: of the unpacked tensor.
+        sparsity: the file's `SparsityParameters`.
+
+    >>> level = lambda **k: schema.DimensionMetadataT(**{"arraySegments": None, "arrayIndices": None, **k})
+    >>> vector = lambda *numbers: schema.Int32VectorT(np.array(numbers))
+    >>> rows = level(format=schema.DimensionType.DENSE, denseSize=2)
+    >>> columns = level(format=1, arraySegments=vector(0, 1, 3), arrayIndices=vector(1, 0, 2))
+    >>> tree = schema.SparsityParametersT(traversalOrder=[0, 1], blockMap=None, dimMetadata=[rows, columns])
+    >>> dense(np.array([5, 6, 7], np.float32), (2, 3), tree).tolist()
+    [[0.0, 5.0, 0.0], [6.0, 0.0, 7.0]]
+    """
+    order = [int(axis) for axis in sparsity.traversalOrder]
+    places = {}  # axis -> its coordinate at every node of the current level
+    nodes = 1
+    for axis, level in zip(order, sparsity.dimMetadata, strict=True):
+        if level.format == schema.DimensionType.DENSE:
+            counts, new = np.full(nodes, level.denseSize), np.tile(np.arange(level.denseSize), nodes)
+        else:
+            counts, new = (
+                np.diff(np.asarray(level.arraySegments.values).astype(int)),
+                np.asarray(level.arrayIndices.values),
+            )
+        places = {known: np.repeat(coordinate, counts) for known, coordinate in places.items()}
+        places[axis] = new.astype(int)
+        nodes = len(new)
+    for number, axis in enumerate(sparsity.blockMap if sparsity.blockMap is not None else ()):
+        inner = len(shape) + number
+        size = sparsity.dimMetadata[order.index(inner)].denseSize
+        places[int(axis)] = places[int(axis)] * size + places[inner]
+    result = np.zeros(shape, np.float32)
+    result[tuple(places[axis] for axis in range(len(shape)))] = values
+    return result

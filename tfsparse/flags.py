@@ -1,0 +1,69 @@
+"""Command-line flags from dataclass fields: name, type, default and help of a setting stand in one place."""
+
+import dataclasses
+import difflib
+import sys
+
+from absl import app, flags
+
+_DEFINE = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
+
+
+def setting(default, help, choices=None):
+    """A dataclass field that becomes a flag.
+
+    Args:
+        default: its value when the flag is not given; decides the type, None is a string.
+        help: what it takes, in a sentence; numbers with their unit.
+        choices: the values it may have; None: any.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+
+
+def define(cls, only=None):
+    """Defines one absl flag for each field of dataclass `cls` (those named in `only`)."""
+    for field in dataclasses.fields(cls):
+        if only is None or field.name in only:
+            text, choices = field.metadata["help"], field.metadata["choices"]
+            if choices:
+                flags.DEFINE_enum(field.name, field.default, choices, text)
+            else:
+                _DEFINE[type(field.default) if field.default is not None else str](field.name, field.default, text)
+
+
+def read(cls):
+    """An instance of `cls` from the flags that are defined and parsed; fields without a flag keep their default."""
+    defined = flags.FLAGS.flag_values_dict()
+    return cls(**{f.name: defined[f.name] for f in dataclasses.fields(cls) if f.name in defined})
+
+
+def run(main):
+    """Runs `main(argv)` as absl does; mistakes end the program with one clear line and exit status 1 or 2.
+
+    An unknown flag is refused with the nearest right name before anything runs. Ctrl-C exits with status 130.
+    """
+    try:
+        app.run(main, flags_parser=_parse)
+    except KeyboardInterrupt:
+        _stop("Interrupted.", 130)
+
+
+def _parse(argv):
+    try:
+        rest = flags.FLAGS(argv)
+    except flags.UnrecognizedFlagError as error:
+        near = difflib.get_close_matches(error.flagname, list(flags.FLAGS), n=1)
+        hint = f" Did you mean --{near[0]}?" if near else ""
+        _stop(f"Unknown flag --{error.flagname}.{hint} --help lists all flags.", 2)
+    except flags.Error as error:
+        _stop(f"{error} --help lists all flags.", 2)
+    except OSError as error:  # a flagfile that is not there
+        _stop(f"{error}. Paths of flagfiles are relative to the folder the command runs in.", 2)
+    if len(rest) > 1 and not getattr(flags.FLAGS, "takes_arguments", False):
+        _stop(f"Unexpected argument {rest[1]!r}: settings are given as flags, --name=value. --help lists them.", 2)
+    return rest
+
+
+def _stop(message, status):
+    print(message, file=sys.stderr)
+    sys.exit(status)

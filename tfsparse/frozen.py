@@ -1,0 +1,130 @@
+"""Forward passes that change nothing: weights, BatchNorm statistics and random states are afterwards as before.
+
+Looking at a model (scores of a mask, losses of an initialisation) must not train it. `frozen` guards the model,
+`kept_random_state` the process.
+"""
+
+import contextlib
+import random
+
+import numpy as np
+import tf_keras as keras
+from tensorflow.python.eager import context
+from tensorflow.python.ops import stateful_random_ops
+from tf_keras.src import backend
+
+from tfsparse.registry import lookup
+
+
+@contextlib.contextmanager
+def frozen(model, bn_mode="inference"):
+    """Gives `forward(x)`, the model's outputs, and leaves the model bit for bit as it was.
+
+    Dropout and its like are off. All weights, trainable and not, get back their values at the end, also after an error,
+    so the caller may change them inside. `forward` may be called in a `tf.function` and under gradient tapes, nested
+    ones too. A function traced inside keeps the behaviour of `bn_mode` when it is called later.
+
+    Args:
+        model: built tf_keras model of any kind.
+        bn_mode: `"inference"`, BatchNorm uses its moving averages; `"batch"`, the batch's own mean and variance, as in
+            training (except where training would not either: layers with `trainable=False`, or models called with
+            `training=False` when the graph was built). The moving averages do not follow.
+
+    Yields:
+        The function `forward`.
+
+    >>> model = keras.Sequential([keras.layers.BatchNormalization(input_shape=(1,), epsilon=0.0)])
+    >>> with frozen(model, "batch") as forward:
+    ...     forward(np.array([[1.0], [3.0]])).numpy().round(3).tolist()
+    [[-1.0], [1.0]]
+    >>> model.layers[0].moving_mean.numpy().tolist()
+    [0.0]
+
+    Raises:
+        ValueError: unknown `bn_mode`.
+    """
+    norms = lookup(_BN_MODES, bn_mode, "bn_mode")(model)
+    saved = [(variable, variable.numpy()) for variable in model.variables]
+    # A subclassed model whose call takes no `training` refuses the argument; without it Keras' default is inference.
+    arguments = {"training": False} if model._expects_training_arg else {}
+    with contextlib.ExitStack() as stack:
+        for norm in norms:
+            stack.enter_context(_on_batch_statistics(norm))
+        try:
+            yield lambda x: model(x, **arguments)
+        finally:
+            for variable, value in saved:
+                variable.assign(value)
+
+
+@contextlib.contextmanager
+def kept_random_state():
+    """Puts the random states of Python, NumPy, Keras and TensorFlow back at the end.
+
+    TensorFlow keeps one more, hidden in the kernels of its stateful random ops; nothing in this library draws from them.
+
+    >>> with kept_random_state():
+    ...     a = random.random()
+    >>> a == random.random()
+    True
+    """
+    # The last two exist once a seed was set.
+    generators = [random, getattr(backend._SEED_GENERATOR, "generator", None), getattr(context.context(), "_rng", None)]
+    generators = [(generator, generator.getstate()) for generator in generators if generator is not None]
+    numpy_state, of_tensorflow = np.random.get_state(), stateful_random_ops.global_generator
+    tensorflow_state = None if of_tensorflow is None else of_tensorflow.state.numpy()
+    try:
+        yield
+    finally:
+        for generator, state in generators:
+            generator.setstate(state)
+        np.random.set_state(numpy_state)
+        if of_tensorflow is not None:
+            of_tensorflow.state.assign(tensorflow_state)
+
+
+@contextlib.contextmanager
+def _on_batch_statistics(norm):
+    """Lets one BatchNorm layer compute as in training, without its updates of the moving averages.
+
+    The layer's own code runs, so its variants (fused, synchronised, masked) need no copy here. Attributes go to the
+    instance and come off again; Keras' bookkeeping of attributes is passed by.
+    """
+    own, call = vars(norm), norm.call
+
+    def in_training(inputs, *args, **kwargs):
+        return call(inputs, *args, **{**kwargs, "training": True})
+
+    changes = {"call": in_training, "_assign_moving_average": _no_update, "_assign_new_value": _no_update}
+    before = {name: own[name] for name in changes if name in own}
+    own.update(changes)
+    try:
+        yield
+    finally:
+        for name in changes:
+            del own[name]
+        own.update(before)
+
+
+def _no_update(variable, *_):
+    return variable.read_value()
+
+
+def _batch_norms(model):
+    """The BatchNorm layers of `model`, however deep inside, that would use batch statistics in training."""
+    held = {id(layer) for layer in _held_in_inference(model)}
+    found = [layer for layer in model._flatten_layers() if isinstance(layer, _NORMS) and id(layer) not in held]
+    return list({id(layer): layer for layer in found}.values())
+
+
+def _held_in_inference(model):
+    """Layers below a call with `training=False` in the graph: frozen features keep their statistics in training too."""
+    for node in [node for nodes in getattr(model, "_nodes_by_depth", {}).values() for node in nodes]:
+        if not node.is_input and node.call_kwargs.get("training") is False:
+            yield from node.layer._flatten_layers()
+        elif isinstance(node.layer, keras.Model):
+            yield from _held_in_inference(node.layer)
+
+
+_NORMS = (keras.layers.BatchNormalization, keras.layers.experimental.SyncBatchNormalization)
+_BN_MODES = {"inference": lambda model: [], "batch": _batch_norms}

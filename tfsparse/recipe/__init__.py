@@ -1,0 +1,43 @@
+"""Recipes: what is different when the network that is trained is sparse.
+
+- `ghost_neurons`: smooth activations that turn into ReLU.
+- `ghost_skips`: shortcuts around convolutions that fade out.
+- `rescaled_init`: one learned scale per tensor before the first step.
+- `label_smoothing`: softer targets.
+
+`Recipe.tost()` (`--recipe=tost`) is all four, `--recipe=none` the default protocol. A part is a subclass of
+`Ingredient`, one file and one line below.
+"""
+
+from tfsparse.recipe.callbacks import callbacks, clocks, ghosts_leave
+from tfsparse.recipe.ghost_neurons import GhostNeurons
+from tfsparse.recipe.ghost_skips import GhostSkips
+from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.recipe.label_smoothing import LabelSmoothing
+from tfsparse.recipe.prepare import initial, prepare, strip, transfer
+from tfsparse.recipe.recipe import Recipe
+from tfsparse.recipe.rescaled_init import RescaledInit
+
+INGREDIENTS = {
+    "ghost_neurons": GhostNeurons,
+    "ghost_skips": GhostSkips,
+    "label_smoothing": LabelSmoothing,
+    "rescaled_init": RescaledInit,
+}
+
+__all__ = [
+    "INGREDIENTS",
+    "GhostNeurons",
+    "GhostSkips",
+    "Ingredient",
+    "LabelSmoothing",
+    "Recipe",
+    "RescaledInit",
+    "callbacks",
+    "clocks",
+    "ghosts_leave",
+    "initial",
+    "prepare",
+    "strip",
+    "transfer",
+]

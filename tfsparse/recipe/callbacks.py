@@ -1,0 +1,73 @@
+"""What `fit` needs of us: ghosts leave the graph when their strength is 0, and logs say how strong they are."""
+
+import tf_keras as keras
+
+from tfsparse.recipe.strength import Ghost, Strength
+
+
+def callbacks(prepared):
+    """Keras callbacks for training a prepared model with `fit`.
+
+    None is needed for the numbers to be right: they save the work of ghosts that have faded.
+
+    Args:
+        prepared: model from `prepare`.
+
+    Returns:
+        List of Keras callbacks.
+    """
+    return [GhostsLeave()] if any(isinstance(layer, Strength) for layer in prepared.layers) else []
+
+
+def ghosts_leave(model):
+    """Takes ghosts whose strength is 0 out of what `model` executes from the next tracing on.
+
+    In a custom loop call it after each epoch; if it returns True, make your `tf.function` anew.
+
+    Returns:
+        True if any ghost left.
+    """
+    left = False
+    for clock in clocks(model).values():
+        ghosts = [layer for layer in model.layers if isinstance(layer, Ghost) and layer.clock == clock.name]
+        if float(clock.at(clock.step)) == 0.0 and not all(ghost.gone for ghost in ghosts):
+            for ghost in ghosts:
+                ghost.leave()
+            left = True
+    return left
+
+
+def clocks(model):
+    """The `Strength` layers of a prepared model, by name."""
+    return {layer.name: layer for layer in model.layers if isinstance(layer, Strength)}
+
+
+class GhostsLeave(keras.callbacks.Callback):
+    """Has the training graph made anew, without them, at the batch at which ghosts have faded.
+
+    At the end of an epoch the logs get one entry per kind of ghost (`ghost_skips`, `ghost_neurons`), its strength.
+    """
+
+    def on_train_begin(self, logs=None):
+        self._update()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Reading the counter waits for the device; once an epoch is enough, between we count along.
+        self._start = {name: int(clock.step) for name, clock in clocks(self.model).items()}
+
+    def on_train_batch_end(self, batch, logs=None):
+        for name, clock in clocks(self.model).items():
+            if name not in self._done and self._start[name] + batch + 1 >= clock.steps:
+                self._update()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs.update({name: float(clock.at(clock.step)) for name, clock in clocks(self.model).items()})
+
+    def _update(self):
+        if ghosts_leave(self.model):
+            self.model.make_train_function(force=True)
+            self.model.test_function = self.model.predict_function = None  # traced with the ghosts in
+        self._done = {n for n, clock in clocks(self.model).items() if float(clock.at(clock.step)) == 0.0}
+        # A constant ghost is never done, but there is nothing to look for either.
+        self._done |= {n for n, clock in clocks(self.model).items() if clock.hand_over == "constant"}

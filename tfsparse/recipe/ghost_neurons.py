@@ -1,0 +1,121 @@
+"""Ghost neurons: smooth activations early in training that turn into ReLU."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.recipe.strength import HAND_OVERS, Ghost, Strength, check_share
+from tfsparse.registry import lookup
+
+_SHARP = 1e6  # x * sigmoid(1e6 x) differs from ReLU by at most 0.2785 / 1e6
+
+
+class GhostNeurons(Ingredient):
+    """Replaces every ReLU by a smooth activation that hands over to ReLU during the first `share` of training.
+
+    A soft neuron passes gradients where a ReLU is dead. PSwish(x) = x * sigmoid(beta * x) becomes ReLU as beta grows:
+    the largest gap is 0.2785 / beta. Here beta rises geometrically from `beta[0]` to `beta[1]`, so that equal steps
+    close an equal part of the gap; then exact ReLU takes over. Swish (beta 1) and Mish fade linearly into ReLU.
+
+    Paper: Jaiswal et al., Training Your Sparse Neural Network Better with Any Mask, ICML 2022. Its code fixes beta at 2
+    for the whole run and never returns to ReLU (`kind="pswish", beta=(2, 2), hand_over="constant"`).
+
+    Args:
+        kind: `"pswish"`, `"swish"` or `"mish"`.
+        beta: of PSwish, first and last.
+        share: of the training steps that the ghosts live, in (0, 1].
+        hand_over: `"gradual"`; `"step"`: soft until `share`, then ReLU at once; `"constant"`: soft to the end. After
+            a constant ghost the stripped model, which has ReLUs, is not the one that was trained.
+
+    Covers `ReLU` layers (with a maximum, too), `Activation("relu")`, `tf.nn.relu` and ReLUs fused into convolution and
+    dense layers, in nested models too. A ReLU inside a composite or custom layer stays.
+    """
+
+    needs_graph = True
+
+    def __init__(self, *, kind="pswish", beta=(1.0, 50.0), share=0.5, hand_over="gradual"):
+        lookup(_SOFT, kind, "kind of soft neuron")
+        lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
+        if len(beta) != 2 or min(beta) <= 0:
+            raise ValueError(f"beta must be two positive numbers, first and last; received {beta!r}.")
+        self.kind, self.beta, self.share, self.hand_over = kind, tuple(beta), check_share(share), hand_over
+
+    def dress(self, surgery, task):
+        clock = Strength(max(1, round(self.share * task.steps)), self.hand_over, name="ghost_neurons")
+        neurons = {}
+        for call in surgery.calls:
+            limit = relu_limit(call)
+            if limit is not None:
+                if id(call.layer) not in neurons:
+                    name = f"{call.path}/ghost"
+                    neurons[id(call.layer)] = GhostNeuron(self.kind, self.beta, limit, clock.name, name=name)
+                surgery.replace(call, self._soften(surgery, clock, neurons[id(call.layer)]))
+        if not neurons:
+            raise ValueError(f"Model {surgery.model.name!r} has no ReLU to soften: leave ghost_neurons out of the recipe.")
+
+    def _soften(self, surgery, clock, neuron):
+        return lambda inputs, tensor: neuron([inputs, clock.fed(tensor(surgery.inputs[0]))])
+
+
+def relu_limit(call):
+    """The maximum of the plain ReLU that `call` computes (`inf` as a rule); None if it is something else."""
+    layer = call.layer
+    if type(layer) is keras.layers.ReLU and not float(layer.threshold) and not float(layer.negative_slope):
+        return float("inf") if layer.max_value is None else float(layer.max_value)
+    if isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.relu:
+        return float("inf")
+    if type(layer).__name__ == "TFOpLambda" and layer.get_config()["function"] in ("nn.relu", "nn.relu6"):
+        return 6.0 if layer.get_config()["function"] == "nn.relu6" else float("inf")
+    return None
+
+
+def pswish(x, beta):
+    """x * sigmoid(beta * x).
+
+    >>> pswish(tf.constant([0.0, 2.0]), 50.0).numpy().tolist()
+    [0.0, 2.0]
+    """
+    # Clipped, beta * x cannot overflow in half precision, and a saturated sigmoid has no more to say.
+    return x * tf.sigmoid(tf.clip_by_value(tf.cast(beta, x.dtype) * x, -60.0, 60.0))
+
+
+def mish(x, beta):
+    """x * tanh(softplus(x)); beta has no part in it."""
+    return x * tf.tanh(tf.math.softplus(x))
+
+
+def swish(x, beta):
+    """x * sigmoid(x); beta has no part in it."""
+    return tf.nn.silu(x)
+
+
+_SOFT = {"pswish": pswish, "swish": swish, "mish": mish}
+
+
+@keras.utils.register_keras_serializable(package="tfsparse")
+class GhostNeuron(Ghost):
+    """One soft activation on `[x, strength]`; ReLU when the strength is 0 or the ghost has left."""
+
+    def __init__(self, kind, beta, max_value, clock, **kwargs):
+        super().__init__(clock, **kwargs)
+        self.kind, self.beta, self.max_value = kind, tuple(beta), max_value
+
+    def call(self, inputs):
+        x, strength = inputs
+        y = tf.nn.relu(x) if self.gone else self._soft(x, tf.cast(strength, tf.float32))
+        return y if self.max_value == float("inf") else tf.minimum(y, tf.cast(self.max_value, y.dtype))
+
+    def _soft(self, x, strength):
+        if self.kind == "pswish":
+            first, last = self.beta
+            beta = first * (last / first) ** (1.0 - strength)
+            return pswish(x, tf.where(strength > 0.0, beta, _SHARP))
+        soft, part = _SOFT[self.kind](x, None), tf.cast(strength, x.dtype)
+        return part * soft + (1 - part) * tf.nn.relu(x)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        own = {"kind": self.kind, "beta": self.beta, "max_value": self.max_value}
+        return {**super().get_config(), **own}

@@ -1,0 +1,126 @@
+"""Ghost skips: learnable shortcuts around single convolutions that fade out early in training."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.recipe.strength import HAND_OVERS, Ghost, Strength, check_share
+from tfsparse.registry import lookup
+
+_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+
+
+class GhostSkips(Ingredient):
+    """Adds `strength * BN(1x1 convolution of the input)` to the output of convolutions, before the activation.
+
+        u = bn(conv(x)) + strength * ghost_bn(ghost(x))
+
+    Gradients pass the sparse kernel until the strength, falling linearly, is 0 after the first `share` of training.
+
+    Paper: Jaiswal et al., Training Your Sparse Neural Network Better with Any Mask, ICML 2022. There the ghosts sit in
+    residual basic blocks, their kernels start at the constant 1e-4 and the strength stays 1; the fading is ours.
+
+    Args:
+        share: of the training steps that the ghosts live, in (0, 1].
+        hand_over: `"gradual"`; `"step"`: full strength until `share`, then none; `"constant"`: full to the end. After
+            a constant ghost the stripped model is not the one that was trained.
+        fill: what the ghost kernels start with. The norm behind it divides by sqrt(variance + 1e-5), so the fill
+            decides how strong a ghost is at first (0.07 to 0.4 of a unit for 16 to 512 channels at 1e-4).
+
+    Which convolutions: in a network with residual sums, every one larger than 1x1 but the stem (both of a basic block,
+    the 3x3 one of a bottleneck; projections have none); in a plain one (VGG, MobileNet) every one. The ghost goes in
+    after the normalisation that follows, or at the convolution itself if none does. Where spatial sizes do not match
+    (valid padding without a ZeroPadding2D before it) a convolution is left alone.
+    """
+
+    needs_graph = True
+
+    def __init__(self, *, share=0.5, hand_over="gradual", fill=1e-4):
+        lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
+        self.share, self.hand_over, self.fill = check_share(share), hand_over, float(fill)
+
+    def dress(self, surgery, task):
+        clock = Strength(max(1, round(self.share * task.steps)), self.hand_over, name="ghost_skips")
+        ghosts = {}
+        for call, source, place in chosen(surgery):
+            if id(call.layer) not in ghosts:
+                name = f"{call.path}/ghost_skip"
+                filters = place.outputs.shape[-1]
+                ghosts[id(call.layer)] = GhostSkip(filters, call.layer.strides, self.fill, clock.name, name=name)
+            surgery.after(place, self._add(surgery, clock, ghosts[id(call.layer)], source))
+        if not ghosts:
+            raise ValueError(
+                f"Model {surgery.model.name!r} has no convolution that a ghost skip fits around: "
+                "leave ghost_skips out of the recipe."
+            )
+
+    def _add(self, surgery, clock, ghost, source):
+        return lambda output, tensor: ghost([output, tensor(source), clock.fed(tensor(surgery.inputs[0]))])
+
+
+def chosen(surgery):
+    """The convolutions that get a ghost: (call of the convolution, Ref of the ghost's input, call it comes after)."""
+    residual = any(isinstance(call.layer, keras.layers.Add) for call in surgery.calls)
+    behind = set()  # Refs that come after a convolution
+    for call in surgery.calls:
+        stem = not any(ref in behind for ref in call.inputs)
+        convolution = isinstance(call.layer, _CONVOLUTIONS) and not isinstance(call.layer, keras.layers.Conv2DTranspose)
+        if convolution or not stem:
+            behind.update(tf.nest.flatten(call.outputs))
+        if not convolution or call.layer.data_format != "channels_last":
+            continue
+        if residual and (stem or max(call.layer.kernel_size) == 1):
+            continue
+        source, place = _source(surgery, call), _place(surgery, call)
+        if _sizes_match(source, call):
+            yield call, source, place
+
+
+def _source(surgery, call):
+    """What the ghost reads: the convolution's input, before explicit padding."""
+    (ref,) = call.inputs
+    before = surgery.producer(ref)
+    return before.inputs[0] if before is not None and isinstance(before.layer, keras.layers.ZeroPadding2D) else ref
+
+
+def _place(surgery, call):
+    """The call after which the ghost is added: the normalisation that alone reads the convolution, or that itself."""
+    readers = surgery.consumers(call.outputs)
+    normalised = len(readers) == 1 and isinstance(readers[0].layer, keras.layers.BatchNormalization)
+    return readers[0] if normalised else call
+
+
+def _sizes_match(source, call):
+    out = call.outputs.shape[1:3]
+    made = [None if n is None else -(-n // s) for n, s in zip(source.shape[1:3], call.layer.strides, strict=True)]
+    padded = call.layer.padding == "same" or source is not call.inputs[0]
+    return all(m == o if m is not None and o is not None else padded for m, o in zip(made, out, strict=True))
+
+
+@keras.utils.register_keras_serializable(package="tfsparse")
+class GhostSkip(Ghost):
+    """`[u, x, strength] -> u + strength * BN(1x1 convolution of x)`; `u` alone when the ghost has left."""
+
+    def __init__(self, filters, strides, fill, clock, **kwargs):
+        super().__init__(clock, **kwargs)
+        self.filters, self.strides, self.fill = filters, tuple(strides), fill
+        start = keras.initializers.Constant(fill)
+        # "same": with stride s the 1x1 kernel reads every s-th pixel from the first on, ceil(size / s) of them.
+        self.convolution = keras.layers.Conv2D(
+            filters, 1, strides, "same", use_bias=False, kernel_initializer=start, dtype=self._dtype_policy
+        )
+        # The constant kernel gives a variance far below Keras' default epsilon of 1e-3, which would mute the ghost.
+        self.normalization = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=self._dtype_policy)
+
+    def call(self, inputs, training=None):
+        u, x, strength = inputs
+        if self.gone:
+            return u
+        return u + tf.cast(strength, u.dtype) * self.normalization(self.convolution(x), training=training)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        own = {"filters": self.filters, "strides": self.strides, "fill": self.fill}
+        return {**super().get_config(), **own}

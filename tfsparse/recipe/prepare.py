@@ -1,0 +1,99 @@
+"""From a plain model to a prepared one, and back."""
+
+from tfsparse.graph import clone, copy_weights, is_graph
+from tfsparse.mask import Mask, apply_mask, check_model, sparsify
+from tfsparse.mask.sparsify import release
+from tfsparse.recipe.recipe import Recipe
+from tfsparse.surgery import Surgery
+
+
+class _Origin:
+    """Remembers the model that a prepared one came from. (Keras would track a model that is a plain attribute.)"""
+
+    def __init__(self, model):
+        self.model = model
+
+
+def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
+    """A copy of `model` ready to train: initial weights rescaled, ghosts in, mask on.
+
+    Args:
+        model: built tf_keras model, left as it is. A subclassed model is masked in place and returned, if the recipe
+            has no ghosts.
+        mask: `Mask`; None trains the dense model.
+        recipe: `Recipe`, or its text, such as `"tost"`.
+        task: `Task`; its length sets the ghosts' schedules, its data rescale the initialisation.
+        initialize: False leaves the weights alone (a resumed training loads them from its checkpoint).
+        dtype: Keras dtype policy of the copy's layers, such as `"mixed_bfloat16"`.
+
+    Returns:
+        Keras model. Train it with any optimizer, a loss from `recipe.loss`, and `callbacks(prepared)`.
+
+    Raises:
+        ValueError: the mask does not fit; the model is subclassed and the recipe has ghosts.
+    """
+    recipe = Recipe(recipe)
+    check_model(model)
+    if mask is not None:
+        mask = mask if isinstance(mask, Mask) else Mask(mask)
+        mask.check(model)
+    if not is_graph(model) and not recipe.needs_graph and dtype is None:
+        return _prepare_in_place(model, mask, recipe, task, initialize)
+    start = initial(model, mask, recipe, task) if initialize else model
+    surgery = Surgery(start, f"The recipe {recipe.text!r}" if recipe.needs_graph else "Preparing a model")
+    recipe.dress(surgery, task)
+    prepared = surgery.build(dtype)
+    if mask is not None:
+        prepared = sparsify(prepared, mask)
+    prepared.tfsparse_origin = _Origin(model)
+    return prepared
+
+
+def initial(model, mask, recipe, task):
+    """A plain copy of `model` with the weights that training starts from: masked, and rescaled if the recipe says so."""
+    start = clone(model)
+    if mask is not None:
+        apply_mask(start, mask)
+    recipe.initialize(start, mask, task)
+    return start
+
+
+def strip(prepared):
+    """The plain model that `prepared` has become: the original architecture, without ghosts and wrappers.
+
+    Args:
+        prepared: what `prepare` returned.
+
+    Returns:
+        A new model, layer by layer like the one that went in, with the trained weights; masked ones are exactly 0. The
+        model itself if it is subclassed, its weights free again.
+
+    Raises:
+        ValueError: `prepared` did not come from `prepare` in this process (after loading, call
+            `transfer(prepared, model)` with a model of the original architecture).
+    """
+    origin = getattr(prepared, "tfsparse_origin", None)
+    if origin is None:
+        raise ValueError(
+            f"Model {prepared.name!r} does not know the model it was prepared from: it was not returned by prepare in "
+            "this process. Build the plain model and use transfer(prepared, model)."
+        )
+    if origin.model is prepared:
+        release(prepared)
+        return prepared
+    return transfer(prepared, clone(origin.model))
+
+
+def transfer(prepared, model):
+    """Copies the weights of a prepared model into a plain one of the same paths; returns the plain one."""
+    copy_weights(prepared, model)
+    return model
+
+
+def _prepare_in_place(model, mask, recipe, task, initialize):
+    if mask is not None:
+        sparsify(model, mask)
+    if initialize:
+        recipe.initialize(model, mask, task)
+    model.tfsparse_origin = _Origin(model)
+    return model

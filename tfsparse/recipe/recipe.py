@@ -1,0 +1,75 @@
+"""`Recipe`: the parts of a sparse training, put together."""
+
+from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.registry import lookup, parse_list, resolve
+
+
+class Recipe(Ingredient):
+    """Ingredients that are used together; itself an ingredient.
+
+    Args:
+        parts: ingredients, or their names with options: `["ghost_neurons(kind='mish')", LabelSmoothing()]`; or one
+            string, as the flag takes it: `"ghost_skips(share=0.25),label_smoothing"`, `"tost"`, `"none"`.
+
+    >>> Recipe("ghost_skips(share=0.25),label_smoothing")
+    Recipe('ghost_skips(share=0.25),label_smoothing')
+    >>> len(Recipe.tost().parts), len(Recipe("none").parts)
+    (4, 0)
+
+    Raises:
+        ValueError: unknown part or option, or one part twice.
+    """
+
+    def __init__(self, parts=()):
+        if isinstance(parts, Recipe):
+            self.text, self.parts = parts.text, parts.parts
+            return
+        names = parse_list(parts) if isinstance(parts, str) else list(parts)
+        names = [] if names == ["none"] else [name for part in names for name in (FULL if part == "tost" else [part])]
+        self.text = ",".join(name if isinstance(name, str) else type(name).__name__ for name in names) or "none"
+        self.parts = [_make(name) for name in names]
+        kinds = [type(part).__name__ for part in self.parts]
+        for kind in kinds:
+            if kinds.count(kind) > 1:
+                raise ValueError(f"{kind} stands twice in the recipe {self.text!r}: once is enough.")
+
+    @classmethod
+    def tost(cls):
+        """The full recipe of the paper: ghost neurons, ghost skips, rescaled initialisation, label smoothing."""
+        return cls("tost")
+
+    @property
+    def needs_graph(self):
+        return any(part.needs_graph for part in self.parts)
+
+    def initialize(self, model, mask, task):
+        for part in self.parts:
+            part.initialize(model, mask, task)
+
+    def dress(self, surgery, task):
+        for part in self.parts:
+            part.dress(surgery, task)
+
+    def loss(self, loss):
+        for part in self.parts:
+            loss = part.loss(loss)
+        return loss
+
+    def __repr__(self):
+        return f"Recipe({self.text!r})"
+
+
+FULL = ("ghost_neurons", "ghost_skips", "rescaled_init", "label_smoothing")
+
+
+def _make(part):
+    if isinstance(part, Ingredient):
+        return part
+    if not isinstance(part, str):
+        raise ValueError(f"A recipe takes ingredients or their names, received {part!r}.")
+    from tfsparse.recipe import INGREDIENTS  # the table stands in the package's front page, which imports this file
+
+    if part.split("(")[0] in ("none", "tost"):
+        lookup(dict.fromkeys(INGREDIENTS), part, "ingredient (none and tost stand alone)")
+    ingredient, options = resolve(INGREDIENTS, part, "ingredient")
+    return ingredient(**options)

@@ -1,0 +1,144 @@
+"""Rescaled initialisation: one learned scale per weight tensor (GradInit), on the masked network."""
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from rich.progress import track
+
+from tfsparse import paths
+from tfsparse.frozen import frozen
+from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.recipe.scale_adam import ScaleAdam
+
+
+class RescaledInit(Ingredient):
+    """Learns one scale per tensor so that the first training step helps, and the gradient is not too large.
+
+    Each iteration draws batches A and B and computes g = dL/dtheta on both together, G = ||g||. If G > gamma, the
+    scales take a step that lowers G. Else they take one that lowers L(theta - eta * g / G) / eta on A and a fresh batch
+    C, the step held constant. Directions of the tensors and zeros stay as they are.
+
+    Paper: Zhu et al., GradInit: Learning to Initialize Neural Networks for Stable and Efficient Training, NeurIPS 2021;
+    on masked networks Jaiswal et al., ICML 2022. Different from the latter's code: pruned weights have no gradient here,
+    so that they take part neither in G nor in the step; a scale that cannot matter (a bias before a norm) stays 1.
+
+    Args:
+        iterations: steps of the scales.
+        rate: their learning rate (Adam); a scale moves by at most about rate * iterations.
+        gamma: the bound on G.
+        eta: learning rate of the looked-ahead step.
+        min_scale: lower bound of the scales (0 for biases).
+        clip: bound of a scale's derivative.
+    """
+
+    def __init__(self, *, iterations=180, rate=0.01, gamma=1.0, eta=0.1, min_scale=0.01, clip=1.0):
+        if iterations < 1 or min(rate, gamma, eta, clip) <= 0 or min_scale < 0:
+            raise ValueError(
+                "rescaled_init needs iterations >= 1, rate, gamma, eta and clip above 0, min_scale at least 0; received "
+                f"{iterations}, {rate}, {gamma}, {eta}, {clip}, {min_scale}."
+            )
+        self.iterations, self.rate, self.gamma = iterations, rate, gamma
+        self.eta, self.min_scale, self.clip = eta, min_scale, clip
+
+    def initialize(self, model, mask, task):
+        self.run(model, mask, task)
+
+    def run(self, model, mask, task):
+        """Rescales the weights of `model` in place.
+
+        Returns:
+            One dict per iteration: `norm` (G), `loss`, `updated_loss` (None after a step on the norm), `scales`.
+        """
+        names, variables = _scaled(model)
+        biases = np.array([len(variable.shape) == 1 and name.endswith("bias") for name, variable in zip(names, variables)])
+        adam = ScaleAdam(len(names), self.rate, np.where(biases, 0.0, self.min_scale), self.clip)
+        masks = [tf.constant(mask[name], v.dtype) if mask and name in mask else None for name, v in zip(names, variables)]
+        start = [tf.identity(variable) for variable in variables]
+        rows, batches = [], _batches(task)
+        with frozen(model, bn_mode="batch") as forward:
+            steps = _Steps(forward, task.loss_for(model), variables, masks, self.eta)
+            for _ in track(range(self.iterations), "Rescaling the initial weights", transient=True):
+                rows.append(self._iterate(steps, batches, adam))
+                for variable, value, scale in zip(variables, start, adam.scales, strict=True):
+                    variable.assign(value * tf.cast(scale, value.dtype))
+            final = [tf.identity(variable) for variable in variables]
+        for variable, value in zip(variables, final, strict=True):  # `frozen` has put everything back
+            variable.assign(value)
+        _check(rows)
+        logging.info("Rescaled %d tensors: gradient norm %.3g -> %.3g.", len(names), rows[0]["norm"], rows[-1]["norm"])
+        return [{**row, "names": names} for row in rows]
+
+    def _iterate(self, steps, batches, adam):
+        (xa, ya), (xb, yb) = next(batches), next(batches)
+        both = tf.concat([xa, xb], 0), tf.concat([ya, yb], 0)
+        gradients, norm, loss = steps.gradient(*both)
+        row = {"norm": float(norm), "loss": float(loss), "updated_loss": None}
+        if row["norm"] > self.gamma:
+            derivatives = steps.norm_derivatives(*both)
+        else:
+            xc, yc = next(batches)
+            derivatives, updated = steps.ahead(tf.concat([xa, xc], 0), tf.concat([ya, yc], 0), gradients, norm)
+            row["updated_loss"] = float(updated)
+        # d objective / d scale = <d objective / d theta, theta> / scale
+        adam.update(derivatives.numpy() / adam.scales, constraint=row["updated_loss"] is None)
+        return {**row, "scales": adam.scales.copy()}
+
+
+class _Steps:
+    """The three compiled computations of an iteration."""
+
+    def __init__(self, forward, loss, variables, masks, eta):
+        self.forward, self.loss, self.variables, self.masks, self.eta = forward, loss, variables, masks, eta
+        self.gradient = tf.function(self._gradient, reduce_retracing=True)
+        self.norm_derivatives = tf.function(self._norm_derivatives, reduce_retracing=True)
+        self.ahead = tf.function(self._ahead, reduce_retracing=True)
+
+    def _gradient(self, x, y):
+        with tf.GradientTape() as tape:
+            loss = self.loss(y, self.forward(x))
+        gradients = tape.gradient(loss, self.variables, unconnected_gradients="zero")
+        gradients = [g if m is None else g * m for g, m in zip(gradients, self.masks, strict=True)]
+        return gradients, tf.linalg.global_norm(gradients), loss
+
+    def _norm_derivatives(self, x, y):
+        with tf.GradientTape() as tape:
+            _, norm, _ = self._gradient(x, y)
+        return self._along_scales(tape.gradient(norm, self.variables, unconnected_gradients="zero"))
+
+    def _ahead(self, x, y, gradients, norm):
+        before = [tf.identity(variable) for variable in self.variables]
+        for variable, gradient in zip(self.variables, gradients, strict=True):
+            variable.assign_sub(self.eta * gradient / norm)
+        with tf.GradientTape() as tape:
+            loss = self.loss(y, self.forward(x))
+        derivatives = tape.gradient(loss / self.eta, self.variables, unconnected_gradients="zero")
+        for variable, value in zip(self.variables, before, strict=True):
+            variable.assign(value)
+        return self._along_scales(derivatives), loss
+
+    def _along_scales(self, derivatives):
+        return tf.stack([tf.reduce_sum(d * v) for d, v in zip(derivatives, self.variables, strict=True)])
+
+
+def _scaled(model):
+    """Names and variables of the tensors that get a scale: trainable, not all zero."""
+    trainable = {id(variable) for variable in model.trainable_variables}
+    chosen = {n: v for n, v in paths.weights(model).items() if id(v) in trainable and np.any(v.numpy())}
+    return list(chosen), list(chosen.values())
+
+
+def _batches(task):
+    """Training batches without end, the epochs one after another."""
+    epoch = 0
+    while True:
+        yield from task.data.epochs(epoch, epoch + 1)
+        epoch += 1
+
+
+def _check(rows):
+    bad = next((k for k, row in enumerate(rows) if not np.isfinite(row["norm"] + row["loss"])), None)
+    if bad is not None:
+        raise FloatingPointError(
+            f"Rescaled initialisation met a loss or gradient that is not finite in iteration {bad}. "
+            "Look at the data's normalisation, or leave rescaled_init out of the recipe."
+        )

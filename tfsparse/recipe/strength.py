@@ -1,0 +1,96 @@
+"""How strong a ghost is at a step: 1 at the start, 0 when it has left."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+HAND_OVERS = ("gradual", "step", "constant")
+
+
+@keras.utils.register_keras_serializable(package="tfsparse")
+class Strength(keras.layers.Layer):
+    """Counts training batches and gives the strength of the ghosts it feeds, a float32 scalar in [0, 1].
+
+    It is part of the graph, so that the schedule follows every batch: under `steps_per_execution`, in a custom loop,
+    on several devices, and across a checkpoint, with no callback.
+
+    Args:
+        steps: training batches until the strength is 0.
+        hand_over: `"gradual"` (1 - step / steps), `"step"` (1, then 0 at once) or `"constant"` (1 for ever).
+
+    >>> strength = Strength(4)
+    >>> [float(strength(tf.zeros((1, 1)), training=True)) for _ in range(6)]
+    [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    """
+
+    def __init__(self, steps, hand_over="gradual", **kwargs):
+        super().__init__(dtype="float32", autocast=False, trainable=False, name=kwargs.get("name"))
+        if hand_over not in HAND_OVERS:
+            raise ValueError(f"hand_over must be one of {', '.join(HAND_OVERS)}, received {hand_over!r}.")
+        self.steps = steps
+        self.hand_over = hand_over
+        self.step = self.add_weight(
+            "step",
+            shape=(),
+            dtype=tf.int64,
+            initializer="zeros",
+            trainable=False,
+            # Every replica counts for itself: no communication, and all count the same.
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    def at(self, step):
+        """The strength at `step` (a number or tensor), float32."""
+        share = tf.cast(step, tf.float32) / float(self.steps)
+        if self.hand_over == "constant":
+            return tf.ones_like(share)
+        return tf.maximum(0.0, 1.0 - share) if self.hand_over == "gradual" else tf.cast(share < 1.0, tf.float32)
+
+    def call(self, inputs, training=None):
+        strength = self.at(self.step)
+        if training is None or isinstance(training, bool | int):
+            if training:
+                self.step.assign_add(1)
+        else:
+            self.step.assign_add(tf.cast(training, tf.int64))
+        return strength
+
+    def fed(self, tensor):
+        """The strength as a tensor of the graph that `tensor` belongs to; called once, however many ghosts ask."""
+        if not self.inbound_nodes:
+            self(tensor)
+        return self.output
+
+    def compute_output_shape(self, input_shape):
+        return tf.TensorShape([])
+
+    def get_config(self):
+        return {"name": self.name, "steps": self.steps, "hand_over": self.hand_over}
+
+
+def check_share(share):
+    """Raises ValueError unless `share` of a training is in (0, 1]."""
+    if not 0 < share <= 1:
+        raise ValueError(f"share must lie in (0, 1], the part of the training that ghosts live; received {share!r}.")
+    return share
+
+
+class Ghost(keras.layers.Layer):
+    """What a ghost layer has in common with others: it can leave.
+
+    Args:
+        clock: name of the `Strength` layer that feeds it.
+    """
+
+    def __init__(self, clock, **kwargs):
+        super().__init__(**kwargs)
+        self.clock = clock
+        self.gone = False
+
+    def leave(self):
+        """From the next tracing on the layer is not executed, and its weights are not trained."""
+        self.gone = True
+        self.trainable = False
+
+    def get_config(self):
+        return {**super().get_config(), "clock": self.clock}

@@ -1,0 +1,99 @@
+"""`Data.from_arrays`: arrays in memory, batches gathered from them."""
+
+import tensorflow as tf
+
+from tfsparse.task import checks
+from tfsparse.task.streams import finisher, numbered_streams, ready, shuffle_seed
+
+
+def from_arrays(
+    train,
+    validation,
+    test,
+    batch_size,
+    *,
+    shuffle=True,
+    seed=0,
+    num_classes=None,
+    augment=None,
+    mean=None,
+    std=None,
+    name="data",
+    class_names=None,
+):
+    """The arguments of `Data` for arrays; `Data.from_arrays` says what is what."""
+    given = {"train": train, "validation": validation, "test": test}
+    splits = {key: checks.images_and_labels(pair, key) for key, pair in given.items() if pair is not None}
+    if "train" not in splits:
+        raise ValueError("train must be a pair (images, labels), received None.")
+    shape, count, batch_size = _shapes(splits), len(splits["train"][0]), checks.whole(batch_size, "batch_size")
+    if batch_size > count:
+        raise ValueError(f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size.")
+    num_classes = checks.class_count({key: labels for key, (_, labels) in splits.items()}, num_classes)
+    mean, std = checks.mean_and_std(mean, std, shape)
+
+    source = {key: batches_of(*pair, batch_size, False, seed) for key, pair in splits.items()}
+    source["train"] = batches_of(*splits["train"], batch_size, shuffle, seed)
+    soft = has_soft_labels(augment, (source[key](0) for key in source))
+    finish = finisher(mean, std, one_hot=num_classes if soft else None)
+    steps = count // batch_size if shuffle else -(-count // batch_size)
+    random = shuffle or augment is not None
+    streams = numbered_streams(source["train"], steps=steps, seed=seed, random=random, augment=augment, finish=finish)
+    return {
+        "streams": streams,
+        **{key: ready(source[key](0).map(finish)) for key in source if key != "train"},
+        "input_shape": shape,
+        "num_classes": num_classes,
+        "batch_size": batch_size,
+        "steps_per_epoch": steps,
+        **{"name": name, "mean": mean, "std": std, "class_names": class_names},
+    }
+
+
+def _shapes(splits):
+    """The one shape that all images have."""
+    shape = splits["train"][0].shape[1:]
+    for key, (images, _) in splits.items():
+        if images.shape[1:] != shape:
+            raise ValueError(f"The images of {key} have the shape {images.shape[1:]}, those of train {shape}.")
+    return shape
+
+
+def batches_of(images, labels, batch_size, shuffle, seed):
+    """A function (epoch) -> dataset of batches of the arrays, in the order of that epoch.
+
+    >>> batches = batches_of(tf.range(4), tf.range(4), 3, False, 0)
+    >>> [x.numpy().tolist() for x, _ in batches(0)]
+    [[0, 1, 2], [3]]
+    """
+    with tf.device("CPU:0"):  # on a machine with a GPU they would go there otherwise, and back batch by batch
+        images, labels = tf.convert_to_tensor(images), tf.convert_to_tensor(labels)
+
+    def batches(epoch):
+        order = tf.range(tf.shape(images, tf.int64)[0])
+        if shuffle:
+            order = tf.random.experimental.stateless_shuffle(order, shuffle_seed(seed, epoch))
+        rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=shuffle)
+        return rows.map(lambda chosen: (tf.gather(images, chosen), tf.gather(labels, chosen)))
+
+    return batches
+
+
+def has_soft_labels(augment, datasets):
+    """Whether any labels are, or become, vectors over the classes. Refuses what is no augmentation.
+
+    Args:
+        augment: function (images, labels, seed), or None.
+        datasets: raw batches; the first is the training set.
+    """
+    datasets = list(datasets)
+    if augment is None:
+        return any(len(dataset.element_spec[1].shape) == 2 for dataset in datasets)
+    if not callable(augment):
+        raise ValueError(
+            f"augment must be a function (images, labels, seed) -> (images, labels), received {augment!r}. "
+            "tfsparse.data.augmentation('crop_flip', num_classes) makes one from names."
+        )
+    seed = tf.constant([0, 0], tf.int64)
+    changed = datasets[0].map(lambda images, labels: augment(images, labels, seed))
+    return any(len(dataset.element_spec[1].shape) == 2 for dataset in [changed, *datasets])

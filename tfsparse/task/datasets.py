@@ -1,0 +1,113 @@
+"""`Data.from_datasets`: the user's own batched `tf.data`."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfsparse.task import checks
+from tfsparse.task.streams import Streams, finisher, ready
+
+
+def from_datasets(
+    train,
+    validation,
+    test,
+    *,
+    steps_per_epoch=None,
+    num_classes=None,
+    mean=None,
+    std=None,
+    name="data",
+    class_names=None,
+):
+    """The arguments of `Data` for datasets; `Data.from_datasets` says what is what."""
+    given = {"train": train, "validation": validation, "test": test}
+    specs = {key: _spec(dataset, key) for key, dataset in given.items() if dataset is not None or key == "train"}
+    steps = _steps(train, steps_per_epoch)
+    for key in set(specs) - {"train"}:
+        _refuse_infinite(given[key], key, "Take as much of it as one evaluation needs: dataset.take(n).")
+    classes = num_classes if steps and num_classes else None
+    shape, batch_size = specs["train"][0].shape[1:], specs["train"][0].shape[0]
+    if not (steps and classes and shape.is_fully_defined() and batch_size):
+        steps, shape, batch_size, found = _survey(train, steps)
+        classes = num_classes or found
+    for key, (images, labels) in specs.items():
+        _check(key, images, labels, shape, classes)
+    mean, std = checks.mean_and_std(mean, std, shape)
+    soft = any(len(labels.shape) == 2 for _, labels in specs.values())
+    finish = finisher(mean, std, one_hot=classes if soft else None)
+    return {
+        "streams": _streams(train.map(finish, num_parallel_calls=tf.data.AUTOTUNE), steps, steps_per_epoch),
+        **{key: ready(given[key].map(finish)) for key in specs if key != "train"},
+        "input_shape": tuple(shape),
+        "num_classes": checks.whole(classes, "num_classes"),
+        "batch_size": batch_size,
+        "steps_per_epoch": steps,
+        **{"name": name, "mean": mean, "std": std, "class_names": class_names},
+    }
+
+
+def _streams(train, steps, given_steps):
+    def epochs(start, stop):
+        # Begins at the beginning and skips: only so does a seeded shuffle go on where an unbroken run would be.
+        return ready(train.repeat().skip(start * steps).take((stop - start) * steps))
+
+    return Streams(
+        train=ready(train.repeat().take(steps) if given_steps else train),
+        epochs=epochs,
+        scoring=lambda count: ready(train.take(count)),
+    )
+
+
+def _spec(dataset, argument):
+    """The specs of images and labels, or what is wrong with the dataset."""
+    if not isinstance(dataset, tf.data.Dataset):
+        raise ValueError(
+            f"{argument} must be a batched tf.data.Dataset, received {type(dataset).__name__}. Arrays go to from_arrays."
+        )
+    spec = dataset.element_spec
+    if not isinstance(spec, tuple) or len(spec) != 2 or not all(isinstance(part, tf.TensorSpec) for part in spec):
+        raise ValueError(f"{argument} must give pairs (images, labels), its elements are {spec}.")
+    if not spec[1].shape.rank or (spec[0].shape.rank or 0) < 2:
+        raise ValueError(f"{argument} must give batches, its elements are {spec}. Batch it: dataset.batch(128).")
+    if spec[1].shape.rank == 1 and not spec[1].dtype.is_integer:
+        raise ValueError(f"The labels of {argument} must be whole numbers, received {spec[1].dtype.name}.")
+    return spec
+
+
+def _steps(train, steps_per_epoch):
+    """Batches an epoch, or None where nobody knows."""
+    if steps_per_epoch is not None:
+        return checks.whole(steps_per_epoch, "steps_per_epoch")
+    _refuse_infinite(train, "train", "Say how many batches are an epoch: steps_per_epoch=...")
+    length = int(train.cardinality())
+    if length == 0:
+        raise ValueError("train is empty.")
+    return length if length > 0 else None
+
+
+def _refuse_infinite(dataset, argument, remedy):
+    if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(f"{argument} never ends. {remedy}")
+
+
+def _survey(train, steps):
+    """Goes through one epoch; returns its batches, the shape of an image, the batch size and the number of classes."""
+    count, shape, batch_size, classes = 0, None, 0, 0
+    for images, labels in train.take(steps) if steps else train:
+        if not np.isfinite(np.asarray(images, np.float32)).all():
+            raise ValueError(f"Batch {count} of train holds NaN or infinity. Remove or repair such images first.")
+        count, shape, batch_size = count + 1, images.shape[1:], max(batch_size, len(images))
+        lowest = int(tf.reduce_min(labels)) if len(labels.shape) == 1 else 0
+        if lowest < 0:
+            raise ValueError(f"The labels of train must be 0 or more, received {lowest}.")
+        classes = max(classes, labels.shape[1] if len(labels.shape) == 2 else int(tf.reduce_max(labels)) + 1)
+    if not count:
+        raise ValueError("train is empty.")
+    return steps or count, shape, batch_size, classes
+
+
+def _check(argument, images, labels, shape, classes):
+    if not images.shape[1:].is_compatible_with(shape):
+        raise ValueError(f"The images of {argument} have the shape {images.shape[1:]}, those of train {tuple(shape)}.")
+    if len(labels.shape) == 2 and labels.shape[1] not in (None, classes):
+        raise ValueError(f"The labels of {argument} are vectors over {labels.shape[1]} classes, num_classes is {classes}.")

@@ -1,0 +1,95 @@
+"""Training batches as streams: an epoch at random, a span of numbered epochs, or plain batches to score weights on."""
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+_SHUFFLE, _AUGMENT = 1, 2  # keep the two uses of one seed apart
+
+
+@dataclasses.dataclass(frozen=True)
+class Streams:
+    """Where the training batches of a `Data` come from.
+
+    Args:
+        train: dataset, one epoch.
+        epochs: function (start, stop) -> dataset.
+        scoring: function (batches) -> dataset.
+    """
+
+    train: tf.data.Dataset
+    epochs: Callable
+    scoring: Callable
+
+
+def numbered_streams(batches, *, steps, seed, random, augment, finish):
+    """Streams in which epoch e is a function of (seed, e) and nothing else.
+
+    Args:
+        batches: function (epoch, an int64 tensor) -> dataset of raw batches (images, labels).
+        steps: batches an epoch.
+        seed: int.
+        random: whether `train` differs from one iteration to the next.
+        augment: function (images, labels, seed) -> (images, labels), or None.
+        finish: function (images, labels) -> (images, labels), applied last.
+    """
+
+    def stream(numbers, length, change):
+        def numbered(epoch):
+            return batches(epoch).enumerate().map(lambda index, batch: (epoch, index, *batch))
+
+        def work(epoch, index, images, labels):
+            if change is not None:
+                images, labels = change(images, labels, _seed(seed, epoch, index))
+            return finish(images, labels)
+
+        made = numbers.flat_map(numbered).map(work, num_parallel_calls=tf.data.AUTOTUNE)
+        return ready(made.apply(tf.data.experimental.assert_cardinality(length)))
+
+    once = tf.data.Dataset.range(1)
+    if random:
+        once = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
+    return Streams(
+        train=stream(once, steps, augment),
+        epochs=lambda start, stop: stream(tf.data.Dataset.range(start, stop), steps * (stop - start), augment),
+        scoring=lambda count: stream(tf.data.Dataset.range(1), steps, None).take(count),
+    )
+
+
+def shuffle_seed(seed, epoch):
+    """The seed, two int64, that decides the order of an epoch."""
+    return tf.random.experimental.stateless_fold_in(tf.constant([seed, _SHUFFLE], tf.int64), epoch)
+
+
+def _seed(seed, epoch, index):
+    """The seed, two int64, that decides what happens to one batch."""
+    fold_in = tf.random.experimental.stateless_fold_in
+    return fold_in(fold_in(tf.constant([seed, _AUGMENT], tf.int64), epoch), index)
+
+
+def ready(dataset):
+    """Prefetched, in a fixed order, and shared among workers by batches: there are no files to share out."""
+    options = tf.data.Options()
+    options.deterministic = True
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def finisher(mean, std, one_hot=None):
+    """A function that ends every batch: float32, normalised, labels spread over `one_hot` classes where they are not.
+
+    >>> images, labels = finisher((100.0,), (10.0,), one_hot=3)(tf.constant([[[[120]]]]), tf.constant([2]))
+    >>> float(images[0, 0, 0, 0]), labels.numpy().tolist()
+    (2.0, [[0.0, 0.0, 1.0]])
+    """
+
+    def finish(images, labels):
+        images = tf.cast(images, tf.float32)
+        if mean is not None:
+            images = (images - tf.constant(mean, tf.float32)) / tf.constant(std, tf.float32)
+        if one_hot and len(labels.shape) == 1:
+            labels = tf.one_hot(labels, one_hot)
+        return images, labels
+
+    return finish

@@ -1,0 +1,29 @@
+"""Where and in which precision a model is trained."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse.registry import lookup
+
+STRATEGIES = {
+    "none": tf.distribute.get_strategy,
+    "mirrored": tf.distribute.MirroredStrategy,
+    "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
+}
+
+PRECISIONS = {"none": None, "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+
+
+def make_strategy(name):
+    """A `tf.distribute` strategy: `"none"`, `"mirrored"` (all local GPUs) or `"multi_worker"` (reads TF_CONFIG)."""
+    return lookup(STRATEGIES, name, "strategy")()
+
+
+def policy(name):
+    """The Keras dtype policy of `"bfloat16"` or `"float16"`; None for `"none"`, full precision."""
+    return lookup(PRECISIONS, name, "precision")
+
+
+def scaled(optimizer, dtype):
+    """`optimizer`, with dynamic loss scaling where float16 needs it: its small gradients vanish otherwise."""
+    return keras.mixed_precision.LossScaleOptimizer(optimizer) if dtype == "mixed_float16" else optimizer

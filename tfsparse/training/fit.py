@@ -1,0 +1,120 @@
+"""Trains one prepared model by Keras' `fit`, resumable after every epoch."""
+
+import dataclasses
+import pathlib
+import sys
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse.training.checkpoints import Checkpoints, SaveEpochs
+from tfsparse.training.devices import scaled
+from tfsparse.training.history import HistoryFile
+from tfsparse.training.watch import EpochLogs, StopOnNaN
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How to train, as opposed to what: none of it changes what is computed, but for rounding.
+
+    Args:
+        folder: run folder for checkpoints, history and TensorBoard files; None writes nothing.
+        strategy: a `tf.distribute` strategy; None: one device.
+        dtype: Keras dtype policy of the training copy, such as `"mixed_bfloat16"`; None: float32.
+        jit_compile: whether XLA compiles the training step.
+        steps_per_execution: batches that one call of the compiled step goes through.
+        verbose: as in Keras' `fit`; `"auto"`: a bar on a terminal, else one line an epoch.
+    """
+
+    folder: pathlib.Path | None = None
+    strategy: tf.distribute.Strategy | None = None
+    dtype: str | None = None
+    jit_compile: bool = False
+    steps_per_execution: int = 1
+    verbose: str | int = "auto"
+
+
+def fit(make_model, task, *, loss, plain_loss, masked, callbacks, settings):
+    """Trains what `make_model` makes to the end of `task`, from the last completed epoch on if there is a checkpoint.
+
+    Args:
+        make_model: () -> prepared model; called in the strategy's scope.
+        task: `Task`.
+        loss: Keras loss to train with.
+        plain_loss: what it was before the recipe; a cross-entropy is reported along with the accuracy.
+        masked: (model) -> the variables whose live weights the logs count.
+        callbacks: (model) -> list of Keras callbacks.
+        settings: `Settings`.
+
+    Returns:
+        (trained prepared model, list of one dict of numbers per epoch).
+
+    Raises:
+        Diverged: the loss is NaN or infinite.
+        ValueError: a checkpoint that cannot be restored.
+    """
+    strategy = settings.strategy or tf.distribute.get_strategy()
+    folder = None if settings.folder is None else pathlib.Path(settings.folder)
+    writes = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (0, None)
+    with strategy.scope():
+        model = make_model()
+        optimizer = scaled(task.make_optimizer(), settings.dtype)
+        optimizer.build(model.trainable_variables)  # before ghosts leave: their slots are part of the checkpoint
+        _compile(model, optimizer, loss, metrics(task, plain_loss), settings)
+        checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", model, optimizer, writes=writes)
+        completed = checkpoints.restore() if checkpoints else 0
+    history = HistoryFile(folder / "history.csv" if folder and writes else None, completed)
+    watchers = [*callbacks(model), EpochLogs(masked(model)), StopOnNaN(), history]
+    if checkpoints:
+        watchers += [SaveEpochs(checkpoints)]
+    if folder and writes:
+        watchers += [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
+    if completed < task.epochs:
+        model.fit(
+            task.data.epochs(completed, task.epochs),
+            initial_epoch=completed,
+            epochs=task.epochs,
+            steps_per_epoch=task.data.steps_per_epoch,
+            validation_data=_labels_as_in_training(task.data.validation, task),
+            callbacks=watchers,
+            verbose=_verbose(settings.verbose),
+        )
+    return model, history.rows
+
+
+def _compile(model, optimizer, loss, measured, settings):
+    model.compile(
+        optimizer,
+        loss=loss,
+        metrics=measured,
+        jit_compile=settings.jit_compile or None,
+        steps_per_execution=settings.steps_per_execution,
+    )
+
+
+def has_checkpoint(folder):
+    """Whether a training in `folder` would be resumed."""
+    return folder is not None and tf.train.latest_checkpoint(str(pathlib.Path(folder) / "checkpoints")) is not None
+
+
+def metrics(task, loss):
+    """What is reported beside the loss: for classifiers accuracy and the cross-entropy without label smoothing."""
+    kinds = {
+        keras.losses.SparseCategoricalCrossentropy: keras.metrics.SparseCategoricalCrossentropy,
+        keras.losses.CategoricalCrossentropy: keras.metrics.CategoricalCrossentropy,
+    }
+    if type(loss) not in kinds:
+        return []
+    from_logits = loss.get_config().get("from_logits", False)
+    return ["accuracy", kinds[type(loss)](from_logits=from_logits, name="cross_entropy")]
+
+
+def _labels_as_in_training(dataset, task):
+    """MixUp and CutMix make vectors of the training labels; the metrics then want vectors everywhere."""
+    if dataset is None or not task.soft_labels or len(dataset.element_spec[1].shape) == 2:
+        return dataset
+    return dataset.map(lambda x, y: (x, tf.one_hot(tf.cast(y, tf.int32), task.data.num_classes)))
+
+
+def _verbose(verbose):
+    return (1 if sys.stderr.isatty() else 2) if verbose == "auto" else verbose

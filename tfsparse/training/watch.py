@@ -1,0 +1,37 @@
+"""Callbacks that watch a training: it stops on a loss that is no number, and its logs tell more."""
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+
+class Diverged(FloatingPointError):
+    """The loss is NaN or infinite."""
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Raises `Diverged` at the batch at which the loss stops being a number; checkpoints before it stay."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if logs and not np.isfinite(logs["loss"]):
+            step = int(self.model.optimizer.iterations)
+            raise Diverged(
+                f"The loss is {logs['loss']} at step {step}. The last completed epoch's checkpoint is kept. "
+                "A lower learning rate, or data without extreme values, may help."
+            )
+
+
+class EpochLogs(keras.callbacks.Callback):
+    """Adds the learning rate and the number of live weights to the logs of an epoch.
+
+    Args:
+        weights: masked variables; what is not exactly 0 in them is counted.
+    """
+
+    def __init__(self, weights):
+        super().__init__()
+        self.weights = weights
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["live_weights"] = float(sum(int(tf.math.count_nonzero(weight)) for weight in self.weights))
