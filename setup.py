@@ -1,14 +1,18 @@
 """Installs tfsparse; `pip install -e .` for work on it, `.[test]` to run its tests."""
 
 import pathlib
+import re
 
 from setuptools import find_packages, setup
 
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfsparse" / "version.py").read_text(encoding="utf-8"))[1]
+
 setup(
     name="tfsparse",
-    version="0.1.0",
+    version=VERSION,
     description="Find a sparse mask for any Keras model and train it with a recipe made for sparsity (ToST).",
-    long_description=(pathlib.Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["tfsparse", "tfsparse.*"]),
@@ -27,6 +31,7 @@ setup(
         "rich",
         "safetensors",
         "scikit-learn",
+        "setuptools",  # gives TF-MOT the distutils that Python 3.12 no longer has
     ],
     extras_require={
         "test": ["pytest", "pytest-xdist", "ruff"],

@@ -6,7 +6,6 @@ Started again with the same flags it goes on where it ended, also after a kill.
 """
 
 import os
-import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
 
@@ -22,13 +21,8 @@ def main(argv):
     logging.set_verbosity(logging.INFO)
     experiment = flags.read(Experiment)
     folder = RunFolder(f"{experiment.output_dir}/{experiment.name}")
-    try:
-        metrics = run_experiment(experiment)
-    except (ValueError, OSError, RuntimeError, ArithmeticError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except KeyboardInterrupt:
-        print(f"\nInterrupted. The same command goes on from the last completed epoch in {folder.path}.", file=sys.stderr)
-        sys.exit(130)
+    with flags.reported_errors(f"The same command goes on from the last completed epoch in {folder.path}."):
+        metrics = run_experiment(experiment, folder.path)
     Console().print(summary(metrics, folder.path))
 
 

@@ -1,10 +1,11 @@
 """Command-line flags from dataclass fields: name, type, default and help of a setting stand in one place."""
 
+import contextlib
 import dataclasses
 import difflib
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 _DEFINE = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
 
@@ -38,14 +39,24 @@ def read(cls):
 
 
 def run(main):
-    """Runs `main(argv)` as absl does; mistakes end the program with one clear line and exit status 1 or 2.
+    """Runs `main(argv)` as absl does. An unknown flag is refused, with the nearest right name, before anything runs."""
+    app.run(main, flags_parser=_parse)
 
-    An unknown flag is refused with the nearest right name before anything runs. Ctrl-C exits with status 130.
+
+@contextlib.contextmanager
+def reported_errors(interrupted=""):
+    """Ends the program with one clear line where a user's mistake, a full disk or Ctrl-C would show a traceback.
+
+    Args:
+        interrupted: what Ctrl-C says; the exit status is then 130, otherwise 1.
     """
     try:
-        app.run(main, flags_parser=_parse)
+        yield
     except KeyboardInterrupt:
-        _stop("Interrupted.", 130)
+        _stop(f"\nInterrupted. {interrupted}".rstrip(), 130)
+    except (ValueError, TypeError, OSError, RuntimeError, ArithmeticError) as error:
+        logging.debug("The error in full:", exc_info=True)
+        _stop(f"{type(error).__name__}: {error}", 1)
 
 
 def _parse(argv):
@@ -59,7 +70,7 @@ def _parse(argv):
         _stop(f"{error} --help lists all flags.", 2)
     except OSError as error:  # a flagfile that is not there
         _stop(f"{error}. Paths of flagfiles are relative to the folder the command runs in.", 2)
-    if len(rest) > 1 and not getattr(flags.FLAGS, "takes_arguments", False):
+    if len(rest) > 1:
         _stop(f"Unexpected argument {rest[1]!r}: settings are given as flags, --name=value. --help lists them.", 2)
     return rest
 

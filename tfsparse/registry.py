@@ -29,7 +29,9 @@ def parse(text):
             return tree.func.id, {word.arg: ast.literal_eval(word.value) for word in tree.keywords}
     except (SyntaxError, ValueError, TypeError, AttributeError):
         pass  # the one error below serves every way of being malformed
-    raise ValueError(f"Cannot read {text!r}: expected a name or a call with literal options, such as 'snip(batches=4)'.")
+    raise ValueError(
+        f"Cannot read {text!r}: expected a name or a call with literal options, such as 'snip(batches=4)'."
+    )
 
 
 def parse_list(text):
@@ -78,7 +80,9 @@ def resolve(table, text, kind):
     for word in given:
         if word not in known:
             takes = ", ".join(f"{key}={value!r}" for key, value in known.items()) or "no options"
-            raise ValueError(f"{kind.capitalize()} {name!r} has no option {word!r}.{_hint(word, known)} It takes: {takes}.")
+            raise ValueError(
+                f"{kind.capitalize()} {name!r} has no option {word!r}.{_hint(word, known)} It takes: {takes}."
+            )
     return entry, given
 
 

@@ -1,8 +1,20 @@
 """Experiments: a mask, a recipe and a task brought together, in memory (`train`) or as a run folder."""
 
 from tfsparse.experiment.experiment import Experiment
+from tfsparse.experiment.finished import evaluate_files, export_run, open_run
 from tfsparse.experiment.folder import RunFolder
-from tfsparse.experiment.run import check, load_mask, load_task, run_experiment
+from tfsparse.experiment.run import check, load_task, run_experiment, search_mask
 from tfsparse.experiment.train import train
 
-__all__ = ["Experiment", "RunFolder", "check", "load_mask", "load_task", "run_experiment", "train"]
+__all__ = [
+    "Experiment",
+    "RunFolder",
+    "check",
+    "evaluate_files",
+    "export_run",
+    "load_task",
+    "open_run",
+    "run_experiment",
+    "search_mask",
+    "train",
+]

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import pathlib
 import re
 
 from tfsparse.flags import setting
@@ -13,24 +14,38 @@ class Experiment:
     """Everything that decides what a run computes and where it lands; each field is a command-line flag."""
 
     data: str = setting("digits", "Data set: digits, cifar10, cifar100 or tiny_imagenet.")
-    data_dir: str | None = setting(None, "Where TFDS keeps data sets; default: $TFDS_DATA_DIR or ~/tensorflow_datasets.")
+    data_dir: str | None = setting(
+        None, "Where TFDS keeps data sets; default: $TFDS_DATA_DIR or ~/tensorflow_datasets."
+    )
     download: bool = setting(False, "Download the data set if it is not there.")
-    augment: str | None = setting(None, "Augmentation of training images, such as 'crop_flip,cutmix'; default: the set's.")
+    augment: str | None = setting(
+        None, "Augmentation of training images, such as 'crop_flip,cutmix'; default: the set's."
+    )
     batch_size: int = setting(128, "Training images a step, over all devices.")
     model: str = setting("resnet20", "Network, with options: resnet18, resnet20, 'vgg16(width=0.5)', mobilenet, ...")
-    mask: str = setting("synflow", "Mask method with options, such as 'snip(batches=4)', a mask file, or 'none' (dense).")
+    mask: str = setting(
+        "synflow", "Mask method with options, such as 'snip(batches=4)', a mask file, or 'none' (dense)."
+    )
     sparsity: float = setting(0.9, "Share of prunable weights that are zero, in [0, 1).")
-    prunable: str = setting("all", "Which kernels are pruned: convolutions and dense layers, or convolutions.", ["all", "conv"])
+    prunable: str = setting(
+        "all", "Which kernels are pruned: convolutions and dense layers, or convolutions.", ["all", "conv"]
+    )
     strict: bool = setting(False, "Refuse a mask that leaves a layer without a weight, instead of warning.")
-    recipe: str = setting("tost", "Recipe: tost (all parts), none, or parts such as 'ghost_skips(share=0.25),label_smoothing'.")
+    recipe: str = setting(
+        "tost", "Recipe: tost (all parts), none, or parts such as 'ghost_skips(share=0.25),label_smoothing'."
+    )
     epochs: int = setting(160, "Times the training data are gone through.")
     learning_rate: float = setting(0.1, "Learning rate of SGD at the start.")
     momentum: float = setting(0.9, "Momentum of SGD, in [0, 1).")
     weight_decay: float = setting(2e-4, "L2 decay in the gradient of every weight.")
-    schedule: str = setting("step", "Learning-rate schedule: 'step(drops=(0.5, 0.75), factor=0.1)', cosine or constant.")
+    schedule: str = setting(
+        "step", "Learning-rate schedule: 'step(drops=(0.5, 0.75), factor=0.1)', cosine or constant."
+    )
     seed: int = setting(0, "Decides initial weights, order, augmentation and ties.")
     deterministic: bool = setting(True, "Same metrics from the same flags on the same machine, at some cost in speed.")
-    strategy: str = setting("none", "Devices: one, all local GPUs, or the workers of TF_CONFIG.", ["none", "mirrored", "multi_worker"])
+    strategy: str = setting(
+        "none", "Devices: one, all local GPUs, or the workers of TF_CONFIG.", ["none", "mirrored", "multi_worker"]
+    )
     mixed_precision: str = setting("none", "Precision of the training step.", ["none", "bfloat16", "float16"])
     jit_compile: bool = setting(False, "Compile the training step with XLA.")
     steps_per_execution: int = setting(1, "Batches that one call of the compiled step goes through.")
@@ -52,6 +67,23 @@ class Experiment:
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
         parts = [self.data, self.model, self.mask, f"s{self.sparsity:g}", self.recipe, f"seed{self.seed}"]
         return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", part)[:40].strip("_") for part in parts) + f"-{digest}"
+
+    @classmethod
+    def from_flagfile(cls, path):
+        """Reads what `RunFolder.write_flags` wrote.
+
+        Raises:
+            ValueError: a line that is no setting of an experiment.
+        """
+        kinds, given = {f.name: type(f.default) for f in dataclasses.fields(cls)}, {}
+        for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
+            name, _, value = line.removeprefix("--").partition("=")
+            if name not in kinds:
+                raise ValueError(f"{path}: {line!r} is no setting of an experiment.")
+            given[name] = (
+                value == "True" if kinds[name] is bool else (kinds[name] if kinds[name] in (int, float) else str)(value)
+            )
+        return cls(**given)
 
 
 _ELSEWHERE = ("data_dir", "download", "output_dir", "run_name", "overwrite")  # do not change what is computed

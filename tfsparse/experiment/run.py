@@ -55,7 +55,9 @@ def check(experiment):
     if not experiment.mask.endswith(".safetensors") and experiment.mask != "none":
         resolve(METHODS, experiment.mask, "mask method")
     if not 0 <= experiment.sparsity < 1:
-        raise ValueError(f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}.")
+        raise ValueError(
+            f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}."
+        )
     Recipe(experiment.recipe)
     for name in exports(experiment):
         lookup(EXPORTERS, name, "export format")
@@ -66,7 +68,9 @@ def check(experiment):
 
 def exports(experiment):
     """The export formats of an experiment."""
-    return [] if experiment.export == "none" else [name.strip() for name in experiment.export.split(",") if name.strip()]
+    return (
+        [] if experiment.export == "none" else [name.strip() for name in experiment.export.split(",") if name.strip()]
+    )
 
 
 def load_task(experiment):
@@ -86,16 +90,10 @@ def load_task(experiment):
     return Task(data, **{name: getattr(experiment, name) for name in names})
 
 
-def load_mask(experiment, model, task, folder):
-    """The mask of an experiment: from the run folder if it is there, else found and written there; None is dense."""
-    if experiment.mask == "none":
-        return None
-    if folder.mask.is_file():
-        mask = Mask.load(folder.mask)
-        mask.check(model)
-        return mask
+def search_mask(experiment, model, task):
+    """Finds the mask of an experiment."""
     logging.info("Finding a mask: %s, sparsity %g.", experiment.mask, experiment.sparsity)
-    mask = find_mask(
+    return find_mask(
         model,
         experiment.mask,
         sparsity=experiment.sparsity,
@@ -103,14 +101,21 @@ def load_mask(experiment, model, task, folder):
         prunable=experiment.prunable,
         strict=experiment.strict,
     )
-    mask.save(folder.mask)
+
+
+def load_mask(experiment, model, task, folder):
+    """The mask of an experiment: from the run folder if it is there, else found and written there; None is dense."""
+    if experiment.mask == "none":
+        return None
+    if not folder.mask.is_file():
+        search_mask(experiment, model, task).save(folder.mask)
+    mask = Mask.load(folder.mask)
+    mask.check(model)
     return mask
 
 
-def _stages(experiment, folder):
-    started = time.monotonic()
-    folder.write_flags(experiment)
-    task = load_task(experiment)
+def load_model(experiment, task, folder):
+    """The trained plain model of an experiment and its history; trains what its checkpoints do not have yet."""
     model = build_model(experiment.model, task.data)
     mask = load_mask(experiment, model, task, folder)
     history = train(
@@ -124,6 +129,14 @@ def _stages(experiment, folder):
         jit_compile=experiment.jit_compile,
         steps_per_execution=experiment.steps_per_execution,
     )
+    return model, mask, history
+
+
+def _stages(experiment, folder):
+    started = time.monotonic()
+    folder.write_flags(experiment)
+    task = load_task(experiment)
+    model, mask, history = load_model(experiment, task, folder)
     files = {}
     for name in exports(experiment):
         if not folder.exports[name].exists():

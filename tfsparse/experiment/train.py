@@ -33,7 +33,9 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
     mask = mask if mask is None or isinstance(mask, Mask) else Mask(mask)
     loss = task.loss_for(model)
     if settings.strategy is not None and not is_graph(model):
-        raise ValueError(f"A strategy needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied.")
+        raise ValueError(
+            f"A strategy needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied."
+        )
     resumed = training.has_checkpoint(settings.folder)  # then the weights come from there
     # A copy is rescaled before the strategy's scope: on one device, in full precision.
     early = is_graph(model) and not resumed

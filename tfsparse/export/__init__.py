@@ -3,8 +3,9 @@
 - `saved_model`: TensorFlow Serving and everything else that runs TensorFlow. Size does not depend on sparsity.
 - `tflite`: phones and boards; small where the network is sparse (10 % of the size at 95 %).
 
-Both take images as they come, uint8, and give class probabilities. No file counts as exported before it was loaded
-back, gave the Keras model's probabilities on test images, and was found to hold exactly the mask's zeros.
+Both take images as they come, uint8 most often, normalise them and give class probabilities. No file counts as exported
+before it was loaded back, gave the Keras model's probabilities on test images, and was found to hold exactly the mask's
+zeros.
 
 A new format is a class with `suffix`, `write(serving, path)` and a static `load(path) -> Exported`, in a file here, and
 a line in `EXPORTERS`; its options are the keyword-only arguments of its constructor.
@@ -12,9 +13,12 @@ a line in `EXPORTERS`; its options are the keyword-only arguments of its constru
 
 import pathlib
 
-from tfsparse.export.compare import are_probabilities, compare, full_float32, outputs_of, probabilities, sample
+import numpy as np
+
+from tfsparse.export.compare import are_probabilities, compare, full_float32, outputs_of, probabilities
 from tfsparse.export.exported import Exported
 from tfsparse.export.result import ExportError, ExportResult, sizes
+from tfsparse.export.samples import sample
 from tfsparse.export.saved_model import SavedModel
 from tfsparse.export.serving import Serving, plain_float32
 from tfsparse.export.tflite import TFLite
@@ -37,9 +41,10 @@ def export_model(model, format, path, *, mask=None, data=None, images=64):
         path: file or folder to write; a missing suffix (`.tflite`) is added. An earlier export there is replaced.
         mask: mapping from weight path to boolean array; checked to be zero in the model and in the file. None: all
             zeros of the model's kernels are checked.
-        data: with `.mean` and `.std` (per channel, in units 0 to 255, or None), `.input_shape`, `.test`,
-            `.class_names`; all optional. Without mean and std the file takes float32 images as the model does. Without
-            test images random ones serve for the comparison.
+        data: with `.mean` and `.std` (per channel, in the units of the images), `.input_shape`, `.test`,
+            `.class_names`, each of which may be None. The file takes uint8 images, or float32 images in the data's own
+            units if these do not come from 8-bit ones (without mean and std: as the model takes them). Without test
+            images random ones serve for the comparison.
         images: how many images to compare on.
 
     Returns:
@@ -67,7 +72,7 @@ def _export(model, exporter, path, kernels, data, count):
     softmax = not are_probabilities(outputs)
     extras = {name: _tuple(getattr(data, name, None)) for name in ("mean", "std", "class_names")}
     with written_aside(path) as scratch:
-        exporter.write(Serving(model, shape, softmax=softmax, **extras), scratch)
+        exporter.write(Serving(model, shape, images.dtype, softmax=softmax, **extras), scratch)
         loaded = exporter.load(scratch)
         difference = compare(loaded, images, probabilities(outputs, softmax))
         zeros = check_zeros(kernels, loaded.constants())
@@ -111,12 +116,14 @@ def _target(path, exporter):
 def _input_shape(model, data):
     own = getattr(model, "input_shape", None)
     shape = tuple(getattr(data, "input_shape", None) or (own[1:] if isinstance(own, tuple) else ()))
-    if len(shape) != 3 or None in shape:
+    if not shape or None in shape:
         raise ValueError(f"Model {model.name!r} takes inputs of shape {own}; pass data with the input_shape of images.")
-    if isinstance(own, tuple) and any(a not in (None, b) for a, b in zip(own[1:], shape, strict=False)):
+    if isinstance(own, tuple) and (
+        len(own) != len(shape) + 1 or any(a not in (None, b) for a, b in zip(own[1:], shape, strict=True))
+    ):
         raise ValueError(f"Model {model.name!r} takes images of shape {own[1:]}, the data's are {shape}.")
     return shape
 
 
 def _tuple(values):
-    return None if values is None else tuple(values)
+    return None if values is None else tuple(np.ravel(values).tolist())

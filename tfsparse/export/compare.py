@@ -1,4 +1,4 @@
-"""Whether an exported file computes what the Keras model does, on images of the test set."""
+"""Whether an exported file computes what the Keras model does."""
 
 import contextlib
 
@@ -8,50 +8,6 @@ import tensorflow as tf
 from tfsparse.export.result import ExportError
 
 TOLERANCE = 1e-4
-
-
-def sample(data, input_shape, count):
-    """Images to compare on: as the exported file takes them, and as the Keras model does.
-
-    Args:
-        data: with `.test`, batches of (normalised images, ...), and `.mean`, `.std` per channel; None: random images.
-        input_shape: (height, width, channels).
-        count: how many images, at most.
-
-    Returns:
-        (images, normalised): uint8 or float32 [n, *input_shape], and float32 of the same shape.
-
-    Raises:
-        ExportError: the test images are not what mean and std make of 8-bit images.
-    """
-    mean, std = getattr(data, "mean", None), getattr(data, "std", None)
-    test = getattr(data, "test", None)
-    random = np.random.default_rng(0)
-    if test is None:
-        if mean is None:
-            images = random.normal(size=(count, *input_shape)).astype("float32")
-            return images, images
-        images = random.integers(0, 256, (count, *input_shape)).astype("uint8")
-        return images, _normalised(images, mean, std)
-    batches, taken = [], 0
-    for images, *_ in test:
-        batches.append(np.asarray(images, "float32"))
-        taken += len(batches[-1])
-        if taken >= count:
-            break
-    normalised = np.concatenate(batches)[:count]
-    if mean is None:
-        return normalised, normalised
-    exact = normalised * np.asarray(std, "float32") + np.asarray(mean, "float32")
-    images = np.rint(exact).clip(0, 255).astype("uint8")
-    on_levels = np.abs(exact - images).max() < 1e-2
-    if exact.min() < -0.5 or exact.max() > 255.5 or (exact.max() < 2 and not on_levels):
-        raise ExportError(
-            f"data.mean {mean} and data.std {std} do not bring the test images back to 0 ... 255 "
-            f"(found {exact.min():.1f} ... {exact.max():.1f}). They must be in the units of uint8 images."
-        )
-    # Resized images fall between the levels of 8 bits; the file takes 8-bit images, so compare on these.
-    return images, normalised if on_levels else _normalised(images, mean, std)
 
 
 def probabilities(outputs, softmax):
@@ -115,7 +71,3 @@ def full_float32():
         yield
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(before)
-
-
-def _normalised(images, mean, std):
-    return (images.astype("float32") - np.asarray(mean, "float32")) / np.asarray(std, "float32")

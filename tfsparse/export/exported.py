@@ -12,8 +12,8 @@ class Exported:
 
     Args:
         run: images [batch, height, width, channels] to probabilities [batch, classes]; NumPy arrays, any batch size.
-        input_shape: (height, width, channels).
-        dtype: of the images: uint8 where normalisation is inside the file, float32 where it is not.
+        input_shape: of one image, (height, width, channels).
+        dtype: of the images: uint8, or float32 for data that do not come from 8-bit images.
         constants: function that returns the file's weights: float arrays of two or more axes, dense.
 
     >>> half = Exported(lambda x: np.full((len(x), 2), 0.5), (4, 4, 1), np.dtype("uint8"), list)

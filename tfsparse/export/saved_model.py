@@ -14,9 +14,9 @@ _BATCH = 256
 class SavedModel:
     """A SavedModel folder of plain TensorFlow: no Keras, no optimizer, nothing of this library is needed to load it.
 
-    Signature `serving_default`: `images` [batch, height, width, channels], uint8 with the normalisation inside (float32
-    if the data have none), to `probabilities` [batch, classes]. Signature `class_names`, if the data name their
-    classes: nothing to a string vector. The weights are in `.weights`, a dict by path. Zeros are stored in full.
+    Signature `serving_default`: `images` [batch, height, width, channels] to `probabilities` [batch, classes]; signature
+    `class_names`, if the data name their classes: nothing to a string vector. The weights are in `.weights`, a dict by
+    path. Zeros are stored in full.
 
     ```python
     serve = tf.saved_model.load("saved_models/mine").signatures["serving_default"]

@@ -18,23 +18,21 @@ class Serving:
 
     Args:
         model: plain float32 Keras model of normalised images.
-        input_shape: (height, width, channels).
-        mean, std: per channel, in the units 0 to 255 of uint8 images; None: images come normalised, as float32.
+        input_shape: of one image, (height, width, channels).
+        dtype: of the images: uint8, or float32 if the data do not come from 8-bit images.
+        mean: per channel, in the units of the images; None: images come as the model takes them.
+        std: likewise.
         softmax: whether the model gives logits, so that a softmax must follow.
         class_names: optional names in the order of the outputs.
     """
 
     model: keras.Model
     input_shape: tuple
+    dtype: np.dtype
     mean: tuple | None
     std: tuple | None
     softmax: bool
     class_names: tuple | None = None
-
-    @property
-    def dtype(self):
-        """Of the images: uint8 if the normalisation is inside, else float32."""
-        return np.dtype("float32" if self.mean is None else "uint8")
 
     def function(self, batch=None):
         """A new tf.function from images [batch, *input_shape] to `{"probabilities": [batch, classes]}`."""

@@ -18,10 +18,9 @@ except ImportError:
 
 
 class TFLite:
-    """A float32 .tflite file that takes one image at a time: uint8 [1, height, width, channels] to probabilities.
+    """A .tflite file with float32 weights that takes one image at a time, [1, height, width, channels].
 
-    Normalisation and softmax are inside; data without normalisation make a file of float32 images. Batch norms are
-    folded into the weights, which scales every output channel and leaves zeros zeros.
+    Batch norms are folded into the weights, which scales every output channel and leaves zeros zeros.
 
     Args:
         sparse: store tensors with enough zeros (30 % and more) sparsely, if that makes the file smaller. The file gets

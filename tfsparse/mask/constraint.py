@@ -10,7 +10,7 @@ _REACHED_BY = {  # a layer's public constraint attribute, by the weight it belon
 
 
 class MaskConstraint(keras.constraints.Constraint):
-    """`weight -> inner(weight) * mask`: Keras applies it after every optimizer step, in the same graph.
+    """`weight -> inner(weight * mask) * mask`: Keras applies it after every optimizer step, in the same graph.
 
     Args:
         mask: variable of 0 and 1 in the weight's shape; None until the wrapper has built it.
@@ -26,9 +26,11 @@ class MaskConstraint(keras.constraints.Constraint):
         self.inner = inner
 
     def __call__(self, weight):
-        if self.inner is not None:
-            weight = self.inner(weight)
-        return weight if self.mask is None else weight * self.mask
+        if self.mask is None:
+            return weight if self.inner is None else self.inner(weight)
+        weight = weight * self.mask
+        # The layer's own constraint must see the sparse weight (a norm counts live weights only), and not revive any.
+        return weight if self.inner is None else self.inner(weight) * self.mask
 
 
 def offer(layer):

@@ -38,7 +38,9 @@ def prunable(model, kind="all"):
     check_model(model)
     found = {path: variable for path, variable, owner in paths.owned_weights(model) if rule(path, variable, owner)}
     if not found:
-        raise ValueError(f"Model {model.name!r} has no prunable weights of kind {kind!r}: no kernel of two or more axes.")
+        raise ValueError(
+            f"Model {model.name!r} has no prunable weights of kind {kind!r}: no kernel of two or more axes."
+        )
     return found
 
 

@@ -1,7 +1,6 @@
 """Puts a mask on a model."""
 
 import tensorflow as tf
-import tf_keras as keras
 
 from tfsparse.graph import clone, copy_layer, is_graph
 from tfsparse.mask import constraint
@@ -27,6 +26,7 @@ def sparsify(model, mask):
     Raises:
         ValueError: the mask does not fit the model.
 
+    >>> import tf_keras as keras
     >>> model = keras.Sequential([keras.layers.Dense(2, input_shape=(2,), name="head")])
     >>> sparse = sparsify(model, Mask({"head/kernel": [[1, 0], [0, 1]]}))
     >>> (sparse.get_weights()[0] != 0).astype(int).tolist()

@@ -27,7 +27,9 @@ def mask_table(mask):
     table.add_column("note")
     for path, array in mask.items():
         live = int(array.sum())
-        note, style = ("empty", "red") if live == 0 else ("few", "yellow") if live < min(FEW, array.size) else ("", None)
+        note, style = (
+            ("empty", "red") if live == 0 else ("few", "yellow") if live < min(FEW, array.size) else ("", None)
+        )
         shape = "x".join(str(length) for length in array.shape)
         table.add_row(path, shape, *_counts(live, array.size), note, style=style)
     table.add_section()

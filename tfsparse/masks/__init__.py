@@ -10,6 +10,7 @@ A new method is a function `(search, *, options)` in a file here and a line in `
 `Ranking` (its score function; counts, ties, budgets and rounds are done for it) or finished boolean arrays by path.
 """
 
+import dataclasses
 import json
 import os
 import time
@@ -67,7 +68,7 @@ def find_mask(model, method, *, sparsity=None, task=None, seed=None, prunable="a
     else:
         entry, given, search = _prepare(model, method, task, seed, prunable, sparsity)
         with kept_random_state(), progress() as shown:
-            search = Search(**{**vars(search), "shown": shown})
+            search = dataclasses.replace(search, shown=shown)
             found = entry(search, **given)
             arrays = rank(search, found) if isinstance(found, Ranking) else found
         mask = Mask(arrays, _metadata(method, {**options(entry), **given}, sparsity, search.seed, prunable))
@@ -99,7 +100,7 @@ def scores(model, method, task=None, *, prunable="all"):
     """
     entry, given, search = _prepare(model, method, task, None, prunable, 0.0)
     with kept_random_state(), progress() as shown:
-        search = Search(**{**vars(search), "shown": shown})
+        search = dataclasses.replace(search, shown=shown)
         found = entry(search, **given)
         if not isinstance(found, Ranking):
             raise ValueError(f"Mask method {parse(method)[0]!r} ranks no scores; find_mask gives its mask.")
@@ -114,9 +115,10 @@ def _prepare(model, method, task, seed, prunable, sparsity):
     weights = prunable_weights(model, prunable)
     if sparsity is None:
         raise ValueError(f"Mask method {method!r} needs a sparsity in [0, 1).")
-    count = live_count(sparsity, sum(int(variable.shape.num_elements()) for variable in weights.values()))
     seed = (0 if task is None else task.seed) if seed is None else seed
-    return entry, given, Search(model, weights, count, task, seed)
+    search = Search(model, weights, sparsity, task, seed)
+    live_count(sparsity, search.total)  # a sparsity out of range shall not be found out later
+    return entry, given, search
 
 
 def _given(model, mask, sparsity):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tf_keras as keras
 
-from tfsparse.masks.allocate import ALLOCATIONS, keep_top
+from tfsparse.masks.allocate import ALLOCATIONS, keep_top, live_count
 from tfsparse.registry import lookup
 
 
@@ -18,7 +18,7 @@ class Search:
     Args:
         model: the model; the method leaves it as it is.
         weights: path -> variable, the prunable weights.
-        count: how many of them shall live.
+        sparsity: share of them that shall be zero, in [0, 1).
         task: `Task` or None.
         seed: of all that is random.
         shown: `shown(items, label)` yields the items and shows how far it is.
@@ -26,7 +26,7 @@ class Search:
 
     model: keras.Model
     weights: dict
-    count: int
+    sparsity: float
     task: object = None
     seed: int = 0
     shown: Callable = lambda items, label, total=None: items
@@ -34,7 +34,12 @@ class Search:
     @property
     def total(self):
         """Number of prunable weights."""
-        return sum(int(np.prod(variable.shape)) for variable in self.weights.values())
+        return sum(variable.shape.num_elements() for variable in self.weights.values())
+
+    @property
+    def count(self):
+        """How many of them shall live."""
+        return live_count(self.sparsity, self.total)
 
     @property
     def everything(self):
@@ -86,13 +91,13 @@ def whole(name, value):
 def rank(search, ranking):
     """The mask that a ranking leads to: path -> boolean array. A pruned weight stays pruned.
 
-    After round r of R the density is d**(r / R), d the final one (SynFlow's exponential schedule).
+    After round r of R the density is d**(r / R), d the final one (SynFlow's exponential schedule). On the way a
+    fraction of a weight is kept, as the reference code does: one weight more or less early on changes many later.
     """
     live, total, random = search.everything, search.total, search.random
-    density = search.count / total
     for done in search.shown(range(1, ranking.rounds + 1), "Ranking weights"):
-        last = done == ranking.rounds
-        count = search.count if last else max(search.count, round(density ** (done / ranking.rounds) * total))
+        density = (1 - search.sparsity) ** (done / ranking.rounds)
+        count = search.count if done == ranking.rounds else total - int((1 - density) * total)
         live = keep_top(checked(ranking.score(live)), live, count, ranking.allocation, random)
     return live
 
@@ -107,5 +112,3 @@ def checked(scores):
                 "weights, or does its loss overflow on these data?"
             )
     return scores
-
-

@@ -51,8 +51,7 @@ def synflow(search, *, rounds=100):
 
     def score(live):
         for kernel, value, path in zip(kernels, start, search.weights, strict=True):
-            if not live[path].all():
-                kernel.assign(value * live[path])
+            kernel.assign(value * live[path])
         scores = {path: array.numpy() for path, array in zip(search.weights, flow(), strict=True)}
         if not any(array.any() for array in scores.values()):
             raise ValueError(

@@ -51,7 +51,9 @@ class GhostNeurons(Ingredient):
                     neurons[id(call.layer)] = GhostNeuron(self.kind, self.beta, limit, clock.name, name=name)
                 surgery.replace(call, self._soften(surgery, clock, neurons[id(call.layer)]))
         if not neurons:
-            raise ValueError(f"Model {surgery.model.name!r} has no ReLU to soften: leave ghost_neurons out of the recipe.")
+            raise ValueError(
+                f"Model {surgery.model.name!r} has no ReLU to soften: leave ghost_neurons out of the recipe."
+            )
 
     def _soften(self, surgery, clock, neuron):
         return lambda inputs, tensor: neuron([inputs, clock.fed(tensor(surgery.inputs[0]))])

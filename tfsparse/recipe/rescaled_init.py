@@ -50,9 +50,12 @@ class RescaledInit(Ingredient):
             One dict per iteration: `norm` (G), `loss`, `updated_loss` (None after a step on the norm), `scales`.
         """
         names, variables = _scaled(model)
-        biases = np.array([len(variable.shape) == 1 and name.endswith("bias") for name, variable in zip(names, variables)])
+        biases = np.array(
+            [len(variable.shape) == 1 and name.endswith("bias") for name, variable in zip(names, variables, strict=True)]
+        )
         adam = ScaleAdam(len(names), self.rate, np.where(biases, 0.0, self.min_scale), self.clip)
-        masks = [tf.constant(mask[name], v.dtype) if mask and name in mask else None for name, v in zip(names, variables)]
+        mask = mask or {}
+        masks = [tf.constant(mask[n], v.dtype) if n in mask else None for n, v in zip(names, variables, strict=True)]
         start = [tf.identity(variable) for variable in variables]
         rows, batches = [], _batches(task)
         with frozen(model, bn_mode="batch") as forward:

@@ -28,7 +28,9 @@ def from_arrays(
         raise ValueError("train must be a pair (images, labels), received None.")
     shape, count, batch_size = _shapes(splits), len(splits["train"][0]), checks.whole(batch_size, "batch_size")
     if batch_size > count:
-        raise ValueError(f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size.")
+        raise ValueError(
+            f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size."
+        )
     num_classes = checks.class_count({key: labels for key, (_, labels) in splits.items()}, num_classes)
     mean, std = checks.mean_and_std(mean, std, shape)
 

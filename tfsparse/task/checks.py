@@ -83,7 +83,9 @@ def class_count(labels, num_classes):
         if y.ndim == 2 and y.shape[1] != number:
             raise ValueError(f"The labels of {name} are vectors over {y.shape[1]} classes, num_classes is {number}.")
         if found[name] > number:
-            raise ValueError(f"The labels of {name} reach {found[name] - 1}; with num_classes={number} they end at {number - 1}.")
+            raise ValueError(
+                f"The labels of {name} reach {found[name] - 1}; with num_classes={number} they end at {number - 1}."
+            )
     return int(number)
 
 

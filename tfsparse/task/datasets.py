@@ -28,8 +28,9 @@ def from_datasets(
     classes = num_classes if steps and num_classes else None
     shape, batch_size = specs["train"][0].shape[1:], specs["train"][0].shape[0]
     if not (steps and classes and shape.is_fully_defined() and batch_size):
-        steps, shape, batch_size, found = _survey(train, steps)
-        classes = num_classes or found
+        looked_at = 1 if steps and classes else steps
+        counted, shape, batch_size, found = _survey(train.take(looked_at) if looked_at else train)
+        steps, classes = steps or counted, num_classes or found
     for key, (images, labels) in specs.items():
         _check(key, images, labels, shape, classes)
     mean, std = checks.mean_and_std(mean, std, shape)
@@ -90,10 +91,10 @@ def _refuse_infinite(dataset, argument, remedy):
         raise ValueError(f"{argument} never ends. {remedy}")
 
 
-def _survey(train, steps):
-    """Goes through one epoch; returns its batches, the shape of an image, the batch size and the number of classes."""
+def _survey(train):
+    """Goes through `train`; returns its batches, the shape of an image, the batch size and the number of classes."""
     count, shape, batch_size, classes = 0, None, 0, 0
-    for images, labels in train.take(steps) if steps else train:
+    for images, labels in train:
         if not np.isfinite(np.asarray(images, np.float32)).all():
             raise ValueError(f"Batch {count} of train holds NaN or infinity. Remove or repair such images first.")
         count, shape, batch_size = count + 1, images.shape[1:], max(batch_size, len(images))
@@ -103,11 +104,13 @@ def _survey(train, steps):
         classes = max(classes, labels.shape[1] if len(labels.shape) == 2 else int(tf.reduce_max(labels)) + 1)
     if not count:
         raise ValueError("train is empty.")
-    return steps or count, shape, batch_size, classes
+    return count, shape, batch_size, classes
 
 
 def _check(argument, images, labels, shape, classes):
     if not images.shape[1:].is_compatible_with(shape):
         raise ValueError(f"The images of {argument} have the shape {images.shape[1:]}, those of train {tuple(shape)}.")
     if len(labels.shape) == 2 and labels.shape[1] not in (None, classes):
-        raise ValueError(f"The labels of {argument} are vectors over {labels.shape[1]} classes, num_classes is {classes}.")
+        raise ValueError(
+            f"The labels of {argument} are vectors over {labels.shape[1]} classes, num_classes is {classes}."
+        )

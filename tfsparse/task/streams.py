@@ -90,6 +90,8 @@ def finisher(mean, std, one_hot=None):
             images = (images - tf.constant(mean, tf.float32)) / tf.constant(std, tf.float32)
         if one_hot and len(labels.shape) == 1:
             labels = tf.one_hot(labels, one_hot)
+        elif labels.dtype.is_integer:
+            labels = tf.cast(labels, tf.int64)
         return images, labels
 
     return finish

@@ -51,13 +51,17 @@ class Task:
 
     def __post_init__(self):
         if not isinstance(self.data, Data):
-            raise TypeError(f"Task needs Data (ts.load_data, ts.Data.from_arrays), received {type(self.data).__name__}.")
+            raise TypeError(
+                f"Task needs Data (ts.load_data, ts.Data.from_arrays), received {type(self.data).__name__}."
+            )
         if int(self.epochs) != self.epochs or self.epochs < 1:
             raise ValueError(f"epochs must be a whole number of at least 1, received {self.epochs!r}.")
         for name in ("learning_rate", "momentum", "weight_decay"):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0 or (name == "momentum" and value >= 1):
-                raise ValueError(f"{name} must be a finite number of at least 0 (momentum below 1), received {value!r}.")
+                raise ValueError(
+                    f"{name} must be a finite number of at least 0 (momentum below 1), received {value!r}."
+                )
         resolve(schedules.SCHEDULES, self.schedule, "schedule")
 
     @property

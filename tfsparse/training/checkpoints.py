@@ -23,7 +23,10 @@ class Checkpoints:
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
         state = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=self.epoch)
         self._manager = tf.train.CheckpointManager(
-            state, str(self.folder if writes else self.folder / "other_workers"), max_to_keep=KEEP, checkpoint_name="epoch"
+            state,
+            str(self.folder if writes else self.folder / "other_workers"),
+            max_to_keep=KEEP,
+            checkpoint_name="epoch",
         )
         self._latest = tf.train.latest_checkpoint(str(self.folder))
         self._state = state

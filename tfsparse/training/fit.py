@@ -75,7 +75,7 @@ def fit(make_model, task, *, loss, plain_loss, masked, callbacks, settings):
             initial_epoch=completed,
             epochs=task.epochs,
             steps_per_epoch=task.data.steps_per_epoch,
-            validation_data=_labels_as_in_training(task.data.validation, task),
+            validation_data=task.data.validation,
             callbacks=watchers,
             verbose=_verbose(settings.verbose),
         )
@@ -107,13 +107,6 @@ def metrics(task, loss):
         return []
     from_logits = loss.get_config().get("from_logits", False)
     return ["accuracy", kinds[type(loss)](from_logits=from_logits, name="cross_entropy")]
-
-
-def _labels_as_in_training(dataset, task):
-    """MixUp and CutMix make vectors of the training labels; the metrics then want vectors everywhere."""
-    if dataset is None or not task.soft_labels or len(dataset.element_spec[1].shape) == 2:
-        return dataset
-    return dataset.map(lambda x, y: (x, tf.one_hot(tf.cast(y, tf.int32), task.data.num_classes)))
 
 
 def _verbose(verbose):

@@ -49,5 +49,7 @@ def read_history(path):
         with open(path, newline="", encoding="utf-8") as source:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(source)]
     except (ValueError, TypeError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"History file {path} is damaged ({error}). Delete it; training goes on without it.") from error
+        raise ValueError(
+            f"History file {path} is damaged ({error}). Delete it; training goes on without it."
+        ) from error
     return [{**row, "epoch": int(row["epoch"])} for row in rows]

@@ -1,0 +1,40 @@
+"""Finds a mask and shows it layer by layer, without training.
+
+    python scripts/find_mask.py --flagfile=configs/digits.flags --mask="snip(batches=2)" --out=mask.safetensors
+
+Takes all flags of a training, so that its flagfiles serve; those of later stages change nothing here.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
+
+from absl import flags as absl_flags
+from absl import logging
+from rich.console import Console
+
+from tfsparse import flags
+from tfsparse.experiment import Experiment, check, load_task, search_mask
+from tfsparse.mask.table import mask_table
+from tfsparse.models import build_model
+
+OUT = absl_flags.DEFINE_string("out", "mask.safetensors", "File that the mask is written to.")
+
+
+def main(argv):
+    logging.set_verbosity(logging.INFO)
+    experiment = flags.read(Experiment)
+    with flags.reported_errors():
+        check(experiment)
+        if experiment.mask == "none":
+            raise ValueError("--mask=none is a dense run: there is no mask to find.")
+        task = load_task(experiment)
+        mask = search_mask(experiment, build_model(experiment.model, task.data), task)
+        mask.save(OUT.value)
+    Console().print(mask_table(mask))
+    print(f"{mask} in {OUT.value}")
+
+
+if __name__ == "__main__":
+    flags.define(Experiment)
+    flags.run(main)

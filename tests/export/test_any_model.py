@@ -1,0 +1,66 @@
+"""Models of every kind are exported, also those that store their weights in another layout than most."""
+
+import warnings
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+from export_networks import FORMATS, data, keras_probabilities, network, pictures, sparse, zeros
+
+from tfsparse import paths
+from tfsparse.export import export_model, load_exported
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_mixed_precision_model_is_exported_in_float32(format, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        half = network(dtype="mixed_float16")
+    mask = sparse(half)
+    whole = network()
+    whole.set_weights(half.get_weights())
+    result = export_model(half, format, tmp_path / "mine", mask=mask, data=data())
+    assert result.zeros == zeros(mask)
+    exported = load_exported(result.path)
+    np.testing.assert_allclose(exported(pictures()), keras_probabilities(whole, pictures()), atol=1e-5)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.conv = keras.layers.Conv2D(4, 3)
+        self.head = keras.layers.Dense(3)
+
+    def call(self, images):
+        return self.head(tf.reduce_mean(self.conv(images), [1, 2]))
+
+
+def unusual():
+    """Grouped, separable, transposed and shared convolutions, attention, a nested model, flattening, dropout."""
+    layers = keras.layers
+    images = x = keras.Input((8, 8, 3))
+    inner = keras.Sequential([layers.Conv2D(8, 3, padding="same", name="conv"), layers.ReLU()], name="inner")
+    shared = layers.Conv2D(8, 3, padding="same", name="conv")
+    x = inner(x)
+    x = layers.BatchNormalization()(shared(shared(x)))
+    x = layers.Conv2D(8, 3, padding="same", groups=2)(x)
+    x = layers.SeparableConv2D(6, 3, strides=2)(x)
+    x = layers.Conv2DTranspose(5, 3)(x)
+    x = layers.Reshape((-1, 5))(x)
+    x = x + layers.MultiHeadAttention(2, 3)(x, x)
+    x = layers.Conv1D(4, 3)(x)
+    x = layers.Dropout(0.5)(layers.Flatten()(x))
+    return keras.Model(images, layers.Dense(3)(x))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("build", [unusual, Subclassed])
+def test_any_keras_model(format, build, tmp_path):
+    model = build()
+    model(np.zeros((1, 8, 8, 3), "float32"))
+    mask = sparse(model)
+    for path, variable in paths.weights(model).items():
+        variable.assign(variable * (0.3 if path.endswith("kernel") else 1))  # or the softmax is flat against 0 and 1
+    result = export_model(model, format, tmp_path / "mine", mask=mask, data=data())
+    assert result.zeros >= zeros(mask)

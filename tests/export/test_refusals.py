@@ -1,0 +1,97 @@
+"""What is refused before anything is written, what is not kept, and what is said about a damaged file."""
+
+import warnings
+
+import numpy as np
+import pytest
+import tf_keras as keras
+from export_networks import FORMATS, data, keras_probabilities, network, pictures, sparse
+
+from tfsparse.export import EXPORTERS, ExportError, export_model, load_exported
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_file_that_is_wrong_is_not_kept(format, tmp_path, monkeypatch):
+    model = network()
+    mask = sparse(model)
+    before = export_model(model, format, tmp_path / "mine", mask=mask, data=data())
+    scratch = before.path.with_name(before.path.name + ".unfinished")
+    scratch.write_bytes(b"what a killed run left")
+    write = EXPORTERS[format].write
+
+    def write_shifted(shift, exporter, serving, path):
+        stem = model.get_layer("stem/conv").kernel
+        right = stem.numpy()
+        stem.assign(right + shift)
+        write(exporter, serving, path)
+        stem.assign(right)
+
+    for shift, message in ((1.0, "differ from the Keras model's by"), (1e-9, "Zeros are lost.*stem/conv/kernel")):
+        monkeypatch.setattr(EXPORTERS[format], "write", lambda *args, shift=shift: write_shifted(shift, *args))
+        with pytest.raises(ExportError, match=message):
+            export_model(model, format, before.path, mask=mask, data=data())
+        assert not scratch.exists()
+        np.testing.assert_allclose(
+            load_exported(before.path)(pictures()), keras_probabilities(model, pictures()), atol=1e-5
+        )
+
+
+def test_refuses_before_it_writes(tmp_path):
+    model = network()
+    mask = sparse(model)
+
+    def refused(message, model=model, format="saved_model", path="new", mask=mask, error=ValueError, **changes):
+        with pytest.raises(error, match=message):
+            export_model(model, format, tmp_path / path, mask=mask, data=data(**changes))
+
+    refused("Did you mean 'saved_model'", format="savedmodel")
+    refused("no option 'sprase'", format="tflite(sprase=True)")
+    refused("another architecture", mask={"nowhere/kernel": np.ones(3, bool)})
+    refused("another architecture", mask={"classifier/kernel": np.ones((1, 2), bool)})
+    refused("not zero although", mask={"classifier/kernel": np.zeros((8, 4), bool)})
+    refused("the data's are", input_shape=(9, 9, 3))
+    refused("belongs to training", model=wrapped(), mask=None)
+    refused(
+        "at least 2 classes",
+        model=keras.Sequential([keras.layers.Conv2D(4, 3, input_shape=(8, 8, 3))]),
+        mask=None,
+        error=ExportError,
+    )
+    broken = keras.models.clone_model(model)
+    broken.layers[-1].bias.assign([np.nan] * 4)
+    refused("NaN", model=broken, mask=None, error=ExportError)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "metrics.json").write_text("{}")
+    refused("no earlier export", path="run")
+    (tmp_path / "file").write_text("mine")
+    refused("no earlier export", path="file")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "run"]
+
+
+def wrapped():
+    import tensorflow_model_optimization as tfmot
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return tfmot.sparsity.keras.prune_low_magnitude(network())
+
+
+def test_says_what_is_wrong_with_a_file(tmp_path):
+    model = network()
+    sparse(model)
+    with pytest.raises(FileNotFoundError, match=r"scripts/export\.py"):
+        load_exported(tmp_path / "nothing.tflite")
+    (tmp_path / "mask.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match="of no exported format"):
+        load_exported(tmp_path / "mask.safetensors")
+    with pytest.raises(ValueError, match=r"saved_model\.pb"):
+        load_exported(tmp_path)
+    file = export_model(model, "tflite", tmp_path / "mine", data=data()).path
+    folder = export_model(model, "saved_model", tmp_path / "mine", data=data()).path
+    for damaged in (file, folder / "saved_model.pb", next((folder / "variables").glob("*.index"))):
+        damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 3])
+        with pytest.raises(ValueError, match="damaged"):
+            load_exported(file if damaged == file else folder)
+    file.write_bytes(b"not a model")
+    with pytest.raises(ValueError, match="damaged"):
+        load_exported(file)

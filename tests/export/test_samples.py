@@ -1,0 +1,51 @@
+"""`sample`: 8-bit images come back from normalised ones exactly, everything else stays as the data have it."""
+
+import types
+
+import numpy as np
+import pytest
+
+from tfsparse.export.samples import sample
+
+RANDOM = np.random.default_rng(0)
+
+
+def data(images, mean, std):
+    normalised = ((images - np.asarray(mean)) / np.asarray(std)).astype("float32")
+    batches = [(normalised[i : i + 4], None) for i in range(0, len(images), 4)]
+    return types.SimpleNamespace(mean=mean, std=std, test=batches), normalised
+
+
+def test_gives_8_bit_images_back_exactly():
+    pictures = RANDOM.integers(0, 256, (10, 3, 3, 2)).astype("uint8")
+    source, normalised = data(pictures, (120.3, 99.9), (63.1, 7.7))
+    images, model_images = sample(source, (3, 3, 2), 9)
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(images, pictures[:9])
+    np.testing.assert_array_equal(model_images, normalised[:9])
+
+
+def test_rounds_resized_images_for_both():
+    source, _ = data(RANDOM.random((5, 3, 3, 1)) * 255, (100.0,), (50.0,))
+    images, model_images = sample(source, (3, 3, 1), 5)
+    assert images.dtype == np.uint8
+    np.testing.assert_allclose(model_images, (images.astype("float32") - 100) / 50, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("low", "high", "std"), [(0, 1, 0.3), (-1000, 1000, 500.0), (0, 65535, 9000.0)])
+def test_leaves_other_units_as_they_are(low, high, std):
+    pictures = RANDOM.uniform(low, high, (5, 3, 3, 1))
+    source, normalised = data(pictures, ((low + high) / 2,), (std,))
+    images, model_images = sample(source, (3, 3, 1), 5)
+    assert images.dtype == np.float32
+    np.testing.assert_allclose(images, pictures, rtol=1e-4, atol=1e-3)
+    np.testing.assert_array_equal(model_images, normalised)
+
+
+def test_makes_random_images_where_there_are_none():
+    source = types.SimpleNamespace(mean=(100.0,), std=(50.0,), test=None)
+    images, model_images = sample(source, (4, 4, 1), 3)
+    assert images.dtype == np.uint8 and images.std() > 50
+    np.testing.assert_allclose(model_images, (images.astype("float32") - 100) / 50, rtol=1e-5)
+    with pytest.raises(ValueError, match="at least 1"):
+        sample(source, (4, 4, 1), 0)

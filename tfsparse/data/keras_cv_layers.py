@@ -1,0 +1,72 @@
+"""KerasCV's RandAugment, MixUp and CutMix, as functions of a seed.
+
+KerasCV is imported inside: it takes seconds, and most runs do without.
+"""
+
+import tensorflow as tf
+
+from tfsparse.data.seeded import seeded
+
+
+def randaugment(num_classes, *, operations=3, magnitude=0.5, magnitude_stddev=0.15, rate=10 / 11):
+    """RandAugment (Cubuk et al., 2020): `operations` changes of colour and shape an image, drawn at random.
+
+    Args:
+        operations: how many changes an image.
+        magnitude: their mean strength, in [0, 1].
+        magnitude_stddev: its spread.
+        rate: probability of each change.
+    """
+    import keras_cv
+
+    layer = keras_cv.layers.RandAugment(
+        value_range=(0, 255),
+        augmentations_per_image=operations,
+        magnitude=magnitude,
+        magnitude_stddev=magnitude_stddev,
+        rate=rate,
+        dtype="float32",
+    )
+
+    def change(images, labels, seed):
+        def one(image_and_number):
+            image, number = image_and_number
+            with seeded(tf.random.experimental.stateless_fold_in(seed, number)):
+                return tf.ensure_shape(layer({"images": image})["images"], image.shape)
+
+        # Image by image: the layer draws once a call. It would map over a batch itself, but drawing the same each time.
+        images = tf.cast(images, tf.float32)
+        return tf.map_fn(one, (images, tf.range(tf.shape(images)[0])), fn_output_signature=tf.float32), labels
+
+    return change
+
+
+def mixup(num_classes, *, alpha=0.2):
+    """MixUp (Zhang et al., 2018): each image and label blended with another's, with weight from Beta(alpha, alpha)."""
+    import keras_cv
+
+    return _mixer(keras_cv.layers.MixUp(alpha=_positive(alpha), dtype="float32"), num_classes)
+
+
+def cutmix(num_classes, *, alpha=1.0):
+    """CutMix (Yun et al., 2019): a rectangle of each image taken from another, labels in proportion to the area."""
+    import keras_cv
+
+    return _mixer(keras_cv.layers.CutMix(alpha=_positive(alpha), dtype="float32"), num_classes)
+
+
+def _positive(alpha):
+    if not alpha > 0:
+        raise ValueError(f"alpha must be above 0, received {alpha!r}.")
+    return alpha
+
+
+def _mixer(layer, num_classes):
+    def change(images, labels, seed):
+        if len(labels.shape) == 1:
+            labels = tf.one_hot(labels, num_classes)
+        with seeded(seed):
+            mixed = layer({"images": tf.cast(images, tf.float32), "labels": labels})
+        return tf.ensure_shape(mixed["images"], images.shape), tf.ensure_shape(mixed["labels"], labels.shape)
+
+    return change

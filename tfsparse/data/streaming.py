@@ -1,0 +1,50 @@
+"""Data that do not fit into memory: decoded anew every epoch, shuffled through a buffer."""
+
+import math
+
+import tensorflow as tf
+
+from tfsparse.task import Data
+from tfsparse.task.arrays import has_soft_labels
+from tfsparse.task.streams import finisher, numbered_streams, ready, shuffle_seed
+
+
+def streamed_data(images, *, batch_size, seed, augment, memory):
+    """`Data` that reads an `ImageSet` image by image.
+
+    Epoch e is a function of (seed, e) here too. An image moves no further than the buffer is long; TFDS has mixed the
+    images before, when it stored them.
+
+    Args:
+        images: `ImageSet` with a `stream`.
+        batch_size: images a batch.
+        seed: decides order and augmentation.
+        augment: function (images, labels, seed) -> (images, labels), or None.
+        memory: bytes that the buffer may take.
+    """
+    count = images.sizes["train"]
+    if batch_size > count:
+        raise ValueError(f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size.")
+    buffer = min(max(memory // math.prod(images.shape), batch_size), count)
+    source = images.stream("train")
+
+    def batches(epoch):
+        mixed = source.shuffle(buffer, seed=shuffle_seed(seed, epoch)[0], reshuffle_each_iteration=False)
+        return mixed.batch(batch_size, drop_remainder=True)
+
+    rest = {split: images.stream(split).batch(batch_size) for split in images.sizes if split != "train"}
+    soft = has_soft_labels(augment, [batches(tf.constant(0, tf.int64)), *rest.values()])
+    finish = finisher(images.mean, images.std, one_hot=len(images.class_names) if soft else None)
+    steps = count // batch_size
+    return Data(
+        numbered_streams(batches, steps=steps, seed=seed, random=True, augment=augment, finish=finish),
+        **{split: ready(dataset.map(finish)) for split, dataset in rest.items()},
+        input_shape=images.shape,
+        num_classes=len(images.class_names),
+        batch_size=batch_size,
+        steps_per_epoch=steps,
+        name=images.name,
+        mean=images.mean,
+        std=images.std,
+        class_names=images.class_names,
+    )

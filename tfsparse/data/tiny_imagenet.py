@@ -1,0 +1,41 @@
+"""Tiny ImageNet, by a TFDS builder of ours."""
+
+import functools
+
+import tensorflow as tf
+
+from tfsparse.data import tfds_images
+from tfsparse.data.image_set import ImageSet
+
+MEAN = (0.0, 0.0, 0.0)
+STD = (1.0, 1.0, 1.0)
+
+
+def tiny_imagenet(data_dir=None, download=False):
+    """110,000 photographs of 64x64 pixels in 200 classes; 90,000 to train, 10,000 to validate, 10,000 to test.
+
+    The set's own validation images are the test set. Validation is the last tenth of each training class.
+    A folder with a part of the images will do: see `tiny_imagenet_builder`.
+    """
+    import tensorflow_datasets as tfds  # takes seconds
+
+    from tfsparse.data.tiny_imagenet_builder import TinyImagenet, files
+
+    @tfds.decode.make_decoder()
+    def decode(content, feature):
+        # The slower of libjpeg's two transforms: what Pillow gives, and with it everybody else's training.
+        return tf.ensure_shape(tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"), feature.shape)
+
+    make = functools.partial(TinyImagenet, data_dir=data_dir)
+    builder = tfds_images.prepared(make, "tiny_imagenet", download=download, manual=files.has_files)
+    decoders = {"image": decode()}
+    return ImageSet(
+        name="tiny_imagenet",
+        shape=(64, 64, 3),
+        sizes={split: builder.info.splits[split].num_examples for split in ("train", "validation", "test")},
+        read=lambda split: tfds_images.array(builder, split, (64, 64, 3), decoders),
+        stream=lambda split: tfds_images.stream(builder, split, decoders),
+        mean=MEAN,
+        std=STD,
+        class_names=tuple(builder.info.features["label"].names),
+    )

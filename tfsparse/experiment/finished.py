@@ -1,0 +1,84 @@
+"""What can be done with a run that has finished training: evaluate it, export it."""
+
+import dataclasses
+import pathlib
+
+import tensorflow as tf
+
+from tfsparse.data import load_data
+from tfsparse.experiment.experiment import Experiment
+from tfsparse.experiment.folder import RunFolder
+from tfsparse.experiment.run import load_model, load_task
+from tfsparse.export import export_model, load_exported
+from tfsparse.report import accuracy
+
+
+def open_run(path, **changes):
+    """The experiment and folder of a run that has finished training.
+
+    Args:
+        path: run folder.
+        changes: settings to take instead of the run's own, such as `data_dir`.
+
+    Raises:
+        ValueError: not a run folder, or training has not ended.
+    """
+    folder = RunFolder(path)
+    if not folder.flags.is_file():
+        raise ValueError(f"{folder.path} is no run folder: it has no {folder.flags.name}.")
+    experiment = dataclasses.replace(Experiment.from_flagfile(folder.flags), **changes)
+    latest = tf.train.latest_checkpoint(str(folder.checkpoints))
+    if latest is None or int(latest.rsplit("-", 1)[1]) < experiment.epochs:
+        raise ValueError(
+            f"The run in {folder.path} has not finished training. "
+            f"Go on with: python scripts/train.py --flagfile={folder.flags} --run_name={folder.path.name}"
+        )
+    return experiment, folder
+
+
+def evaluate_files(path, split, **settings):
+    """Accuracy of a run folder's model and files, or of one exported file, on a data set.
+
+    Args:
+        path: run folder, SavedModel folder or `.tflite` file.
+        split: `"test"` or `"validation"`.
+        settings: of the data set: `data`, `data_dir`, `download`. A run has its own data set; a file needs `data`.
+
+    Returns:
+        Dict from what was evaluated to its accuracy.
+    """
+    path = pathlib.Path(path)
+    given = {name: value for name, value in settings.items() if value}
+    if not (path / "flags.txt").is_file():
+        exported = load_exported(path)  # before the data: a wrong path is found at once
+        if "data" not in given:
+            raise ValueError("Give --data: the data set that the file is evaluated on.")
+        return {str(path): _file_accuracy(exported, load_data(given.pop("data"), **given), split)}
+    experiment, folder = open_run(path, **given)
+    task = load_task(experiment)
+    model, _, _ = load_model(experiment, task, folder)
+    rows = {"model": accuracy(model, _part(task.data, split))}
+    for name, file in folder.exports.items():
+        if file.exists():
+            rows[name] = _file_accuracy(load_exported(file), task.data, split)
+    return rows
+
+
+def export_run(path, format, out, **changes):
+    """Exports the trained model of a run folder once more; returns an `ExportResult`."""
+    experiment, folder = open_run(path, **changes)
+    task = load_task(experiment)
+    model, mask, _ = load_model(experiment, task, folder)
+    return export_model(model, format, out, mask=mask, data=task.data)
+
+
+def _part(data, split):
+    dataset = getattr(data, split)
+    if dataset is None:
+        raise ValueError(f"Data set {data.name!r} has no {split} part.")
+    return dataset
+
+
+def _file_accuracy(exported, data, split):
+    """Exported files take images as they are stored; the data set's batches are normalised for the network."""
+    return accuracy(lambda images: exported(data.stored(images)), _part(data, split))
