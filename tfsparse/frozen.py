@@ -8,6 +8,7 @@ import contextlib
 import random
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 from tensorflow.python.eager import context
 from tensorflow.python.ops import stateful_random_ops
@@ -95,7 +96,12 @@ def _on_batch_statistics(norm):
     def in_training(inputs, *args, **kwargs):
         return call(inputs, *args, **{**kwargs, "training": True})
 
-    changes = {"call": in_training, "_assign_moving_average": _no_update, "_assign_new_value": _no_update}
+    changes = {
+        "call": in_training,
+        "_assign_moving_average": _no_update,
+        "_assign_new_value": _no_update,
+        "_no_sync_calculate_mean_and_var": _with_exact_moments(norm._no_sync_calculate_mean_and_var),
+    }
     before = {name: own[name] for name in changes if name in own}
     own.update(changes)
     try:
@@ -108,6 +114,20 @@ def _on_batch_statistics(norm):
 
 def _no_update(variable, *_):
     return variable.read_value()
+
+
+def _with_exact_moments(moments):
+    """Mean and variance whose second derivatives are right: `tf.nn.moments` stops the gradient at the mean, which only
+    the first derivative survives. (The fused kernel of four-dimensional inputs does not come here and is exact.)"""
+
+    def exact(inputs, reduction_axes, keep_dims, mask=None):
+        if mask is not None:
+            return moments(inputs, reduction_axes, keep_dims, mask=mask)
+        mean = tf.reduce_mean(inputs, reduction_axes, keepdims=True)
+        variance = tf.reduce_mean(tf.square(inputs - mean), reduction_axes, keepdims=keep_dims)
+        return mean if keep_dims else tf.squeeze(mean, reduction_axes), variance
+
+    return exact
 
 
 def _batch_norms(model):

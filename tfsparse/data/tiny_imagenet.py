@@ -7,8 +7,12 @@ import tensorflow as tf
 from tfsparse.data import tfds_images
 from tfsparse.data.image_set import ImageSet
 
-MEAN = (0.0, 0.0, 0.0)
-STD = (1.0, 1.0, 1.0)
+# Of 9,000 training images, 45 a class: what is left of files 0 to 49 of every class without the last tenth. Computed by
+#   python -c "from tfsparse.data import DATASETS; x, _ = DATASETS['tiny_imagenet']().read('train')
+#   print(x.mean((0, 1, 2), dtype=float), x.std((0, 1, 2), dtype=float))"
+# where manual_dir holds that part of the set. All the training images differ from it by less than a grey level or so.
+MEAN = (123.1995, 114.8632, 101.9567)
+STD = (70.5374, 68.5563, 71.7847)
 
 
 def tiny_imagenet(data_dir=None, download=False):

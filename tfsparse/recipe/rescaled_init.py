@@ -2,13 +2,16 @@
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 from absl import logging
 from rich.progress import track
 
 from tfsparse import paths
 from tfsparse.frozen import frozen
+from tfsparse.graph import is_graph
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.scale_adam import ScaleAdam
+from tfsparse.surgery import Surgery
 
 
 class RescaledInit(Ingredient):
@@ -49,19 +52,19 @@ class RescaledInit(Ingredient):
         Returns:
             One dict per iteration: `norm` (G), `loss`, `updated_loss` (None after a step on the norm), `scales`.
         """
-        names, variables = _scaled(model)
-        biases = np.array(
-            [len(variable.shape) == 1 and name.endswith("bias") for name, variable in zip(names, variables, strict=True)]
-        )
-        adam = ScaleAdam(len(names), self.rate, np.where(biases, 0.0, self.min_scale), self.clip)
-        mask = mask or {}
+        by_id = {id(variable): name for name, variable in paths.weights(model).items()}
+        variables = model.trainable_variables
+        names = [by_id[id(variable)] for variable in variables]
+        bounds = np.array([0.0 if name.endswith(("bias", "beta")) else self.min_scale for name in names])
+        scaled = np.array([np.any(v.numpy()) for v in variables]) & ~np.isin(names, biases_before_norms(model))
+        adam, mask = ScaleAdam(len(names), self.rate, bounds, self.clip), mask or {}
         masks = [tf.constant(mask[n], v.dtype) if n in mask else None for n, v in zip(names, variables, strict=True)]
         start = [tf.identity(variable) for variable in variables]
         rows, batches = [], _batches(task)
         with frozen(model, bn_mode="batch") as forward:
             steps = _Steps(forward, task.loss_for(model), variables, masks, self.eta)
             for _ in track(range(self.iterations), "Rescaling the initial weights", transient=True):
-                rows.append(self._iterate(steps, batches, adam))
+                rows.append(self._iterate(steps, batches, adam, scaled))
                 for variable, value, scale in zip(variables, start, adam.scales, strict=True):
                     variable.assign(value * tf.cast(scale, value.dtype))
             final = [tf.identity(variable) for variable in variables]
@@ -71,7 +74,7 @@ class RescaledInit(Ingredient):
         logging.info("Rescaled %d tensors: gradient norm %.3g -> %.3g.", len(names), rows[0]["norm"], rows[-1]["norm"])
         return [{**row, "names": names} for row in rows]
 
-    def _iterate(self, steps, batches, adam):
+    def _iterate(self, steps, batches, adam, scaled):
         (xa, ya), (xb, yb) = next(batches), next(batches)
         both = tf.concat([xa, xb], 0), tf.concat([ya, yb], 0)
         gradients, norm, loss = steps.gradient(*both)
@@ -83,7 +86,7 @@ class RescaledInit(Ingredient):
             derivatives, updated = steps.ahead(tf.concat([xa, xc], 0), tf.concat([ya, yc], 0), gradients, norm)
             row["updated_loss"] = float(updated)
         # d objective / d scale = <d objective / d theta, theta> / scale
-        adam.update(derivatives.numpy() / adam.scales, constraint=row["updated_loss"] is None)
+        adam.update(derivatives.numpy() * scaled / np.maximum(adam.scales, 1e-12), constraint=row["updated_loss"] is None)
         return {**row, "scales": adam.scales.copy()}
 
 
@@ -114,7 +117,8 @@ class _Steps:
             variable.assign_sub(self.eta * gradient / norm)
         with tf.GradientTape() as tape:
             loss = self.loss(y, self.forward(x))
-        derivatives = tape.gradient(loss / self.eta, self.variables, unconnected_gradients="zero")
+            objective = loss / self.eta
+        derivatives = tape.gradient(objective, self.variables, unconnected_gradients="zero")
         for variable, value in zip(self.variables, before, strict=True):
             variable.assign(value)
         return self._along_scales(derivatives), loss
@@ -123,11 +127,14 @@ class _Steps:
         return tf.stack([tf.reduce_sum(d * v) for d, v in zip(derivatives, self.variables, strict=True)])
 
 
-def _scaled(model):
-    """Names and variables of the tensors that get a scale: trainable, not all zero."""
-    trainable = {id(variable) for variable in model.trainable_variables}
-    chosen = {n: v for n, v in paths.weights(model).items() if id(v) in trainable and np.any(v.numpy())}
-    return list(chosen), list(chosen.values())
+def biases_before_norms(model):
+    """Paths of the biases that a BatchNorm takes out again: the loss does not depend on them, their scale is noise."""
+    if not is_graph(model):
+        return []
+    surgery = Surgery(model)
+    readers = [(call.path, surgery.consumers(call.outputs)) for call in surgery.calls if hasattr(call.layer, "bias")]
+    norm = keras.layers.BatchNormalization
+    return [f"{path}/bias" for path, calls in readers if calls and all(isinstance(c.layer, norm) for c in calls)]
 
 
 def _batches(task):

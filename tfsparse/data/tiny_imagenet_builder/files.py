@@ -5,6 +5,8 @@ import pathlib
 
 from PIL import Image
 
+from tfsparse.data.errors import DatasetCorruptedError
+
 FOLDER = "tiny-imagenet-200"
 
 
@@ -48,7 +50,7 @@ def image_bytes(file):
     """The file's content, after a look whether it decodes to 64x64 pixels.
 
     Raises:
-        ValueError: names the file that does not.
+        DatasetCorruptedError: names the file that does not.
     """
     try:
         content = file.read_bytes()
@@ -56,9 +58,9 @@ def image_bytes(file):
             image.load()
             size = image.size
     except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three for damaged files
-        raise ValueError(f"The image {file} cannot be read: {error}. Replace it and start again.") from error
+        raise DatasetCorruptedError(f"The image {file} cannot be read: {error}. Replace it and start again.") from error
     if size != (64, 64):
-        raise ValueError(f"The image {file} has {size[0]}x{size[1]} pixels, those of Tiny ImageNet have 64x64.")
+        raise DatasetCorruptedError(f"The image {file} has {size[0]}x{size[1]} pixels, Tiny ImageNet has 64x64.")
     return content
 
 

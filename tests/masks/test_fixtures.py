@@ -1,0 +1,116 @@
+"""The same scores and masks as the reference implementations, to the tolerances of the fixtures' README."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from tests import fixtures_net
+from tfsparse.frozen import frozen
+from tfsparse.mask import prunable
+from tfsparse.masks import find_mask, scores
+from tfsparse.task import Data, Task
+
+NETS = ["sf_vgg_narrow", "sf_resnet20_w8", "tost_resnet18_w8", "tost_oresnet20_w8"]
+DEEP = "synflow_deep_oresnet32"
+SCORES = {  # id: our method, relative L2 error
+    "snip_eval_b0": ("snip(bn_mode='inference')", 1e-3),
+    "snip_eval_b0123": ("snip(batches=4, bn_mode='inference')", 1e-3),
+    "snip_train_b0": ("snip", 3e-2),
+    "synflow_eval_it1": ("synflow", 1e-5),
+}
+MASKS = {  # id without sparsity: our method, share of the kept entries that may differ
+    "mag": ("magnitude", 0),
+    "snip_eval_b0": ("snip(bn_mode='inference')", 0.002),
+    "snip_train_b0": ("snip", 0.02),
+    "synflow_eval_n100": ("synflow", 0.002),
+    "synflow_eval_n1": ("synflow(rounds=1)", 0.002),
+}
+
+pytestmark = [
+    pytest.mark.skipif(not fixtures_net.SHARED.is_dir(), reason=f"no reference fixtures at {fixtures_net.SHARED}"),
+    pytest.mark.filterwarnings("ignore:.*left without a weight"),  # the references' masks do that, too
+]
+
+
+@functools.cache
+def net(name):
+    arrays, meta = fixtures_net.load(name)
+    return arrays, meta, *fixtures_net.build(meta, arrays)
+
+
+@functools.cache
+def task():
+    x, y = fixtures_net.images([0, 1, 2, 3])
+    return Task(Data.from_arrays(train=(x, y), batch_size=64, num_classes=10, shuffle=False))
+
+
+def compare(name, mask_id, method, tolerance):
+    """Finds the mask and holds it against the reference's, which may keep one weight more (it rounds down what goes)."""
+    arrays, meta, model, places = net(name)
+    info = meta["masks"][mask_id]
+    mask = find_mask(model, method, sparsity=1 - info["density"], task=task())
+    assert mask.live == round(info["density"] * info["total"])
+    assert info["kept"] - mask.live in (0, 1)
+    reference = {path: fixtures_net.to_keras(arrays[f"mask/{mask_id}/{layer}"]) for layer, path in places.items()}
+    differing = sum(np.count_nonzero(mask[path] != reference[path]) for path in reference)
+    allowed = 0 if not tolerance else max(2, tolerance * info["kept"])
+    assert differing - (info["kept"] - mask.live) <= allowed
+    if "synflow" in mask_id:
+        assert set(mask.empty) <= {path for path in reference if not reference[path].any()}
+
+
+@pytest.mark.parametrize("name", [*NETS, DEEP])
+def test_logits_and_prunable_weights(name):
+    arrays, meta, model, places = net(name)
+    assert list(prunable(model)) and set(prunable(model)) == set(places.values())
+    x, _ = fixtures_net.images([0])
+    for bn_mode, key in (("inference", "logits_eval"), ("batch", "logits_train")):
+        if key in arrays:
+            with frozen(model, bn_mode) as forward:
+                np.testing.assert_allclose(forward(x), arrays[key], rtol=0, atol=1e-5 * np.abs(arrays[key]).max())
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("score_id", SCORES)
+def test_scores(name, score_id):
+    arrays, meta, model, places = net(name)
+    if f"score/{score_id}/{meta['layers'][0]}" not in arrays:
+        pytest.skip(f"{name} holds no {score_id}")
+    method, tolerance = SCORES[score_id]
+    found = scores(model, method, task())
+    ours = np.concatenate([found[path].ravel() for path in places.values()])
+    arrays = [fixtures_net.to_keras(arrays[f"score/{score_id}/{layer}"]) for layer in places]
+    reference = np.concatenate([array.ravel() for array in arrays]).astype("float64")
+    assert np.linalg.norm(ours - reference) <= tolerance * np.linalg.norm(reference)
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("mask_id", MASKS)
+def test_masks(name, mask_id):
+    compare(name, f"{mask_id}_s0.98", *MASKS[mask_id])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("mask_id", MASKS)
+@pytest.mark.parametrize("sparsity", ["0.90", "0.99"])
+def test_masks_at_other_sparsities(name, mask_id, sparsity):
+    if f"{mask_id}_s{sparsity}" not in net(name)[1]["masks"]:
+        pytest.skip("not stored")
+    compare(name, f"{mask_id}_s{sparsity}", *MASKS[mask_id])
+
+
+def test_deep_scores_do_not_overflow():
+    arrays, _, model, places = net(DEEP)
+    found = scores(model, "synflow")
+    for layer, path in places.items():
+        reference = fixtures_net.to_keras(arrays[f"log10_score/synflow_eval_it1/{layer}"])
+        np.testing.assert_allclose(np.log10(found[path]), reference, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "sparsity", [pytest.param("0.90", marks=pytest.mark.slow), "0.98", pytest.param("0.99", marks=pytest.mark.slow)]
+)
+def test_deep_masks(sparsity):
+    compare(DEEP, f"synflow_eval_n100_s{sparsity}", *MASKS["synflow_eval_n100"])

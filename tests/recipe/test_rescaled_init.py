@@ -1,0 +1,79 @@
+"""Rescaled initialisation against the reference's iterations, and its invariants."""
+
+import numpy as np
+import pytest
+
+from tests.conftest import make_mask, make_model
+from tests.fixtures_net import SHARED, build, images, load, to_keras
+from tfsparse import paths
+from tfsparse.mask import apply_mask
+from tfsparse.recipe import RescaledInit
+from tfsparse.task import Data, Task
+
+needs_fixtures = pytest.mark.skipif(not SHARED.is_dir(), reason=f"reference fixtures are not at {SHARED}")
+
+
+def our_name(name):
+    """`layer1.0.bn1.weight` -> `layer1/0/bn1/gamma`."""
+    path, part = name.rsplit(".", 1)
+    norm = "bn" in path.rsplit(".", 1)[-1] or path.endswith("downsample.1")
+    return path.replace(".", "/") + "/" + {"weight": "gamma" if norm else "kernel", "bias": "beta" if norm else "bias"}[part]
+
+
+@needs_fixtures
+@pytest.mark.parametrize("name", ["gradinit_oresnet8", "gradinit_vgg_perturbed"])
+def test_scales_equal_the_reference(name):
+    arrays, meta = load(name)
+    settings = meta["settings"]
+    model, _ = build(meta, arrays)
+    data = Data.from_arrays(train=images(range(4)), batch_size=meta["batch_size"], shuffle=False)
+    mask = {our_name(key[5:]): to_keras(value) for key, value in arrays.items() if key.startswith("mask/")}
+    if not all(key.endswith("weight") for key in arrays if key.startswith("mask/")):
+        mask = {our_name(key[5:] + ".weight"): to_keras(v) for key, v in arrays.items() if key.startswith("mask/")}
+    init = RescaledInit(iterations=settings["iters"], rate=settings["lr"], gamma=settings["gamma"], eta=settings["eta"])
+    rows = init.run(model, mask, Task(data))
+    reference = {key.split("/", 1)[1]: v for key, v in arrays.items() if key.startswith("mask_in_forward/")}
+    constraint = [row["updated_loss"] is None for row in rows]
+    assert constraint == [bool(c) for c in reference["is_constraint"]]
+    norms = np.array([row["norm"] for row in rows])
+    np.testing.assert_allclose(norms[0], reference["gnorm"][0], rtol=1e-4)
+    np.testing.assert_allclose(norms, reference["gnorm"], rtol=1e-2)
+    np.testing.assert_allclose([row["loss"] for row in rows], reference["init_loss"], rtol=1e-2)
+    column = {name: k for k, name in enumerate(rows[0]["names"])}
+    chosen = [(our_name(str(n)), k) for k, n in enumerate(reference["names"]) if reference["comparable"][k]]
+    ours = np.array([[row["scales"][column[n]] for n, _ in chosen] for row in rows])
+    error = np.abs(ours - reference["alpha_f64"][:, [k for _, k in chosen]])
+    assert error[0].max() < 1e-4 and error[:5].max() < 1e-3 and error[-1].max() < 1e-2 and error[-1].mean() < 2e-3
+    weights = paths.weights(model)
+    for path, array in mask.items():
+        assert not np.any(weights[path].numpy()[array == 0]), "a pruned weight moved"
+
+
+def test_directions_zeros_and_statistics_stay(task):
+    model = make_model()
+    mask = make_mask(model)
+    apply_mask(model, mask)
+    before = {path: variable.numpy() for path, variable in paths.weights(model).items()}
+    rows = RescaledInit(iterations=6, rate=0.05).run(model, mask, task)
+    after = {path: variable.numpy() for path, variable in paths.weights(model).items()}
+    assert np.all(rows[-1]["scales"] >= 0) and np.any(rows[-1]["scales"] != 1)
+    for path, value in before.items():
+        if "moving" in path or not value.any():
+            np.testing.assert_array_equal(after[path], value)
+        else:
+            cosine = np.vdot(value, after[path]) / np.linalg.norm(value) / np.linalg.norm(after[path])
+            assert cosine == pytest.approx(1, abs=1e-5), path
+
+
+def test_both_kinds_of_step_lower_what_they_should(task):
+    """A small bound makes every step one on the norm, a large one none: the norm falls in the first case."""
+    falling = RescaledInit(iterations=30, rate=0.02, gamma=1e-3).run(make_model(), None, task)
+    assert all(row["updated_loss"] is None for row in falling)
+    assert np.mean([r["norm"] for r in falling[-5:]]) < 0.9 * np.mean([r["norm"] for r in falling[:5]])
+    free = RescaledInit(iterations=30, rate=0.02, gamma=1e6).run(make_model(), None, task)
+    assert np.mean([r["updated_loss"] for r in free[-5:]]) < np.mean([r["updated_loss"] for r in free[:5]])
+
+
+def test_options_are_checked():
+    with pytest.raises(ValueError, match="iterations >= 1"):
+        RescaledInit(iterations=0)
