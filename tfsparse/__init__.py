@@ -1,5 +1,53 @@
-"""Finds a sparse mask for any Keras model and trains the masked model with a recipe made for sparsity (ToST)."""
+"""Finds a sparse mask for any Keras model and trains the masked model with a recipe made for sparsity (ToST).
+
+    import tfsparse as ts
+
+    data = ts.load_data("cifar10", batch_size=128, seed=0)
+    model = ts.build_model("resnet32", data)
+    task = ts.Task(data, epochs=160)
+    mask = ts.find_mask(model, "snip(batches=4)", sparsity=0.95, task=task)
+    history = ts.train(model, task, mask, recipe="tost")
+    ts.export_model(model, "tflite", "saved_models/mine")
+
+Import it before TensorFlow's other users: it chooses Keras 2 (`import tf_keras as keras`), which TF-MOT and KerasCV need.
+"""
 
 from tfsparse._keras import choose_keras_2
 
 choose_keras_2()  # before anything imports TensorFlow, KerasCV or TF-MOT
+
+from tfsparse.data import load_data
+from tfsparse.experiment import Experiment, run_experiment, train
+from tfsparse.export import export_model, load_exported
+from tfsparse.mask import Mask, prunable, sparsify
+from tfsparse.masks import find_mask, scores
+from tfsparse.models import build_model
+from tfsparse.recipe import Recipe, callbacks, ghosts_leave, prepare, strip, transfer
+from tfsparse.task import Data, Task
+from tfsparse.training import Diverged
+from tfsparse.version import __version__
+
+__all__ = [
+    "Data",
+    "Diverged",
+    "Experiment",
+    "Mask",
+    "Recipe",
+    "Task",
+    "__version__",
+    "build_model",
+    "callbacks",
+    "export_model",
+    "find_mask",
+    "ghosts_leave",
+    "load_data",
+    "load_exported",
+    "prepare",
+    "prunable",
+    "run_experiment",
+    "scores",
+    "sparsify",
+    "strip",
+    "train",
+    "transfer",
+]

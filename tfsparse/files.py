@@ -6,7 +6,7 @@ import os
 import pathlib
 import shutil
 
-_SUFFIX = ".unfinished"
+_SUFFIX, _OLD = ".unfinished", ".replaced"
 
 
 @contextlib.contextmanager
@@ -24,18 +24,19 @@ def written_aside(path):
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + _SUFFIX)
+    scratch, old = path.with_name(path.name + _SUFFIX), path.with_name(path.name + _OLD)
     _remove(scratch)
+    _remove(old)
     try:
         yield scratch
+        _flush(scratch)
+        if path.is_dir():  # a folder cannot be replaced in one step, and its removal takes time: it goes aside first
+            os.replace(path, old)
+        os.replace(scratch, path)
     except BaseException:
         _remove(scratch)
         raise
-    _flush(scratch)
-    if path.is_dir():
-        # A folder cannot be replaced in one step; the old one goes first, the new one is already complete.
-        shutil.rmtree(path)
-    os.replace(scratch, path)
+    _remove(old)
 
 
 def write_json(path, content):

@@ -80,8 +80,8 @@ def test_scores(name, score_id):
     method, tolerance = SCORES[score_id]
     found = scores(model, method, task())
     ours = np.concatenate([found[path].ravel() for path in places.values()])
-    arrays = [fixtures_net.to_keras(arrays[f"score/{score_id}/{layer}"]) for layer in places]
-    reference = np.concatenate([array.ravel() for array in arrays]).astype("float64")
+    theirs = [fixtures_net.to_keras(arrays[f"score/{score_id}/{layer}"]) for layer in places]
+    reference = np.concatenate([array.ravel() for array in theirs]).astype("float64")
     assert np.linalg.norm(ours - reference) <= tolerance * np.linalg.norm(reference)
 
 

@@ -80,5 +80,4 @@ def _part(data, split):
 
 
 def _file_accuracy(exported, data, split):
-    """Exported files take images as they are stored; the data set's batches are normalised for the network."""
-    return accuracy(lambda images: exported(data.stored(images)), _part(data, split))
+    return accuracy(lambda images: exported(data.stored(images).astype(exported.dtype)), _part(data, split))

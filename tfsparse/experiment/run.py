@@ -16,7 +16,7 @@ from tfsparse.mask import Mask, prunable
 from tfsparse.masks import METHODS, find_mask
 from tfsparse.models import MODELS, build_model
 from tfsparse.recipe import Recipe
-from tfsparse.registry import lookup, resolve
+from tfsparse.registry import lookup, parse, parse_list, resolve
 from tfsparse.report import evaluate, metrics
 from tfsparse.task import Task
 from tfsparse.training import make_strategy, policy
@@ -59,18 +59,16 @@ def check(experiment):
             f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}."
         )
     Recipe(experiment.recipe)
-    for name in exports(experiment):
-        lookup(EXPORTERS, name, "export format")
+    for format in exports(experiment):
+        resolve(EXPORTERS, format, "export format")
     for name in ("batch_size", "epochs", "steps_per_execution"):
         if getattr(experiment, name) < 1:
             raise ValueError(f"--{name} must be at least 1, got {getattr(experiment, name)}.")
 
 
 def exports(experiment):
-    """The export formats of an experiment."""
-    return (
-        [] if experiment.export == "none" else [name.strip() for name in experiment.export.split(",") if name.strip()]
-    )
+    """The export formats of an experiment, with their options."""
+    return [] if experiment.export in ("", "none") else parse_list(experiment.export)
 
 
 def load_task(experiment):
@@ -138,11 +136,12 @@ def _stages(experiment, folder):
     task = load_task(experiment)
     model, mask, history = load_model(experiment, task, folder)
     files = {}
-    for name in exports(experiment):
+    for format in exports(experiment):
+        name = parse(format)[0]
         if not folder.exports[name].exists():
-            logging.info("Exporting %s.", name)
-            export_model(model, name, folder.exports[name], mask=mask, data=task.data)
-        files[name] = str(folder.exports[name].relative_to(folder.path))
+            logging.info("Exporting %s.", format)
+            export_model(model, format, folder.exports[name], mask=mask, data=task.data)
+        files[name] = folder.exports[name].name
     result = metrics(model, mask, history, evaluate(model, task), prunable(model))
     result |= {"seconds": round(sum(history.history.get("seconds", [])), 1), "files": files}
     logging.info("This session took %.0f s.", time.monotonic() - started)

@@ -1,5 +1,7 @@
 """`Data`: the images a model is trained and tested on."""
 
+import numpy as np
+
 from tfsparse.task import arrays, datasets
 
 
@@ -79,6 +81,21 @@ class Data:
                 f"{self.steps_per_epoch}. Take fewer batches (at least 1) or a smaller batch_size."
             )
         return self._streams.scoring(batches)
+
+    def stored(self, images):
+        """Images as they were before they were normalised, float32: what exported files take.
+
+        >>> import numpy as np
+        >>> pair = (np.full((2, 1, 1, 1), 7.0), [0, 1])
+        >>> data = Data.from_arrays(train=pair, batch_size=2, shuffle=False, mean=(5.0,), std=(2.0,))
+        >>> data.stored(next(iter(data.train))[0]).ravel().tolist()
+        [7.0, 7.0]
+        """
+        images = np.asarray(images, "float32")
+        if self.mean is None:
+            return images
+        # Rounded: 8-bit images come back exactly.
+        return np.round(images * np.asarray(self.std, "float32") + np.asarray(self.mean, "float32"), 3)
 
     def __repr__(self):
         return (

@@ -1,0 +1,61 @@
+"""What every mask method must hold to. A new entry in `METHODS` is tested here without a line of its own."""
+
+import random
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_keras.src import backend
+
+from tests.conformance import settings
+from tests.conftest import make_data, make_model
+from tfsparse.mask import prunable
+from tfsparse.masks import METHODS, find_mask
+from tfsparse.task import Task
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*left without a weight")
+
+
+@pytest.fixture(params=sorted(METHODS))
+def method(request):
+    return settings.METHODS.get(request.param, request.param)
+
+
+@pytest.mark.parametrize("density", [1, 0.5, 0.1, 0.01])
+@pytest.mark.parametrize("kind", ["all", "conv"])
+def test_sparsity_is_exact(method, model, task, density, kind):
+    mask = find_mask(model, method, sparsity=1 - density, task=task, prunable=kind)
+    assert list(mask) == list(prunable(model, kind))
+    assert mask.live == round((1 - (1 - density)) * mask.total)
+
+
+def test_same_seed_same_mask(method, model, task):
+    first, second, other = (find_mask(model, method, sparsity=0.8, task=task, seed=seed) for seed in (1, 1, 2))
+    assert first == second
+    assert other.live == first.live
+
+
+def test_nothing_is_changed(method):
+    model, task = make_model(), Task(make_data())
+    model.layers[1].trainable = False
+    model.compile("sgd", "mse")
+    for variable in model.non_trainable_variables:
+        variable.assign(np.random.default_rng(0).uniform(0.5, 2, variable.shape))
+    tf.random.get_global_generator().uniform([3])
+    before = state(model)
+    find_mask(model, method, sparsity=0.9, task=task)
+    assert state(model) == before
+
+
+def state(model):
+    """Everything that finding a mask must leave alone, bit for bit."""
+    return {
+        "weights": [(variable.name, variable.numpy().tobytes()) for variable in model.variables],
+        "trainable": [layer.trainable for layer in model._flatten_layers()],
+        "attributes": [sorted(vars(layer)) for layer in model._flatten_layers()],
+        "python": random.getstate(),
+        "numpy": np.random.get_state()[1].tobytes(),
+        "keras": backend._SEED_GENERATOR.generator.getstate(),
+        "tensorflow": tf.random.get_global_generator().state.numpy().tobytes(),
+        "floatx": (backend.floatx(), str(tf.random.uniform([2], seed=None).dtype)),
+    }
