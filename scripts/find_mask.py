@@ -10,7 +10,6 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
 
 from absl import flags as absl_flags
-from absl import logging
 from rich.console import Console
 
 from tfsparse import flags
@@ -22,7 +21,6 @@ OUT = absl_flags.DEFINE_string("out", "mask.safetensors", "File that the mask is
 
 
 def main(argv):
-    logging.set_verbosity(logging.INFO)
     experiment = flags.read(Experiment)
     with flags.reported_errors():
         check(experiment)

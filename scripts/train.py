@@ -9,7 +9,6 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
 
-from absl import logging
 from rich.console import Console
 
 from tfsparse import flags
@@ -18,12 +17,12 @@ from tfsparse.report import summary
 
 
 def main(argv):
-    logging.set_verbosity(logging.INFO)
     experiment = flags.read(Experiment)
     folder = RunFolder(f"{experiment.output_dir}/{experiment.name}")
     with flags.reported_errors(f"The same command goes on from the last completed epoch in {folder.path}."):
         metrics = run_experiment(experiment, folder.path)
-    Console().print(summary(metrics, folder.path))
+    Console().print(summary(metrics, sorted(path.name for path in folder.path.iterdir() if path.name[0] != ".")))
+    print(f"Run folder: {folder.path}")
 
 
 if __name__ == "__main__":

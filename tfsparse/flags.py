@@ -3,9 +3,10 @@
 import contextlib
 import dataclasses
 import difflib
+import logging
 import sys
 
-from absl import app, flags, logging
+from absl import app, flags
 
 _DEFINE = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
 
@@ -39,7 +40,14 @@ def read(cls):
 
 
 def run(main):
-    """Runs `main(argv)` as absl does. An unknown flag is refused, with the nearest right name, before anything runs."""
+    """Runs `main(argv)` as absl does, with the library's messages on the terminal.
+
+    An unknown flag is refused, with the nearest right name, before anything runs.
+    """
+    library = logging.getLogger("tfsparse")
+    library.setLevel(logging.INFO)
+    library.propagate = False  # absl's root handler would say everything twice
+    library.addHandler(logging.StreamHandler())
     app.run(main, flags_parser=_parse)
 
 
@@ -55,7 +63,7 @@ def reported_errors(interrupted=""):
     except KeyboardInterrupt:
         _stop(f"\nInterrupted. {interrupted}".rstrip(), 130)
     except (ValueError, TypeError, OSError, RuntimeError, ArithmeticError) as error:
-        logging.debug("The error in full:", exc_info=True)
+        logging.getLogger(__name__).debug("The error in full:", exc_info=True)
         _stop(f"{type(error).__name__}: {error}", 1)
 
 

@@ -79,18 +79,20 @@ def _inside(layer, seen, recurse=True):
         return
     siblings = set()
     for child in layer._flatten_layers(recursive=False, include_self=False):
-        name = _unused(_stable_name(child), siblings)
+        name = _unused(_stable_name(child, layer), siblings)
         siblings.add(name)
         for local, variable, owner in _inside(child, seen):
             yield f"{name}/{local}", variable, owner
 
 
-def _stable_name(part):
+def _stable_name(part, whole):
     """The name of a composite layer's part. A name that Keras made up counts all layers of the process (`conv2d_17`)
-    and would differ in a copy of the model: its number is dropped."""
+    and would differ in a copy of the model: its number is dropped. So is the name of the whole, which some composite
+    layers (KerasCV's) put before those of their parts: copies of nested models have longer ones."""
+    own = part.name.removeprefix(whole.name).strip("/_") or part.name
     words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", type(part).__name__)  # Keras' own rule: Conv2D -> conv2d
     automatic = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
-    return automatic if re.fullmatch(rf"{automatic}(_\d+)?", part.name) else part.name
+    return automatic if re.fullmatch(rf"{automatic}(_\d+)?", own) else own
 
 
 def _unused(name, taken):

@@ -14,7 +14,10 @@ import dataclasses
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsparse import paths
 from tfsparse.graph import copy_layer, copy_weights, require_graph
+
+RELU = (keras.activations.relu, tf.nn.relu)  # as an `activation`, either is common
 
 _MAY_FUSE = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense)
 _MAY_FUSE += (keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D, keras.layers.EinsumDense)
@@ -59,6 +62,9 @@ class Surgery:
 
     Args:
         model: built functional or Sequential tf_keras model; left as it is.
+        purpose: what needs the graph; opens the error message.
+        dtype: Keras dtype policy of the copy's layers, such as `"mixed_bfloat16"`; None: as in the original. The layers
+            that give the outputs keep theirs (half a precision is too little for logits), and outputs are float32.
 
     A ReLU fused into a convolution or dense layer (`activation="relu"`) becomes a call of its own, so that it can be
     dressed like any other.
@@ -67,11 +73,12 @@ class Surgery:
         ValueError: the model is subclassed: its graph cannot be seen.
     """
 
-    def __init__(self, model, purpose="Changing a model's graph"):
+    def __init__(self, model, purpose="Changing a model's graph", dtype=None):
         require_graph(model, purpose)
-        self.model = model
+        self.model, self.dtype = model, dtype
         self.calls = []
         self._count = 0
+        self._paths = {id(layer): path for path, layer in paths.layers(model)}
         self._fused = {}
         self._after = {}
         self._instead = {}
@@ -95,13 +102,13 @@ class Surgery:
         """Computes `change(*inputs, tensor)` instead of `call`, a call of a layer without weights."""
         self._instead[call] = change
 
-    def build(self, dtype=None):
-        """The changed copy, the weights copied.
+    def policy(self, call):
+        """The dtype policy of the copy's layer for `call`, and of what is added there."""
+        last = any(ref in tf.nest.flatten(self.outputs) for ref in tf.nest.flatten(call.outputs))
+        return call.layer.dtype_policy if self.dtype is None or last else self.dtype
 
-        Args:
-            dtype: Keras dtype policy of all its layers, such as `"mixed_bfloat16"`; None: as in the original.
-        """
-        policy = {} if dtype is None else {"dtype": dtype}
+    def build(self):
+        """The changed copy, the weights copied."""
         names = [tensor.node.layer.name for tensor in self.model.inputs]
         tensors = {
             ref.number: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
@@ -111,21 +118,26 @@ class Surgery:
         for call in self.calls:
             args, kwargs = _fill((call.args, call.kwargs), tensors)
             if call in self._instead:
-                outputs = self._instead[call](*args, lambda ref: tensors[ref.number])
+                given = [tensors[ref.number] for ref in call.inputs]  # also if passed by name: tf.nn.relu(features=x)
+                outputs = self._instead[call](*given, lambda ref: tensors[ref.number])
             else:
                 if id(call.layer) not in copies:
+                    policy = {} if self.dtype is None else {"dtype": self.policy(call)}
                     copies[id(call.layer)] = copy_layer(call.layer, name=call.path, **call.changes, **policy)
                 outputs = copies[id(call.layer)](*args, **kwargs)
             for change in self._after.get(call, []):
                 outputs = change(outputs, lambda ref: tensors[ref.number])
             for ref, tensor in zip(tf.nest.flatten(call.outputs), tf.nest.flatten(outputs), strict=True):
                 tensors[ref.number] = tensor
-        outputs = _fill(self.outputs, tensors)
-        if policy:
-            outputs = tf.nest.map_structure(keras.layers.Activation("linear", dtype="float32", name="float32"), outputs)
-        copy = keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name=self.model.name)
+        outputs = tf.nest.map_structure(self._full_precision, _fill(self.outputs, tensors))
+        copy = keras.Model(tf.nest.pack_sequence_as(self.model._nested_inputs, inputs), outputs, name=self.model.name)
         copy_weights(self.model, copy)
         return copy
+
+    def _full_precision(self, output):
+        if self.dtype is None or output.dtype not in (tf.bfloat16, tf.float16):
+            return output
+        return keras.layers.Activation("linear", dtype="float32", name=f"float32_{output.node.layer.name}")(output)
 
     def _walk(self, model, env, prefix, context):
         """Appends the calls below `model`; `env` has the Refs of its input tensors. Returns the Refs of its outputs."""
@@ -133,7 +145,9 @@ class Surgery:
             for node in model._nodes_by_depth[depth]:
                 if not node.is_input:
                     args, kwargs = _refer((node.call_args, node.call_kwargs), env)
-                    outputs = self._visit(node, args, {**kwargs, **context}, prefix)
+                    if kwargs.get("training") is None:  # what the layer itself was told goes before
+                        kwargs = {**kwargs, **context}
+                    outputs = self._visit(node, args, kwargs, prefix)
                     for tensor, ref in zip(tf.nest.flatten(node.outputs), tf.nest.flatten(outputs), strict=True):
                         env[id(tensor)] = ref
         return tf.nest.map_structure(lambda tensor: env[id(tensor)], model._nested_outputs)
@@ -146,13 +160,14 @@ class Surgery:
             env = {id(tensor): ref for tensor, ref in zip(layer.inputs, refs, strict=True)}
             # A nested model called with training=False (frozen features) passes that on to its layers.
             return self._walk(layer, env, path + "/", {k: v for k, v in kwargs.items() if k == "training"})
+        path = self._paths[id(layer)]  # of a layer shared by several models, the path that its weights have
         if "training" in kwargs and not layer._expects_training_arg:
             kwargs = {k: v for k, v in kwargs.items() if k != "training"}
         outputs = tf.nest.map_structure(self._ref, node.outputs)
-        if isinstance(layer, _MAY_FUSE) and layer.activation is keras.activations.relu:
+        if isinstance(layer, _MAY_FUSE) and layer.activation in RELU:
             middle = self._ref(node.outputs)
             self.calls.append(Call(path, layer, args, kwargs, middle, {"activation": "linear"}))
-            relu = self._fused.setdefault(id(layer), keras.layers.ReLU())
+            relu = self._fused.setdefault(id(layer), keras.layers.ReLU(dtype=layer.dtype_policy))
             path, layer, args, kwargs = f"{path}/relu", relu, (middle,), {}
         self.calls.append(Call(path, layer, args, kwargs, outputs))
         return outputs
@@ -160,6 +175,11 @@ class Surgery:
     def _ref(self, tensor):
         self._count += 1
         return Ref(self._count, tuple(tensor.shape))
+
+
+def operation(call):
+    """The name of the TensorFlow function that `call` applies (`"nn.relu"`, `"math.add"`); None if it is a layer's."""
+    return getattr(call.layer, "symbol", None) if type(call.layer).__name__ == "TFOpLambda" else None
 
 
 def _refer(structure, env):

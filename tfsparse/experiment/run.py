@@ -1,11 +1,11 @@
 """One run, from flags to files: every stage leaves a file and is skipped when it is there."""
 
 import json
+import logging
 import time
 
 import tensorflow as tf
 import tf_keras as keras
-from absl import logging
 
 from tfsparse.data import DATASETS, load_data
 from tfsparse.experiment.folder import RunFolder
@@ -20,6 +20,8 @@ from tfsparse.registry import lookup, parse, parse_list, resolve
 from tfsparse.report import evaluate, metrics
 from tfsparse.task import Task
 from tfsparse.training import make_strategy, policy
+
+log = logging.getLogger(__name__)
 
 
 def run_experiment(experiment, folder=None):
@@ -43,7 +45,7 @@ def run_experiment(experiment, folder=None):
         if experiment.overwrite:
             folder.clear()
         if folder.metrics.is_file():
-            logging.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
+            log.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
             return json.loads(folder.metrics.read_text(encoding="utf-8"))
         return _stages(experiment, folder)
 
@@ -90,7 +92,7 @@ def load_task(experiment):
 
 def search_mask(experiment, model, task):
     """Finds the mask of an experiment."""
-    logging.info("Finding a mask: %s, sparsity %g.", experiment.mask, experiment.sparsity)
+    log.info("Finding a mask: %s, sparsity %g.", experiment.mask, experiment.sparsity)
     return find_mask(
         model,
         experiment.mask,
@@ -139,11 +141,11 @@ def _stages(experiment, folder):
     for format in exports(experiment):
         name = parse(format)[0]
         if not folder.exports[name].exists():
-            logging.info("Exporting %s.", format)
+            log.info("Exporting %s.", format)
             export_model(model, format, folder.exports[name], mask=mask, data=task.data)
         files[name] = folder.exports[name].name
     result = metrics(model, mask, history, evaluate(model, task), prunable(model))
     result |= {"seconds": round(sum(history.history.get("seconds", [])), 1), "files": files}
-    logging.info("This session took %.0f s.", time.monotonic() - started)
+    log.info("This session took %.0f s.", time.monotonic() - started)
     write_json(folder.metrics, result)
     return result

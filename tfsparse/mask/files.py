@@ -1,7 +1,9 @@
 """Mask files: safetensors, boolean, keyed by weight path."""
 
+import math
 import pathlib
 
+import numpy as np
 import safetensors
 from safetensors.numpy import save
 
@@ -42,19 +44,22 @@ def load_mask(path):
         raise FileNotFoundError(f"No mask file {str(path)!r}.")
     try:
         with safetensors.safe_open(path, framework="numpy") as content:
-            names = list(content.keys())
             total = 0
-            for name in names:
-                entry = content.get_slice(name)
-                size = 1
-                for length in entry.get_shape():
-                    size *= length
-                total += size
+            for name in content.keys():  # noqa: SIM118 (not a dict)
+                total += math.prod(content.get_slice(name).get_shape())
                 if total > MAX_WEIGHTS:
-                    raise ValueError(f"{path} claims more than {MAX_WEIGHTS:,} weights.")
-            return Mask({name: content.get_tensor(name) for name in names}, content.metadata())
-    except (safetensors.SafetensorError, TypeError, KeyError) as error:
+                    raise ValueError(f"It claims more than {MAX_WEIGHTS:,} weights.")
+            arrays = {name: _sound(name, content.get_tensor(name)) for name in content.keys()}  # noqa: SIM118
+            return Mask(arrays, content.metadata())
+    except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"{str(path)!r} is not a readable mask file ({error}). Delete it and find the mask again, "
             "or restore it from where it came."
         ) from error
+
+
+def _sound(name, array):
+    """The array; a boolean is one byte, and a damaged file may hold others than 0 and 1 in it."""
+    if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
+        raise ValueError(f"Mask entry {name!r} holds values other than 0 and 1.")
+    return array

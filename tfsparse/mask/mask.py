@@ -21,13 +21,15 @@ class Mask(Mapping):
     dtype('bool')
 
     Raises:
-        ValueError: an array holds anything but 0 and 1, or there is none.
+        ValueError: an array holds anything but 0 and 1, or there is no weight.
     """
 
     def __init__(self, arrays, metadata=None):
         if not arrays:
             raise ValueError("A mask needs at least one array.")
         self._arrays = {name: _boolean(name, array) for name, array in arrays.items()}
+        if not self.total:
+            raise ValueError(f"A mask needs at least one weight; all {len(self)} arrays are empty.")
         self.metadata = dict(metadata or {})
 
     def __getitem__(self, name):
@@ -38,6 +40,14 @@ class Mask(Mapping):
 
     def __len__(self):
         return len(self._arrays)
+
+    def __eq__(self, other):
+        """Same paths, same shapes, same values; metadata do not count. (Mapping's own would ask an array for its truth.)"""
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return self.keys() == other.keys() and all(np.array_equal(self[name], other[name]) for name in self)
+
+    __hash__ = None  # as of every mapping
 
     def __repr__(self):
         return f"Mask({len(self)} weights, {self.live:,} of {self.total:,} live, sparsity {self.sparsity:.4f})"

@@ -6,8 +6,7 @@ import tf_keras as keras
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.strength import HAND_OVERS, Ghost, Strength, check_share
 from tfsparse.registry import lookup
-
-_SHARP = 1e6  # x * sigmoid(1e6 x) differs from ReLU by at most 0.2785 / 1e6
+from tfsparse.surgery import RELU, operation
 
 
 class GhostNeurons(Ingredient):
@@ -36,7 +35,7 @@ class GhostNeurons(Ingredient):
     def __init__(self, *, kind="pswish", beta=(1.0, 50.0), share=0.5, hand_over="gradual"):
         lookup(_SOFT, kind, "kind of soft neuron")
         lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
-        if len(beta) != 2 or min(beta) <= 0:
+        if not isinstance(beta, tuple | list) or len(beta) != 2 or min(beta) <= 0:
             raise ValueError(f"beta must be two positive numbers, first and last; received {beta!r}.")
         self.kind, self.beta, self.share, self.hand_over = kind, tuple(beta), check_share(share), hand_over
 
@@ -47,8 +46,8 @@ class GhostNeurons(Ingredient):
             limit = relu_limit(call)
             if limit is not None:
                 if id(call.layer) not in neurons:
-                    name = f"{call.path}/ghost"
-                    neurons[id(call.layer)] = GhostNeuron(self.kind, self.beta, limit, clock.name, name=name)
+                    named = {"name": f"{call.path}/ghost", "dtype": surgery.policy(call)}
+                    neurons[id(call.layer)] = GhostNeuron(self.kind, self.beta, limit, clock.name, **named)
                 surgery.replace(call, self._soften(surgery, clock, neurons[id(call.layer)]))
         if not neurons:
             raise ValueError(
@@ -64,11 +63,9 @@ def relu_limit(call):
     layer = call.layer
     if type(layer) is keras.layers.ReLU and not float(layer.threshold) and not float(layer.negative_slope):
         return float("inf") if layer.max_value is None else float(layer.max_value)
-    if isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.relu:
-        return float("inf")
-    if type(layer).__name__ == "TFOpLambda" and layer.get_config()["function"] in ("nn.relu", "nn.relu6"):
-        return 6.0 if layer.get_config()["function"] == "nn.relu6" else float("inf")
-    return None
+    if isinstance(layer, keras.layers.Activation):
+        return float("inf") if layer.activation in RELU else 6.0 if layer.activation is tf.nn.relu6 else None
+    return {"nn.relu": float("inf"), "nn.relu6": 6.0}.get(operation(call))
 
 
 def pswish(x, beta):
@@ -111,7 +108,7 @@ class GhostNeuron(Ghost):
         if self.kind == "pswish":
             first, last = self.beta
             beta = first * (last / first) ** (1.0 - strength)
-            return pswish(x, tf.where(strength > 0.0, beta, _SHARP))
+            return tf.where(strength > 0.0, pswish(x, beta), tf.nn.relu(x))
         soft, part = _SOFT[self.kind](x, None), tf.cast(strength, x.dtype)
         return part * soft + (1 - part) * tf.nn.relu(x)
 

@@ -6,6 +6,7 @@ import tf_keras as keras
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.strength import HAND_OVERS, Ghost, Strength, check_share
 from tfsparse.registry import lookup
+from tfsparse.surgery import operation
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
 
@@ -44,9 +45,9 @@ class GhostSkips(Ingredient):
         ghosts = {}
         for call, source, place in chosen(surgery):
             if id(call.layer) not in ghosts:
-                name = f"{call.path}/ghost_skip"
+                named = {"name": f"{call.path}/ghost_skip", "dtype": surgery.policy(place)}
                 filters = place.outputs.shape[-1]
-                ghosts[id(call.layer)] = GhostSkip(filters, call.layer.strides, self.fill, clock.name, name=name)
+                ghosts[id(call.layer)] = GhostSkip(filters, call.layer.strides, self.fill, clock.name, **named)
             surgery.after(place, self._add(surgery, clock, ghosts[id(call.layer)], source))
         if not ghosts:
             raise ValueError(
@@ -60,7 +61,7 @@ class GhostSkips(Ingredient):
 
 def chosen(surgery):
     """The convolutions that get a ghost: (call of the convolution, Ref of the ghost's input, call it comes after)."""
-    residual = any(isinstance(call.layer, keras.layers.Add) for call in surgery.calls)
+    residual = any(_is_sum(call) for call in surgery.calls)
     behind = set()  # Refs that come after a convolution
     for call in surgery.calls:
         stem = not any(ref in behind for ref in call.inputs)
@@ -74,6 +75,11 @@ def chosen(surgery):
         source, place = _source(surgery, call), _place(surgery, call)
         if _sizes_match(source, call):
             yield call, source, place
+
+
+def _is_sum(call):
+    added = isinstance(call.layer, keras.layers.Add) or operation(call) in ("math.add", "__operators__.add")
+    return added and len(call.inputs) > 1
 
 
 def _source(surgery, call):

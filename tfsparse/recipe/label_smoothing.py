@@ -42,7 +42,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
         amount, convention: see `LabelSmoothing`.
 
     Raises:
-        ValueError: another loss: there is no label to smooth.
+        ValueError: another loss: there is no label to smooth. Or the loss has options that would be lost.
     """
 
     def __init__(self, loss, amount, convention, name="smoothed_crossentropy"):
@@ -54,7 +54,14 @@ class SmoothedCrossentropy(keras.losses.Loss):
             )
         super().__init__(reduction=loss.reduction, name=name)
         self.inner, self.amount, self.convention = loss, amount, convention
-        self.from_logits = loss.get_config().get("from_logits", False)
+        options = loss.get_config()
+        self.from_logits = options.get("from_logits", False)
+        for option, plain in {"label_smoothing": 0, "ignore_class": None, "axis": -1}.items():
+            if options.get(option, plain) != plain:
+                raise ValueError(
+                    f"Label smoothing would lose the option {option}={options[option]!r} of {loss.name}. Leave the option, "
+                    "or label_smoothing, out."
+                )
 
     def call(self, y_true, y_pred):
         y_pred = tf.convert_to_tensor(y_pred)

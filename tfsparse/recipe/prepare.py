@@ -40,9 +40,10 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
     if not is_graph(model) and not recipe.needs_graph and dtype is None:
         return _prepare_in_place(model, mask, recipe, task, initialize)
     start = initial(model, mask, recipe, task) if initialize else model
-    surgery = Surgery(start, f"The recipe {recipe.text!r}" if recipe.needs_graph else "Preparing a model")
+    purpose = f"The recipe {recipe.text!r}" if recipe.needs_graph else "Preparing a model"
+    surgery = Surgery(start, purpose, dtype)
     recipe.dress(surgery, task)
-    prepared = surgery.build(dtype)
+    prepared = surgery.build()
     if mask is not None:
         prepared = sparsify(prepared, mask)
     prepared.tfsparse_origin = _Origin(model)

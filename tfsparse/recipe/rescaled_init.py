@@ -1,9 +1,10 @@
 """Rescaled initialisation: one learned scale per weight tensor (GradInit), on the masked network."""
 
+import logging
+
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from absl import logging
 from rich.progress import track
 
 from tfsparse import paths
@@ -12,6 +13,8 @@ from tfsparse.graph import is_graph
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.scale_adam import ScaleAdam
 from tfsparse.surgery import Surgery
+
+log = logging.getLogger(__name__)
 
 
 class RescaledInit(Ingredient):
@@ -71,7 +74,7 @@ class RescaledInit(Ingredient):
         for variable, value in zip(variables, final, strict=True):  # `frozen` has put everything back
             variable.assign(value)
         _check(rows)
-        logging.info("Rescaled %d tensors: gradient norm %.3g -> %.3g.", len(names), rows[0]["norm"], rows[-1]["norm"])
+        log.info("Rescaled %d tensors: gradient norm %.3g -> %.3g.", len(names), rows[0]["norm"], rows[-1]["norm"])
         return [{**row, "names": names} for row in rows]
 
     def _iterate(self, steps, batches, adam, scaled):
@@ -86,7 +89,9 @@ class RescaledInit(Ingredient):
             derivatives, updated = steps.ahead(tf.concat([xa, xc], 0), tf.concat([ya, yc], 0), gradients, norm)
             row["updated_loss"] = float(updated)
         # d objective / d scale = <d objective / d theta, theta> / scale
-        adam.update(derivatives.numpy() * scaled / np.maximum(adam.scales, 1e-12), constraint=row["updated_loss"] is None)
+        adam.update(
+            derivatives.numpy() * scaled / np.maximum(adam.scales, 1e-12), constraint=row["updated_loss"] is None
+        )
         return {**row, "scales": adam.scales.copy()}
 
 

@@ -70,7 +70,7 @@ class Strength(keras.layers.Layer):
 
 def check_share(share):
     """Raises ValueError unless `share` of a training is in (0, 1]."""
-    if not 0 < share <= 1:
+    if not isinstance(share, int | float) or not 0 < share <= 1:
         raise ValueError(f"share must lie in (0, 1], the part of the training that ghosts live; received {share!r}.")
     return share
 

@@ -3,19 +3,18 @@
 from rich.table import Table
 
 
-def summary(metrics, folder):
+def summary(metrics, files):
     """A rich table of a run's numbers and files.
 
     Args:
         metrics: what `metrics.json` holds.
-        folder: the run's folder.
+        files: names of the files in the run folder.
     """
-    table = Table(title=f"Run in {folder}", show_header=False)
+    table = Table(show_header=False)
     for name, key, form in ROWS:
         if key in metrics:
             table.add_row(name, form.format(metrics[key]))
-    for kind, file in metrics.get("files", {}).items():
-        table.add_row(f"file ({kind})", f"{folder}/{file}")
+    table.add_row("files", "\n".join(files))
     return table
 
 

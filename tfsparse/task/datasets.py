@@ -25,12 +25,11 @@ def from_datasets(
     steps = _steps(train, steps_per_epoch)
     for key in set(specs) - {"train"}:
         _refuse_infinite(given[key], key, "Take as much of it as one evaluation needs: dataset.take(n).")
-    classes = num_classes if steps and num_classes else None
-    shape, batch_size = specs["train"][0].shape[1:], specs["train"][0].shape[0]
-    if not (steps and classes and shape.is_fully_defined() and batch_size):
-        looked_at = 1 if steps and classes else steps
-        counted, shape, batch_size, found = _survey(train.take(looked_at) if looked_at else train)
-        steps, classes = steps or counted, num_classes or found
+    looked_at = 1 if steps and num_classes else steps  # one batch, where all but the labels' range is known
+    counted, shape, batch_size, found = _survey(train.take(looked_at) if looked_at else train)
+    steps, classes = steps or counted, checks.whole(found if num_classes is None else num_classes, "num_classes")
+    if found > classes:
+        raise ValueError(f"The labels of train reach {found - 1}; with num_classes={classes} they end at {classes - 1}.")
     for key, (images, labels) in specs.items():
         _check(key, images, labels, shape, classes)
     mean, std = checks.mean_and_std(mean, std, shape)
@@ -40,7 +39,7 @@ def from_datasets(
         "streams": _streams(train.map(finish, num_parallel_calls=tf.data.AUTOTUNE), steps, steps_per_epoch),
         **{key: ready(given[key].map(finish)) for key in specs if key != "train"},
         "input_shape": tuple(shape),
-        "num_classes": checks.whole(classes, "num_classes"),
+        "num_classes": classes,
         "batch_size": batch_size,
         "steps_per_epoch": steps,
         **{"name": name, "mean": mean, "std": std, "class_names": class_names},

@@ -12,8 +12,8 @@ def step(rate, steps, *, drops=(0.5, 0.75), factor=0.1):
     >>> [round(float(rate(s)), 4) for s in (0, 49, 50, 75)]
     [0.1, 0.1, 0.01, 0.001]
     """
-    # Keras keeps the old value at the boundary itself, the drop belongs before that step.
-    boundaries = [math.ceil(share * steps) - 1 for share in drops]
+    # Keras keeps the old value at the boundary itself, the drop belongs before that step. (0.55 * 100 is not quite 55.)
+    boundaries = [math.ceil(round(share * steps, 6)) - 1 for share in drops]
     values = [rate * factor**k for k in range(len(drops) + 1)]
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
 

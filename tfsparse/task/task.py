@@ -4,10 +4,11 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.registry import resolve
-from tfsparse.task import schedules
+from tfsparse.task import checks, schedules
 from tfsparse.task.data import Data
 from tfsparse.task.sgd import SGD
 
@@ -54,8 +55,7 @@ class Task:
             raise TypeError(
                 f"Task needs Data (ts.load_data, ts.Data.from_arrays), received {type(self.data).__name__}."
             )
-        if int(self.epochs) != self.epochs or self.epochs < 1:
-            raise ValueError(f"epochs must be a whole number of at least 1, received {self.epochs!r}.")
+        object.__setattr__(self, "epochs", checks.whole(self.epochs, "epochs"))
         for name in ("learning_rate", "momentum", "weight_decay"):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0 or (name == "momentum" and value >= 1):
@@ -99,4 +99,6 @@ def ends_in_softmax(model):
     layer = model.layers[-1]
     while isinstance(layer, keras.Model):
         layer = layer.layers[-1]
-    return isinstance(layer, keras.layers.Softmax) or getattr(layer, "activation", None) is keras.activations.softmax
+    if isinstance(layer, keras.layers.Softmax) or getattr(layer, "symbol", None) == "nn.softmax":
+        return True
+    return getattr(layer, "activation", None) in (keras.activations.softmax, tf.nn.softmax)

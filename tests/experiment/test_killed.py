@@ -1,0 +1,42 @@
+"""A run killed anywhere and started again with the same command ends with the numbers of one that was not killed."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+
+from tests.experiment.dying_train import PLACES
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FLAGS = (
+    "--data=digits --model=resnet20(width=0.1) --batch_size=256 --epochs=3 --mask=synflow(rounds=5) "
+    "--recipe=ghost_neurons,ghost_skips,label_smoothing,rescaled_init(iterations=2)"
+).split()
+
+
+def run(place, folder):
+    command = [sys.executable, "-m", "tests.experiment.dying_train", place, "scripts/train.py", *FLAGS]
+    command += [f"--output_dir={folder.parent}", f"--run_name={folder.name}"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+
+
+def test_killed_and_started_again_it_ends_with_the_same_numbers(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    ended = run("nowhere", whole)
+    assert ended.returncode == 0, ended.stderr
+    for place in PLACES:
+        if place != "nowhere":
+            died = run(place, killed)
+            assert died.returncode == -signal.SIGKILL, f"{place}: {died.stderr}"
+            final = {path.name for path in killed.iterdir()}
+            assert not {"mask": "mask.safetensors", "tflite": "model.tflite"}.get(place, "-") in final
+    ended = run("nowhere", killed)
+    assert ended.returncode == 0, ended.stderr
+    one, other = (json.loads((folder / "metrics.json").read_text()) for folder in (whole, killed))
+    assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    assert (whole / "mask.safetensors").read_bytes() == (killed / "mask.safetensors").read_bytes()
+    assert (whole / "model.tflite").read_bytes() == (killed / "model.tflite").read_bytes()
+    assert not list(killed.glob("*.unfinished")), "scratch files are left"
+    again = run("nowhere", killed)
+    assert again.returncode == 0 and "finished run" in again.stderr

@@ -1,0 +1,162 @@
+"""`find_mask` and `scores`: what they take, what they refuse, what they leave."""
+
+import json
+import logging
+import pathlib
+
+import keras_cv
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tests.conftest import make_data, make_mask, make_model
+from tfsparse.mask import Mask, prunable
+from tfsparse.masks import find_mask, scores
+from tfsparse.task import Task
+from tfsparse.version import __version__
+
+
+def test_unknown_names_and_options(model):
+    with pytest.raises(ValueError, match=r"Unknown mask method 'snipp'\. Did you mean 'snip'\? Known: erk, "):
+        find_mask(model, "snipp", sparsity=0.5)
+    with pytest.raises(ValueError, match=r"'erk' has no option 'rounds'\. It takes: no options"):
+        find_mask(model, "erk(rounds=3)", sparsity=0.5)
+    with pytest.raises(ValueError, match="'magnitude' has no option 'alocation'. Did you mean 'allocation'"):
+        find_mask(model, "magnitude(alocation='erk')", sparsity=0.5)
+
+
+@pytest.mark.parametrize("sparsity", [None, 1, -0.1, "0.5", float("nan")])
+def test_sparsity_out_of_range(model, sparsity):
+    with pytest.raises(ValueError, match=r"in \[0, 1\)"):
+        find_mask(model, "magnitude", sparsity=sparsity)
+
+
+def test_other_refusals(model):
+    with pytest.raises(ValueError, match="leaves none of"):
+        find_mask(model, "magnitude", sparsity=0.99999)
+    with pytest.raises(ValueError, match="has no weights yet"):
+        find_mask(keras.Sequential([keras.layers.Dense(2)]), "magnitude", sparsity=0.5)
+    with (
+        tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope(),
+        pytest.raises(ValueError, match=r"outside strategy\.scope"),
+    ):
+        find_mask(model, "magnitude", sparsity=0.5)
+
+
+def test_scores_are_what_is_ranked(model, task):
+    for method in ("magnitude", "snip", "synflow(rounds=1)"):
+        mask = find_mask(model, method, sparsity=0.7, task=task)
+        found = scores(model, method, task)
+        assert list(found) == list(mask)
+        living = np.concatenate([found[path][mask[path]] for path in mask])
+        dead = np.concatenate([found[path][~mask[path]] for path in mask])
+        assert living.min() >= dead.max()
+    assert set(scores(model, "magnitude", prunable="conv")) == {"stem/kernel", "conv1/kernel", "conv2/kernel"}
+
+
+@pytest.mark.parametrize("method", ["random", "erk"])
+def test_methods_without_scores(model, method):
+    with pytest.raises(ValueError, match=f"'{method}' ranks no scores"):
+        scores(model, method)
+
+
+def test_metadata(model, task):
+    mask = find_mask(model, "snip(batches=2)", sparsity=0.75, task=task, seed=3)
+    options = json.loads(mask.metadata.pop("options"))
+    assert options == {"batches": 2, "rounds": 1, "bn_mode": "batch", "allocation": "global"}
+    expected = {"method": "snip", "sparsity": "0.75", "seed": "3", "prunable": "all", "version": __version__}
+    assert mask.metadata == expected
+
+
+def test_the_seed_is_the_tasks_unless_given(model, data):
+    task = Task(data, seed=5)
+    assert find_mask(model, "random", sparsity=0.5, task=task) == find_mask(model, "random", sparsity=0.5, seed=5)
+    assert find_mask(model, "random", sparsity=0.5) == find_mask(model, "random", sparsity=0.5, seed=0)
+    assert find_mask(model, "random", sparsity=0.5) != find_mask(model, "random", sparsity=0.5, seed=5)
+
+
+def test_a_mask_from_a_file(model, tmp_path, caplog):
+    mask = make_mask(model)
+    path = Mask(mask, {"method": "mine"}).save(tmp_path / "mask.safetensors")
+    for given in (mask, path, str(path)):
+        assert find_mask(model, given) == mask
+        assert find_mask(model, given, sparsity=mask.sparsity) == mask
+    assert find_mask(model, pathlib.Path(path)).metadata == {"method": "mine"}
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        assert find_mask(model, path, sparsity=0.123) == mask
+    assert "sparsity=0.123 is not used" in caplog.text or not caplog.handler.records
+
+
+def test_masks_that_do_not_fit(model, tmp_path):
+    with pytest.raises(ValueError, match="names no prunable weight"):
+        find_mask(model, Mask({"other/kernel": [1]}))
+    with pytest.raises(FileNotFoundError):
+        find_mask(model, tmp_path / "none.safetensors")
+    (tmp_path / "bad.safetensors").write_bytes(b"mask")
+    with pytest.raises(ValueError, match="is not a readable mask file"):
+        find_mask(model, str(tmp_path / "bad.safetensors"))
+    with pytest.raises(ValueError, match="leaves no weight at all"):
+        find_mask(model, Mask({"head/kernel": np.zeros((8, 3))}))
+
+
+def test_collapse_warns_with_the_names_and_strict_refuses(model):
+    model.get_layer("conv1").kernel.assign(model.get_layer("conv1").kernel * 1e-9)
+    with pytest.warns(UserWarning, match=r"1 of 5 layers are left without a weight: conv1/kernel\."):
+        assert find_mask(model, "magnitude", sparsity=0.5).empty == ["conv1/kernel"]
+    with pytest.raises(ValueError, match="without a weight: conv1/kernel"):
+        find_mask(model, "magnitude", sparsity=0.5, strict=True)
+    assert not find_mask(model, "magnitude(allocation='uniform')", sparsity=0.5, strict=True).empty
+
+
+def test_random_budgets(model):
+    uniform = find_mask(model, "random", sparsity=0.5)
+    assert all(abs(array.mean() - 0.5) <= 1 / array.size for array in uniform.values())
+    erk = find_mask(model, "erk", sparsity=0.5)
+    assert erk == find_mask(model, "random(allocation='erk')", sparsity=0.5)
+    assert erk["head/kernel"].mean() > erk["conv1/kernel"].mean()
+
+
+def test_the_progress_bar_needs_a_terminal(model, capsys):
+    find_mask(model, "synflow(rounds=3)", sparsity=0.5)
+    assert capsys.readouterr() == ("", "")
+
+
+def nested(_):
+    inner = make_model("inner")
+    inputs = keras.Input((8, 8, 3))
+    return keras.Model(inputs, keras.layers.Dense(3, name="head")(inner(inputs)), name="outer")
+
+
+def mobilenet(_):
+    return keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=3)
+
+
+def backbone(task):
+    features = keras_cv.models.ResNet18V2Backbone(input_shape=(32, 32, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(features.output)
+    return keras.Model(features.input, keras.layers.Dense(3, name="head")(pooled))
+
+
+def keras_cv_nested(_):
+    features = keras_cv.models.ResNetV2Backbone([4, 8], [1, 1], [1, 2], input_shape=(32, 32, 3), include_rescaling=True)
+    pool = keras.layers.GlobalAveragePooling2D()
+    return keras.Sequential([features, pool, keras.layers.Dense(3, name="head")])
+
+
+@pytest.mark.filterwarnings("ignore:.*left without a weight")
+@pytest.mark.parametrize("build", [nested, mobilenet, keras_cv_nested, pytest.param(backbone, marks=pytest.mark.slow)])
+def test_models_of_others(build):
+    images, labels = np.random.default_rng(0).normal(size=(8, 32, 32, 3)).astype("float32"), np.arange(8) % 3
+    task = (
+        Task(make_data())
+        if build is nested
+        else Task(type(make_data()).from_arrays(train=(images, labels), batch_size=8))
+    )
+    model = build(task)
+    before = [variable.numpy().tobytes() for variable in model.variables]
+    for method in ("magnitude", "snip", "synflow(rounds=3)"):
+        mask = find_mask(model, method, sparsity=0.8, task=task)
+        assert list(mask) == list(prunable(model))
+        assert mask.live == round((1 - 0.8) * mask.total)
+    assert [variable.numpy().tobytes() for variable in model.variables] == before

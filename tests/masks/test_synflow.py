@@ -1,0 +1,136 @@
+"""SynFlow's laws, and the models it must cope with."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tests.conftest import make_data
+from tfsparse.masks import find_mask, scores
+from tfsparse.task import Task
+
+COLLAPSED = "left without a weight"
+
+
+def mlp(widths, final=None, use_bias=False):
+    layers = [keras.layers.Dense(width, "relu", use_bias=use_bias) for width in widths[1:-1]]
+    return keras.Sequential(
+        [keras.Input((widths[0],)), *layers, keras.layers.Dense(widths[-1], final, use_bias=use_bias)]
+    )
+
+
+def test_flow_is_conserved_from_layer_to_layer_and_unit_to_unit():
+    found = list(scores(mlp([7, 12, 9, 5]), "synflow").values())
+    np.testing.assert_allclose([array.sum() for array in found], found[0].sum(), rtol=1e-12)
+    for before, after in zip(found, found[1:], strict=False):
+        np.testing.assert_allclose(before.sum(0), after.sum(1), rtol=1e-12)
+    assert found[0].dtype == "float64"
+
+
+def test_holds_together_where_magnitude_loses_layers():
+    model = mlp([20, 30, 60, 90, 60, 120, 60, 90, 30, 20, 5])
+    total = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    sparsity = 1 - 2 * 10 / total
+    mask = find_mask(model, "synflow", sparsity=sparsity)
+    assert mask.live == 20 and not mask.empty
+    with pytest.warns(UserWarning, match=COLLAPSED):
+        assert find_mask(model, "magnitude", sparsity=sparsity).empty
+
+
+def test_scores_need_no_data_and_no_sign(model, task):
+    expected = scores(model, "synflow")
+    flipped = keras.models.clone_model(model)
+    flipped.set_weights([-w if w.ndim > 1 else w for w in model.get_weights()])
+    for found in (scores(model, "synflow", task), scores(flipped, "synflow")):
+        for path in expected:
+            np.testing.assert_allclose(found[path], expected[path], rtol=1e-12)
+
+
+def test_very_deep_networks_stay_finite():
+    layers = [keras.layers.Dense(60, "relu", kernel_initializer="ones") for _ in range(60)]  # 60 ** 60 = 5e106
+    found = scores(keras.Sequential([keras.Input((60,)), *layers]), "synflow")
+    assert all(np.isfinite(array).all() and array.all() for array in found.values())
+
+
+def test_overflow_of_float64_is_an_error():
+    layers = [keras.layers.Dense(60, "relu", kernel_initializer="ones") for _ in range(180)]
+    with pytest.raises(ValueError, match="are not finite"):
+        scores(keras.Sequential([keras.Input((60,)), *layers]), "synflow")
+
+
+@pytest.mark.parametrize("final", ["softmax", "sigmoid"])
+def test_squashed_outputs_are_opened(final):
+    keras.utils.set_random_seed(1)
+    plain = mlp([6, 8, 3])
+    squashed = mlp([6, 8, 3], final)
+    squashed.set_weights(plain.get_weights())
+    as_layer = keras.Sequential([*plain.layers, keras.layers.Softmax()])
+    expected = list(scores(plain, "synflow").values())
+    for model in (squashed, as_layer):
+        for found, array in zip(scores(model, "synflow").values(), expected, strict=True):
+            np.testing.assert_allclose(found, array, rtol=1e-12)
+
+
+def test_ceilings_and_image_scaling_are_opened():
+    def build(first, ceiling):
+        layers = [
+            keras.layers.Dense(8, name="a"),
+            keras.layers.ReLU(max_value=ceiling),
+            keras.layers.Dense(3, name="b"),
+        ]
+        model = keras.Sequential([keras.Input((6,)), *first, *layers])
+        model.set_weights([np.full(w.shape, 3.0) for w in model.get_weights()])
+        return scores(model, "synflow")
+
+    expected, found = build([], None), build([keras.layers.Rescaling(1 / 127.5, -1)], 6.0)
+    for path in expected:
+        np.testing.assert_allclose(found[path], expected[path], rtol=1e-12)
+
+
+def test_a_layer_called_twice_has_one_mask():
+    shared = keras.layers.Dense(6, "relu", name="shared")
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="head")(shared(shared(inputs))))
+    assert find_mask(model, "synflow(rounds=10)", sparsity=0.5).live == 24
+
+
+def test_several_inputs_and_outputs():
+    a, b = keras.Input((4,)), keras.Input((3,))
+    x = keras.layers.Concatenate()([a, b])
+    model = keras.Model([a, b], [keras.layers.Dense(2)(x), keras.layers.Dense(3, "softmax")(x)])
+    assert all(array.all() for array in scores(model, "synflow").values())
+
+
+def test_open_sizes_are_the_tasks():
+    layers = keras.layers
+    stack = [keras.Input((None, None, 3)), layers.Conv2D(4, 3), layers.GlobalMaxPooling2D(), layers.Dense(3)]
+    model = keras.Sequential(stack)
+    with pytest.raises(ValueError, match=r"needs the size of input 'input_\w+', which is \(None, None, None, 3\)"):
+        find_mask(model, "synflow", sparsity=0.5)
+    assert find_mask(model, "synflow(rounds=3)", sparsity=0.5, task=Task(make_data())).sparsity == 0.5
+
+
+def test_no_flow_is_an_error():
+    with pytest.raises(ValueError, match="finds no flow through model"):
+        find_mask(
+            keras.Sequential([keras.layers.Dense(3, kernel_initializer="zeros", input_shape=(2,))]),
+            "synflow",
+            sparsity=0.5,
+        )
+
+
+def test_a_subclassed_model_is_refused():
+    class Subclassed(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(3)
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+    model = Subclassed()
+    model(tf.ones((1, 4)))
+    with pytest.raises(ValueError, match="SynFlow .* needs a functional or Sequential model"):
+        find_mask(model, "synflow", sparsity=0.5)
+    for method in ("random", "magnitude"):
+        assert find_mask(model, method, sparsity=0.5).live == 6

@@ -1,0 +1,77 @@
+"""`Data.from_datasets`: the user's own tf.data."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsparse.task import Data
+
+IMAGES = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
+LABELS = np.arange(10) % 3
+SINGLE = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS))
+TRAIN = SINGLE.batch(4)
+
+
+def pixels(dataset):
+    return [images.numpy().ravel().tolist() for images, _ in dataset]
+
+
+def test_everything_is_learned_from_the_batches():
+    data = Data.from_datasets(train=TRAIN, validation=TRAIN.take(1), mean=1, std=2)
+    assert (data.input_shape, data.num_classes, data.batch_size, data.steps_per_epoch) == ((1, 1, 1), 3, 4, 3)
+    assert pixels(data.train)[0] == pixels(data.validation)[0] == [-0.5, 0.0, 0.5, 1.0]
+    assert pixels(data.scoring(2)) == pixels(data.train)[:2]
+    assert data.test is None and data.train.element_spec[0].dtype == tf.float32
+
+
+def test_unknown_length_is_counted():
+    filtered = SINGLE.filter(lambda image, label: label < 2).batch(4)
+    data = Data.from_datasets(train=filtered)
+    assert (data.steps_per_epoch, data.num_classes) == (2, 2)
+
+
+def test_resumed_epochs_equal_unbroken_ones():
+    def make():
+        return Data.from_datasets(train=SINGLE.shuffle(10, seed=1).batch(4))
+
+    unbroken, resumed = pixels(make().epochs(0, 4)), pixels(make().epochs(2, 4))
+    assert unbroken[6:] == resumed and unbroken[:3] != unbroken[3:6]
+
+
+def test_endless_stream_with_steps():
+    data = Data.from_datasets(train=SINGLE.repeat().batch(4), steps_per_epoch=2, num_classes=3)
+    assert len(pixels(data.train)) == 2
+    assert pixels(data.epochs(1, 2)) == [[8, 9, 0, 1], [2, 3, 4, 5]]
+
+
+def test_unknown_shapes_are_looked_up_in_one_batch():
+    loose = tf.data.Dataset.from_generator(
+        lambda: iter(TRAIN), output_signature=(tf.TensorSpec((None,) * 4, tf.uint8), tf.TensorSpec((None,), tf.int64))
+    )
+    data = Data.from_datasets(train=loose, steps_per_epoch=3, num_classes=3)
+    assert (data.input_shape, data.batch_size) == ((1, 1, 1), 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"train": (IMAGES, LABELS)}, "Arrays go to from_arrays"),
+        ({"train": None}, "received NoneType"),
+        ({"train": SINGLE}, r"Batch it: dataset.batch\(128\)"),
+        ({"train": TRAIN.map(lambda x, y: x)}, "must give pairs"),
+        ({"train": TRAIN.repeat()}, "steps_per_epoch"),
+        ({"train": TRAIN.take(0)}, "train is empty"),
+        ({"train": TRAIN.filter(lambda x, y: False)}, "train is empty"),
+        ({"train": TRAIN.map(lambda x, y: (x, tf.cast(y, tf.float32)))}, "must be whole numbers, received float32"),
+        ({"train": TRAIN.map(lambda x, y: (x, y - 1))}, "must be 0 or more, received -1"),
+        ({"train": TRAIN.map(lambda x, y: (tf.cast(x, tf.float32) / 0.0, y))}, "Batch 0 of train holds NaN"),
+        ({"num_classes": 2}, "reach 2; with num_classes=2"),
+        ({"validation": TRAIN.repeat()}, "validation never ends"),
+        ({"test": TRAIN.map(lambda x, y: (tf.repeat(x, 2, 1), y))}, "images of test have the shape"),
+        ({"test": TRAIN.map(lambda x, y: (x, tf.one_hot(y, 5)))}, "vectors over 5 classes, num_classes is 3"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch must be a whole number"),
+    ],
+)
+def test_what_does_not_fit_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Data.from_datasets(**{"train": TRAIN, **arguments})
