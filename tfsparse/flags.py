@@ -27,10 +27,12 @@ def define(cls, only=None):
     for field in dataclasses.fields(cls):
         if only is None or field.name in only:
             text, choices = field.metadata["help"], field.metadata["choices"]
+            owner = {"module_name": sys.argv[0]}  # --help shows the flags of the script itself only
             if choices:
-                flags.DEFINE_enum(field.name, field.default, choices, text)
+                flags.DEFINE_enum(field.name, field.default, choices, text, **owner)
             else:
-                _DEFINE[type(field.default) if field.default is not None else str](field.name, field.default, text)
+                kind = str if field.default is None else type(field.default)
+                _DEFINE[kind](field.name, field.default, text, **owner)
 
 
 def read(cls):
@@ -74,10 +76,11 @@ def _parse(argv):
         near = difflib.get_close_matches(error.flagname, list(flags.FLAGS), n=1)
         hint = f" Did you mean --{near[0]}?" if near else ""
         _stop(f"Unknown flag --{error.flagname}.{hint} --help lists all flags.", 2)
+    except flags.CantOpenFlagFileError as error:
+        message = str(error).removeprefix("ERROR:: ")
+        _stop(f"{message}. Paths of flagfiles are relative to the folder the command runs in.", 2)
     except flags.Error as error:
         _stop(f"{error} --help lists all flags.", 2)
-    except OSError as error:  # a flagfile that is not there
-        _stop(f"{error}. Paths of flagfiles are relative to the folder the command runs in.", 2)
     if len(rest) > 1:
         _stop(f"Unexpected argument {rest[1]!r}: settings are given as flags, --name=value. --help lists them.", 2)
     return rest

@@ -1,6 +1,7 @@
 """A run killed anywhere and started again with the same command ends with the numbers of one that was not killed."""
 
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -18,7 +19,8 @@ FLAGS = (
 def run(place, folder):
     command = [sys.executable, "-m", "tests.experiment.dying_train", place, "scripts/train.py", *FLAGS]
     command += [f"--output_dir={folder.parent}", f"--run_name={folder.name}"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def test_killed_and_started_again_it_ends_with_the_same_numbers(tmp_path):

@@ -129,7 +129,7 @@ def nested(_):
 
 
 def mobilenet(_):
-    return keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=3)
+    return keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=None, classes=3)
 
 
 def backbone(task):
@@ -139,7 +139,13 @@ def backbone(task):
 
 
 def keras_cv_nested(_):
-    features = keras_cv.models.ResNetV2Backbone([4, 8], [1, 1], [1, 2], input_shape=(32, 32, 3), include_rescaling=True)
+    features = keras_cv.models.ResNetV2Backbone(
+        stackwise_filters=[4, 8],
+        stackwise_blocks=[2, 2],
+        stackwise_strides=[1, 2],
+        input_shape=(32, 32, 3),
+        include_rescaling=True,
+    )
     pool = keras.layers.GlobalAveragePooling2D()
     return keras.Sequential([features, pool, keras.layers.Dense(3, name="head")])
 

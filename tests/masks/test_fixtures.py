@@ -62,7 +62,7 @@ def compare(name, mask_id, method, tolerance):
 
 @pytest.mark.parametrize("name", [*NETS, DEEP])
 def test_logits_and_prunable_weights(name):
-    arrays, meta, model, places = net(name)
+    arrays, _, model, places = net(name)
     assert list(prunable(model)) and set(prunable(model)) == set(places.values())
     x, _ = fixtures_net.images([0])
     for bn_mode, key in (("inference", "logits_eval"), ("batch", "logits_train")):

@@ -1,5 +1,7 @@
 """SynFlow's laws, and the models it must cope with."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,7 +24,7 @@ def mlp(widths, final=None, use_bias=False):
 def test_flow_is_conserved_from_layer_to_layer_and_unit_to_unit():
     found = list(scores(mlp([7, 12, 9, 5]), "synflow").values())
     np.testing.assert_allclose([array.sum() for array in found], found[0].sum(), rtol=1e-12)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         np.testing.assert_allclose(before.sum(0), after.sum(1), rtol=1e-12)
     assert found[0].dtype == "float64"
 
@@ -46,16 +48,20 @@ def test_scores_need_no_data_and_no_sign(model, task):
             np.testing.assert_allclose(found[path], expected[path], rtol=1e-12)
 
 
-def test_very_deep_networks_stay_finite():
-    layers = [keras.layers.Dense(60, "relu", kernel_initializer="ones") for _ in range(60)]  # 60 ** 60 = 5e106
-    found = scores(keras.Sequential([keras.Input((60,)), *layers]), "synflow")
-    assert all(np.isfinite(array).all() and array.all() for array in found.values())
+def steep(slope):
+    """Ten layers that multiply by at least `slope` each."""
+    layers = [keras.layers.Dense(3, "relu", kernel_initializer=keras.initializers.Constant(slope)) for _ in range(10)]
+    return keras.Sequential([keras.Input((3,)), *layers])
+
+
+def test_what_overflows_float32_stays_finite():
+    found = scores(steep(1e20), "synflow")
+    assert all(np.isfinite(array).all() and array.min() > 1e200 for array in found.values())
 
 
 def test_overflow_of_float64_is_an_error():
-    layers = [keras.layers.Dense(60, "relu", kernel_initializer="ones") for _ in range(180)]
     with pytest.raises(ValueError, match="are not finite"):
-        scores(keras.Sequential([keras.Input((60,)), *layers]), "synflow")
+        scores(steep(1e32), "synflow")
 
 
 @pytest.mark.parametrize("final", ["softmax", "sigmoid"])
@@ -64,7 +70,7 @@ def test_squashed_outputs_are_opened(final):
     plain = mlp([6, 8, 3])
     squashed = mlp([6, 8, 3], final)
     squashed.set_weights(plain.get_weights())
-    as_layer = keras.Sequential([*plain.layers, keras.layers.Softmax()])
+    as_layer = keras.Sequential([keras.Input((6,)), *plain.layers, keras.layers.Softmax()])
     expected = list(scores(plain, "synflow").values())
     for model in (squashed, as_layer):
         for found, array in zip(scores(model, "synflow").values(), expected, strict=True):
@@ -83,6 +89,18 @@ def test_ceilings_and_image_scaling_are_opened():
         return scores(model, "synflow")
 
     expected, found = build([], None), build([keras.layers.Rescaling(1 / 127.5, -1)], 6.0)
+    for path in expected:
+        np.testing.assert_allclose(found[path], expected[path], rtol=1e-12)
+
+
+def test_a_hard_sigmoid_keeps_its_ceiling():
+    def build(gated):
+        inputs = keras.Input((6,))
+        x = keras.layers.Dense(8, kernel_initializer="ones", name="a")(inputs)
+        x = x * (keras.layers.ReLU(6.0)(x + 3.0) * (1 / 6)) if gated else x
+        return scores(keras.Model(inputs, keras.layers.Dense(3, kernel_initializer="ones", name="b")(x)), "synflow")
+
+    expected, found = build(False), build(True)
     for path in expected:
         np.testing.assert_allclose(found[path], expected[path], rtol=1e-12)
 

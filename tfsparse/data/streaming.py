@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 
 from tfsparse.task import Data
-from tfsparse.task.arrays import has_soft_labels
+from tfsparse.task.augment import classes_to_spread, traced
 from tfsparse.task.streams import finisher, numbered_streams, ready, shuffle_seed
 
 
@@ -24,7 +24,9 @@ def streamed_data(images, *, batch_size, seed, augment, memory):
     """
     count = images.sizes["train"]
     if batch_size > count:
-        raise ValueError(f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size.")
+        raise ValueError(
+            f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size."
+        )
     buffer = min(max(memory // math.prod(images.shape), batch_size), count)
     source = images.stream("train")
 
@@ -33,14 +35,15 @@ def streamed_data(images, *, batch_size, seed, augment, memory):
         return mixed.batch(batch_size, drop_remainder=True)
 
     rest = {split: images.stream(split).batch(batch_size) for split in images.sizes if split != "train"}
-    soft = has_soft_labels(augment, [batches(tf.constant(0, tf.int64)), *rest.values()])
-    finish = finisher(images.mean, images.std, one_hot=len(images.class_names) if soft else None)
+    augment, label_spec = traced(augment, batches(tf.constant(0, tf.int64)))
+    classes = len(images.class_names)
+    finish = finisher(images.mean, images.std, one_hot=classes_to_spread(classes, [label_spec]))
     steps = count // batch_size
     return Data(
         numbered_streams(batches, steps=steps, seed=seed, random=True, augment=augment, finish=finish),
         **{split: ready(dataset.map(finish)) for split, dataset in rest.items()},
         input_shape=images.shape,
-        num_classes=len(images.class_names),
+        num_classes=classes,
         batch_size=batch_size,
         steps_per_epoch=steps,
         name=images.name,

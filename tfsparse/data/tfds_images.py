@@ -1,11 +1,11 @@
 """Reads a prepared TensorFlow data set: decoded once into arrays, or as a stream."""
 
 import contextlib
-import json
 import pathlib
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf import json_format
 
 from tfsparse.data.errors import DatasetCorruptedError, DatasetNotFoundError
 
@@ -27,7 +27,7 @@ def prepared(make_builder, name, *, download, manual=None):
     """
     try:
         builder = make_builder()
-    except (ValueError, KeyError, json.JSONDecodeError) as error:  # JSON that is no JSON, or not what TFDS wrote
+    except (json_format.Error, ValueError, KeyError) as error:  # no JSON, or not what TFDS wrote
         raise DatasetCorruptedError(
             f"The description of {name} cannot be read ({error}). Delete its folder in the data_dir and get it anew."
         ) from error

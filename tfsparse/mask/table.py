@@ -16,10 +16,10 @@ def mask_table(mask):
     Returns:
         `rich.table.Table`; print it with `rich.console.Console().print`.
 
-    >>> from rich.console import Console
     >>> from tfsparse.mask import Mask
-    >>> Console(width=60).print(mask_table(Mask({"head/kernel": [[1, 0], [0, 0]]})))  # doctest: +NORMALIZE_WHITESPACE
-    ...
+    >>> table = mask_table(Mask({"head/kernel": [[1, 0], [0, 0]]}))
+    >>> [list(column.cells)[0] for column in table.columns]
+    ['head/kernel', '2x2', '1', '4', '25.00%', 'few']
     """
     table = Table("layer", "shape", show_footer=False)
     for name in ("live", "total", "density"):

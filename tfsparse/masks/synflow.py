@@ -91,7 +91,7 @@ def _positive(model):
         changes = {"dtype": "float64"}
         if at_end and getattr(layer, "activation", None) in _SQUASHING:
             changes["activation"] = "linear"
-        if isinstance(layer, keras.layers.ReLU):
+        if isinstance(layer, keras.layers.ReLU) and not _is_gate(layer):
             changes["max_value"] = None
         return copy_layer(layer, **changes)
 
@@ -101,6 +101,12 @@ def _positive(model):
         if variable.dtype.is_floating:
             variable.assign(tf.abs(variable))
     return copy
+
+
+def _is_gate(layer):
+    """Whether a ReLU6 is part of a hard sigmoid, relu6(x + 3) / 6: without its ceiling hard swish would be a square."""
+    before = [source for node in layer.inbound_nodes for source in tf.nest.flatten(node.inbound_layers)]
+    return any(type(source).__name__ == "TFOpLambda" for source in before)
 
 
 def _output_layers(model):

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfsparse.task import checks
+from tfsparse.task.augment import classes_to_spread, traced
 from tfsparse.task.streams import finisher, numbered_streams, ready, shuffle_seed
 
 
@@ -36,8 +37,9 @@ def from_arrays(
 
     source = {key: batches_of(*pair, batch_size, False, seed) for key, pair in splits.items()}
     source["train"] = batches_of(*splits["train"], batch_size, shuffle, seed)
-    soft = has_soft_labels(augment, (source[key](0) for key in source))
-    finish = finisher(mean, std, one_hot=num_classes if soft else None)
+    augment, label_spec = traced(augment, source["train"](0))
+    spread = classes_to_spread(num_classes, [label_spec, *(source[key](0).element_spec[1] for key in source)])
+    finish = finisher(mean, std, one_hot=spread)
     steps = count // batch_size if shuffle else -(-count // batch_size)
     random = shuffle or augment is not None
     streams = numbered_streams(source["train"], steps=steps, seed=seed, random=random, augment=augment, finish=finish)
@@ -79,23 +81,3 @@ def batches_of(images, labels, batch_size, shuffle, seed):
         return rows.map(lambda chosen: (tf.gather(images, chosen), tf.gather(labels, chosen)))
 
     return batches
-
-
-def has_soft_labels(augment, datasets):
-    """Whether any labels are, or become, vectors over the classes. Refuses what is no augmentation.
-
-    Args:
-        augment: function (images, labels, seed), or None.
-        datasets: raw batches; the first is the training set.
-    """
-    datasets = list(datasets)
-    if augment is None:
-        return any(len(dataset.element_spec[1].shape) == 2 for dataset in datasets)
-    if not callable(augment):
-        raise ValueError(
-            f"augment must be a function (images, labels, seed) -> (images, labels), received {augment!r}. "
-            "tfsparse.data.augmentation('crop_flip', num_classes) makes one from names."
-        )
-    seed = tf.constant([0, 0], tf.int64)
-    changed = datasets[0].map(lambda images, labels: augment(images, labels, seed))
-    return any(len(dataset.element_spec[1].shape) == 2 for dataset in [changed, *datasets])

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsparse.task import checks
+from tfsparse.task.augment import classes_to_spread
 from tfsparse.task.streams import Streams, finisher, ready
 
 
@@ -29,12 +30,13 @@ def from_datasets(
     counted, shape, batch_size, found = _survey(train.take(looked_at) if looked_at else train)
     steps, classes = steps or counted, checks.whole(found if num_classes is None else num_classes, "num_classes")
     if found > classes:
-        raise ValueError(f"The labels of train reach {found - 1}; with num_classes={classes} they end at {classes - 1}.")
+        raise ValueError(
+            f"The labels of train reach {found - 1}; with num_classes={classes} they end at {classes - 1}."
+        )
     for key, (images, labels) in specs.items():
         _check(key, images, labels, shape, classes)
     mean, std = checks.mean_and_std(mean, std, shape)
-    soft = any(len(labels.shape) == 2 for _, labels in specs.values())
-    finish = finisher(mean, std, one_hot=classes if soft else None)
+    finish = finisher(mean, std, one_hot=classes_to_spread(classes, [labels for _, labels in specs.values()]))
     return {
         "streams": _streams(train.map(finish, num_parallel_calls=tf.data.AUTOTUNE), steps, steps_per_epoch),
         **{key: ready(given[key].map(finish)) for key in specs if key != "train"},

@@ -34,7 +34,9 @@ def training_files(root, part):
     for wnid in wnids(root):
         files = sorted((root / "train" / wnid / "images").glob("*.JPEG"), key=_number)
         if len(files) < 2:
-            raise FileNotFoundError(f"{root / 'train' / wnid / 'images'} holds {len(files)} images, needed are 2 or more.")
+            raise FileNotFoundError(
+                f"{root / 'train' / wnid / 'images'} holds {len(files)} images, needed are 2 or more."
+            )
         cut = len(files) - max(1, len(files) // 10)
         yield from ((file, wnid) for file in (files[:cut] if part == "train" else files[cut:]))
 

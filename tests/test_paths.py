@@ -1,0 +1,101 @@
+"""Paths name every weight once, the same in every copy of a model."""
+
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from tests.conftest import make_mask, make_model
+from tfsparse import paths
+from tfsparse.graph import clone
+from tfsparse.mask import sparsify
+
+
+class Block(keras.layers.Layer):
+    """Names its parts after itself, as KerasCV's blocks do, and leaves one to Keras."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first = keras.layers.Dense(3, name=self.name + "expand")
+        self.second = keras.layers.Dense(3)
+
+    def build(self, input_shape):
+        self.first.build(input_shape)
+        self.second.build(input_shape)
+        super().build(input_shape)
+
+    def call(self, x):
+        return self.second(self.first(x))
+
+
+def nested():
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, name="dense")], name="inner")
+    x = keras.Input((3,))
+    y = Block(name="block_")(keras.layers.Dense(3, name="dense")(x))
+    return keras.Model(x, inner(inner(y)))
+
+
+def test_names_may_repeat_and_shared_layers_come_once():
+    assert list(paths.weights(nested())) == [
+        "dense/kernel",
+        "dense/bias",
+        *[f"block_/{part}/{weight}" for part in ("expand", "dense") for weight in ("kernel", "bias")],
+        "inner/dense/kernel",
+        "inner/dense/bias",
+    ]
+
+
+def test_every_weight_has_a_path():
+    model = make_model()
+    assert {id(v) for v in paths.weights(model).values()} == {id(v) for v in model.weights}
+
+
+def test_parts_of_composite_layers_keep_their_paths_under_another_name():
+    """Copies of nested models name their layers by the whole path; parts named after the layer must not follow."""
+    first, second = Block(name="block_"), Block(name="outer/block_")
+    for block in (first, second):
+        block.build((None, 3))
+    names = [[name for name, _, _ in paths.owned_weights_of(block)] for block in (first, second)]
+    assert names[0] == names[1] == ["expand/kernel", "expand/bias", "dense/kernel", "dense/bias"]
+
+
+def test_a_copy_made_later_has_the_same_paths():
+    model = nested()
+    keras.layers.Dense(1), Block()  # Keras' counters go on
+    replaced = clone(model, lambda path, layer: type(layer).from_config(layer.get_config()))
+    assert list(paths.weights(replaced)) == list(paths.weights(model))
+
+
+def test_wrappers_are_transparent():
+    model = make_model()
+    sparse = sparsify(model, make_mask(model))
+    ours, theirs = paths.weights(sparse), paths.weights(model)
+    assert list(ours) == list(theirs)
+    assert [paths.unwrap(layer).name for layer in sparse.layers] == [layer.name for layer in model.layers]
+
+
+def test_a_subclassed_model_has_its_own_weights_too():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(2, name="dense")
+            self.scale = self.add_weight("scale", shape=(2,))
+
+        def call(self, x):
+            return self.dense(x) * self.scale
+
+    model = Own()
+    model(np.zeros((1, 3), "float32"))
+    assert sorted(paths.weights(model)) == ["dense/bias", "dense/kernel", "scale"]
+
+
+@pytest.mark.parametrize("name", ["scale", "kernel"])
+def test_two_weights_of_one_name_are_told_apart(name):
+    class Twice(keras.layers.Layer):
+        def build(self, input_shape):
+            self.a, self.b = self.add_weight(name, shape=(1,)), self.add_weight(name, shape=(1,))
+
+        def call(self, x):
+            return x * self.a * self.b
+
+    model = keras.Sequential([keras.Input((1,)), Twice(name="twice")])
+    assert list(paths.weights(model)) == [f"twice/{name}", f"twice/{name}_1"]

@@ -1,0 +1,143 @@
+"""The rebuilt graph computes what the original computes, whatever the original is made of."""
+
+import keras_cv
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tests.conftest import make_model
+from tests.test_graph import TINY, Own
+from tfsparse import paths
+from tfsparse.surgery import Surgery
+
+K = keras.layers
+
+
+def nested_and_shared():
+    """A Sequential called twice, and one of its layers used outside of it as well."""
+    dense = K.Dense(4, activation="relu", name="dense")
+    inner = keras.Sequential([keras.Input((4,)), dense, K.BatchNormalization(name="norm")], name="inner")
+    x = keras.Input((4,))
+    return keras.Model(x, K.Dense(2, name="head")(inner(inner(x)) + dense(x)))
+
+
+def frozen_features(inside=None):
+    inner = keras.Input((4,))
+    features = keras.Model(inner, K.BatchNormalization()(K.Dense(3)(inner), training=inside), name="features")
+    x = keras.Input((4,))
+    return keras.Model(x, K.BatchNormalization()(features(x, training=False)))
+
+
+def many_to_many():
+    a, b = keras.Input((4,), name="a"), keras.Input((2,), name="b")
+    both = K.Concatenate()([K.Dense(3)(a), b])
+    return keras.Model({"a": a, "b": b}, {"sum": K.Add()([a, a]), "head": [K.Dense(2)(both), both]})
+
+
+def operations():
+    x = keras.Input((4, 3))
+    y = tf.nn.relu(features=K.Dense(5)(x), name="named") + 1.0 - K.Dense(5)(x) * 2.0
+    return keras.Model(x, tf.concat([tf.nn.relu(y, "named"), y], axis=-1)[:, 1])
+
+
+def attention():
+    x = keras.Input((4, 6))
+    return keras.Model(x, K.Dense(2, activation=tf.nn.relu)(K.MultiHeadAttention(2, 3)(x, value=x)))
+
+
+def fused():
+    x = keras.Input((8, 8, 3))
+    y = K.DepthwiseConv2D(3, activation="relu")(K.Conv2D(4, 3, activation="relu")(x))
+    shared = K.SeparableConv2D(4, 3, padding="same", activation="relu")
+    return keras.Model(x, K.Flatten()(shared(shared(y))))
+
+
+def mobilenet_v2():
+    return keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=3)
+
+
+def kerascv():
+    backbone = keras_cv.models.ResNetBackbone(**TINY, include_rescaling=True, input_shape=(16, 16, 3))
+    return keras_cv.models.ImageClassifier(backbone=backbone, num_classes=3)
+
+
+MAKERS = [make_model, nested_and_shared, many_to_many, operations, attention, fused, mobilenet_v2, kerascv]
+MAKERS += [frozen_features, lambda: frozen_features(True), lambda: keras.Sequential([keras.Input((4,)), K.Dense(2)])]
+
+
+def inputs(model):
+    random = np.random.default_rng(0)
+    return tf.nest.map_structure(
+        lambda x: random.normal(size=(2, *x.shape[1:])).astype("float32"), model._nested_inputs
+    )
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_rebuilt_model_equals_the_original(make):
+    model = make()
+    for variable in model.weights:  # moving averages away from 0 and 1, so that inference and training differ
+        variable.assign(variable + 0.1 * tf.random.uniform(variable.shape))
+    before = model.get_weights()
+    copy, x = Surgery(model).build(), inputs(model)
+    for training in (False, True):
+        ours, theirs = copy(x, training=training), model(x, training=training)
+        tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), ours, theirs)
+        for variable, value in zip(model.weights, before, strict=True):
+            variable.assign(value)
+    assert list(paths.weights(copy)) == list(paths.weights(model))
+    assert all(not isinstance(layer, keras.Model) for layer in copy.layers)
+    assert not {id(v) for v in copy.weights} & {id(v) for v in model.weights}
+
+
+def test_frozen_features_keep_their_statistics():
+    model = frozen_features()
+    copy = Surgery(model).build()
+    copy(10 * inputs(model), training=True)
+    statistics = {p: v.numpy() for p, v in paths.weights(copy).items() if "moving_mean" in p}
+    moved = {path: bool(np.any(value)) for path, value in statistics.items()}
+    assert [moved[path] for path in sorted(moved)] == [True, False], moved  # the outer one; `features/...` stays
+
+
+def test_layers_outside_the_graph_are_refused():
+    own = Own()
+    x = keras.Input((3,))
+    with pytest.raises(ValueError, match="Changing the graph inside 'outer' needs a functional"):
+        Surgery(keras.Model(x, own(x), name="outer"))
+    with pytest.raises(ValueError, match="Ghosts needs a functional or Sequential model"):
+        Surgery(own, "Ghosts")
+
+
+@pytest.mark.parametrize("make", [make_model, nested_and_shared, many_to_many, operations, attention, kerascv])
+def test_mixed_precision_computes_in_half_and_gives_full(make):
+    model = make()
+    copy, x = Surgery(model, dtype="mixed_bfloat16").build(), inputs(model)
+    ours, theirs = tf.nest.flatten(copy(x)), tf.nest.flatten(model(x))
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.dtype == tf.float32
+        np.testing.assert_allclose(a, b, rtol=0.05, atol=0.05)
+    assert any(layer.compute_dtype == "bfloat16" for layer in copy.layers if layer.weights)
+    assert all(variable.dtype == tf.float32 for variable in copy.trainable_variables)
+
+
+def test_the_layer_of_the_outputs_stays_precise():
+    copy = Surgery(make_model(), dtype="mixed_bfloat16").build()
+    assert copy.get_layer("head").compute_dtype == "float32" and copy.get_layer("hidden").compute_dtype == "bfloat16"
+
+
+def test_calls_can_be_replaced_and_followed():
+    model = make_model()
+    surgery = Surgery(model)
+    relus = [call for call in surgery.calls if isinstance(call.layer, K.ReLU)]
+    assert [call.path for call in relus] == ["relu0", "relu2", "hidden/relu"]
+    surgery.replace(relus[0], lambda x, tensor: tf.nn.silu(x))
+    first = next(call for call in surgery.calls if call.path == "conv1")
+    assert surgery.producer(first.inputs[0]) is relus[0] and surgery.producer(surgery.inputs[0]) is None
+    assert {call.path for call in surgery.consumers(relus[0].outputs)} == {"conv1", "add"}
+    surgery.after(first, lambda y, tensor: y + tensor(first.inputs[0]))
+    surgery.after(first, lambda y, tensor: y * 2.0)
+    copy, x = surgery.build(), inputs(model)
+    silu = tf.nn.silu(keras.Model(model.input, model.get_layer("norm0").output)(x))
+    expected = (model.get_layer("conv1")(silu) + silu) * 2.0
+    read = copy.get_layer("norm1").input
+    np.testing.assert_allclose(keras.Model(copy.input, read)(x), expected, atol=1e-5)
