@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import logging
 import sys
+import warnings
 
 from absl import app, flags
 
@@ -50,6 +51,7 @@ def run(main):
     library.setLevel(logging.INFO)
     library.propagate = False  # absl's root handler would say everything twice
     library.addHandler(logging.StreamHandler())
+    warnings.showwarning = lambda message, *rest, **more: library.warning("Warning: %s", message)
     app.run(main, flags_parser=_parse)
 
 

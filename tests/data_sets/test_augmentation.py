@@ -17,7 +17,9 @@ def augmented(text, seed=SEED, images=IMAGES):
     return augmentation(text, 4)(tf.constant(images), tf.constant(LABELS), seed)
 
 
-@pytest.mark.parametrize("text", [*sorted(set(AUGMENTATIONS) - {"none"}), "crop_flip,randaugment(operations=1),cutmix"])
+@pytest.mark.parametrize(
+    "text", [*sorted(set(AUGMENTATIONS) - {"none", "randaugment"}), "crop,randaugment(operations=1),cutmix"]
+)
 def test_an_epoch_depends_on_its_number_alone(text):
     def make():
         return Data.from_arrays(train=(IMAGES, LABELS), batch_size=8, augment=augmentation(text, 4), seed=5)
@@ -29,12 +31,8 @@ def test_an_epoch_depends_on_its_number_alone(text):
     pictures = np.concatenate([x for x, _ in unbroken[:2]])
     assert pictures.shape == IMAGES.shape and np.isfinite(pictures).all()
     assert pictures.min() >= 0 and pictures.max() < 255.01
-    flat = pictures.reshape(16, -1)
-    assert not any((flat == image.ravel()).all(axis=1).any() for image in IMAGES) or text in (
-        "flip",
-        "crop_flip",
-        "crop",
-    )
+    untouched = sum((image == IMAGES).all(axis=(1, 2, 3)).any() for image in pictures)
+    assert untouched < 14
 
 
 def test_crop_shows_a_window_of_the_padded_image():

@@ -112,7 +112,7 @@ def test_large_inputs_give_finite_values_and_gradients(kind, policy):
         assert y.dtype == x.dtype
         assert np.isfinite(tf.cast(y, tf.float32)).all()
         gradient = tf.cast(tape.gradient(y, x), tf.float32).numpy()
-        assert np.isfinite(gradient).all() and gradient[-1] == 1 and gradient[0] == 0
+        assert np.isfinite(gradient).all() and gradient[-1] == 1 and 0 <= gradient[0] < 1e-20
 
 
 def test_ghosts_compute_in_the_precision_of_the_model(task):

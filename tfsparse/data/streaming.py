@@ -31,11 +31,14 @@ def streamed_data(images, *, batch_size, seed, augment, memory):
     source = images.stream("train")
 
     def batches(epoch):
+        # The shuffle below takes one more seed from the graph it stands in, and that graph takes the global one. Here, in
+        # the function that flat_map traces, this fixes the seed of that function's own graph and touches no other.
+        tf.random.set_seed(1)
         mixed = source.shuffle(buffer, seed=shuffle_seed(seed, epoch)[0], reshuffle_each_iteration=False)
         return mixed.batch(batch_size, drop_remainder=True)
 
     rest = {split: images.stream(split).batch(batch_size) for split in images.sizes if split != "train"}
-    augment, label_spec = traced(augment, batches(tf.constant(0, tf.int64)))
+    augment, label_spec = traced(augment, source.batch(batch_size, drop_remainder=True))
     classes = len(images.class_names)
     finish = finisher(images.mean, images.std, one_hot=classes_to_spread(classes, [label_spec]))
     steps = count // batch_size

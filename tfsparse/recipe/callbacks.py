@@ -30,7 +30,7 @@ def ghosts_leave(model):
     left = False
     for clock in clocks(model).values():
         ghosts = [layer for layer in model.layers if isinstance(layer, Ghost) and layer.clock == clock.name]
-        if float(clock.at(clock.step)) == 0.0 and not all(ghost.gone for ghost in ghosts):
+        if clock.now == 0.0 and not all(ghost.gone for ghost in ghosts):
             for ghost in ghosts:
                 ghost.leave()
             left = True
@@ -53,7 +53,7 @@ class GhostsLeave(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         # Reading the counter waits for the device; once an epoch is enough, between we count along.
-        self._start = {name: int(clock.step) for name, clock in clocks(self.model).items()}
+        self._start = {name: clock.count for name, clock in clocks(self.model).items()}
 
     def on_train_batch_end(self, batch, logs=None):
         for name, clock in clocks(self.model).items():
@@ -62,12 +62,12 @@ class GhostsLeave(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
-            logs.update({name: float(clock.at(clock.step)) for name, clock in clocks(self.model).items()})
+            logs.update({name: clock.now for name, clock in clocks(self.model).items()})
 
     def _update(self):
         if ghosts_leave(self.model):
             self.model.make_train_function(force=True)
             self.model.test_function = self.model.predict_function = None  # traced with the ghosts in
-        self._done = {n for n, clock in clocks(self.model).items() if float(clock.at(clock.step)) == 0.0}
+        self._done = {name for name, clock in clocks(self.model).items() if clock.now == 0.0}
         # A constant ghost is never done, but there is nothing to look for either.
-        self._done |= {n for n, clock in clocks(self.model).items() if clock.hand_over == "constant"}
+        self._done |= {name for name, clock in clocks(self.model).items() if clock.hand_over == "constant"}

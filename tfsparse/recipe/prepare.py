@@ -1,6 +1,6 @@
 """From a plain model to a prepared one, and back."""
 
-from tfsparse.graph import clone, copy_weights, is_graph
+from tfsparse.graph import clone, copy_weights, is_graph, require_graph
 from tfsparse.mask import Mask, apply_mask, check_model, sparsify
 from tfsparse.mask.sparsify import release
 from tfsparse.recipe.recipe import Recipe
@@ -37,11 +37,13 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
     if mask is not None:
         mask = mask if isinstance(mask, Mask) else Mask(mask)
         mask.check(model)
-    if not is_graph(model) and not recipe.needs_graph and dtype is None:
+    if recipe.needs_graph:
+        require_graph(model, f"The recipe {recipe.text!r}")
+    if not is_graph(model) and dtype is None:
         return _prepare_in_place(model, mask, recipe, task, initialize)
     start = initial(model, mask, recipe, task) if initialize else model
     purpose = f"The recipe {recipe.text!r}" if recipe.needs_graph else "Preparing a model"
-    surgery = Surgery(start, purpose, dtype)
+    surgery = Surgery(start, "Preparing a model")
     recipe.dress(surgery, task)
     prepared = surgery.build()
     if mask is not None:

@@ -8,8 +8,8 @@ class Recipe(Ingredient):
     """Ingredients that are used together; itself an ingredient.
 
     Args:
-        parts: ingredients, or their names with options: `["ghost_neurons(kind='mish')", LabelSmoothing()]`; or one
-            string, as the flag takes it: `"ghost_skips(share=0.25),label_smoothing"`, `"tost"`, `"none"`.
+        parts: ingredients, or their names with options: `["ghost_neurons(kind='mish')", LabelSmoothing()]`; one
+            ingredient; or one string, as the flag takes it: `"ghost_skips(share=0.25),label_smoothing"`, `"tost"`, `"none"`.
 
     >>> Recipe("ghost_skips(share=0.25),label_smoothing")
     Recipe('ghost_skips(share=0.25),label_smoothing')
@@ -24,6 +24,7 @@ class Recipe(Ingredient):
         if isinstance(parts, Recipe):
             self.text, self.parts = parts.text, parts.parts
             return
+        parts = [parts] if isinstance(parts, Ingredient) else parts
         names = parse_list(parts) if isinstance(parts, str) else list(parts)
         names = [] if names == ["none"] else [name for part in names for name in (FULL if part == "tost" else [part])]
         self.text = ",".join(name if isinstance(name, str) else type(name).__name__ for name in names) or "none"

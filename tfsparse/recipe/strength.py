@@ -39,6 +39,16 @@ class Strength(keras.layers.Layer):
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
+    @property
+    def count(self):
+        """Batches so far, an int. Reading it waits for the device."""
+        return int(tf.convert_to_tensor(self.step))  # `int(self.step)` fails for a variable with a copy per replica
+
+    @property
+    def now(self):
+        """The strength at the next batch, a float. Reading it waits for the device."""
+        return float(self.at(self.count))
+
     def at(self, step):
         """The strength at `step` (a number or tensor), float32."""
         share = tf.cast(step, tf.float32) / float(self.steps)

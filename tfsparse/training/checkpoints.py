@@ -1,6 +1,7 @@
 """Checkpoints of a training: the last completed epochs, and the best."""
 
 import pathlib
+import tempfile
 
 import tensorflow as tf
 import tf_keras as keras
@@ -22,12 +23,8 @@ class Checkpoints:
         self.folder = pathlib.Path(folder)
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
         state = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=self.epoch)
-        self._manager = tf.train.CheckpointManager(
-            state,
-            str(self.folder if writes else self.folder / "other_workers"),
-            max_to_keep=KEEP,
-            checkpoint_name="epoch",
-        )
+        target = str(self.folder) if writes else tempfile.mkdtemp(prefix="tfsparse_worker_")
+        self._manager = tf.train.CheckpointManager(state, target, max_to_keep=KEEP, checkpoint_name="epoch")
         self._latest = tf.train.latest_checkpoint(str(self.folder))
         self._state = state
 
@@ -41,7 +38,7 @@ class Checkpoints:
             return 0
         try:
             self._state.restore(self._latest).assert_existing_objects_matched()
-        except (tf.errors.OpError, AssertionError, ValueError, KeyError) as error:
+        except (tf.errors.OpError, AssertionError, ValueError, LookupError) as error:
             raise ValueError(
                 f"Checkpoint {self._latest} cannot be restored: it is damaged or of another model "
                 f"({str(error).splitlines()[0]}). Delete {self.folder} or use --overwrite to train anew."

@@ -1,0 +1,176 @@
+"""`train`: in place, resumable, watched."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tests.conftest import dead, make_data, make_mask, make_model
+from tfsparse.experiment import train
+from tfsparse.mask import Mask, prunable
+from tfsparse.task import Data, Task
+from tfsparse.training import Diverged, read_history
+
+RECIPE = "ghost_neurons,ghost_skips,label_smoothing,rescaled_init(iterations=2)"
+
+
+def same(model, other):
+    return all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+
+
+def started():
+    """The same model at every call."""
+    keras.utils.set_random_seed(0)
+    return make_model()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"steps_per_execution": 4},
+        {"jit_compile": True},
+        {"dtype": "mixed_bfloat16"},
+        {"dtype": "mixed_float16"},
+    ],
+    ids=str,
+)
+def test_trains_in_place_and_leaves_the_plain_model(model, mask, task, settings):
+    layers, before = [type(layer) for layer in model.layers], make_model().get_weights()
+    history = train(model, task, mask, RECIPE, verbose=0, **settings)
+    assert [type(layer) for layer in model.layers] == layers
+    assert dead(model, mask) == 0
+    assert {v.dtype.base_dtype for v in model.trainable_variables} == {tf.float32}
+    assert len(history.history["loss"]) == 2 and history.history["ghost_skips"][-1] == 0
+    assert history.history["live_weights"] == [mask.live] * 2
+    assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_trains_on_two_devices(mask, task, strategy):
+    model = started()
+    train(model, task, mask, RECIPE, verbose=0, strategy=strategy)
+    assert dead(model, mask) == 0
+    assert all(type(v).__name__ == "ResourceVariable" for v in model.variables), "the plain model is in no scope"
+
+
+def test_two_devices_follow_one(mask, task):
+    """No BatchNorm, whose statistics are each device's own: the same losses for the same global batch."""
+    losses = []
+    for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
+        keras.utils.set_random_seed(0)
+        layers = [keras.layers.Flatten(), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(3)]
+        model = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+        history = train(model, task, make_mask(model), "ghost_neurons", verbose=0, strategy=strategy)
+        losses.append(history.history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
+class Stops(keras.callbacks.Callback):
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", [2, 6, 9], ids="stopped_at_{}".format)
+def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(tmp_path, data, step):
+    task = Task(data, epochs=3, learning_rate=0.05)
+    whole, stopped = started(), started()
+    mask = make_mask(whole)
+    expected = train(whole, task, mask, RECIPE, folder=tmp_path / "whole", verbose=0).history
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, task, mask, RECIPE, folder=tmp_path / "stopped", verbose=0, callbacks=[Stops(step)])
+    assert same(stopped, started()), "a training that did not end leaves the model as it was"
+    history = train(stopped, task, mask, RECIPE, folder=tmp_path / "stopped", verbose=0).history
+    assert same(stopped, whole)
+    assert {k: v for k, v in history.items() if k != "seconds"} == {k: v for k, v in expected.items() if k != "seconds"}
+    rows = read_history(tmp_path / "stopped" / "history.csv")
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+
+
+def test_tensorboard_gets_the_scalars(tmp_path, model, mask, task):
+    train(model, task, mask, RECIPE, folder=tmp_path, verbose=0)
+    tags = set()
+    for file in tmp_path.rglob("events.*"):
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            tags |= {value.tag for value in event.summary.value}
+    expected = {"epoch_loss", "epoch_accuracy", "epoch_ghost_skips", "epoch_ghost_neurons", "epoch_live_weights"}
+    assert expected | {"epoch_learning_rate"} <= tags
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(tmp_path, mask):
+    model, data = started(), make_data()
+    before = model.get_weights()
+
+    class Spoils(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.trainable_variables[-1].assign([np.nan] * 3)
+
+    task = Task(data, epochs=3, learning_rate=0.05)
+    with pytest.raises(Diverged, match="nan at step 5"):
+        train(model, task, mask, "none", folder=tmp_path, verbose=0, callbacks=[Spoils()])
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert tf.train.latest_checkpoint(str(tmp_path / "checkpoints")).endswith("epoch-1")
+    assert len(train(model, task, mask, "none", folder=tmp_path, verbose=0).history["loss"]) == 3
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path, model, mask, data):
+    train(model, Task(data, epochs=1), mask, "none", folder=tmp_path, verbose=0)
+    for file in (tmp_path / "checkpoints").glob("*.data-*"):
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"Checkpoint .* cannot be restored.*--overwrite"):
+        train(model, Task(data, epochs=2), mask, "none", folder=tmp_path, verbose=0)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path, model, mask, data):
+    train(model, Task(data, epochs=1), mask, "none", folder=tmp_path, verbose=0)
+    other = make_model(classes=5)
+    with pytest.raises(ValueError, match="damaged or of another model"):
+        train(other, Task(data, epochs=2), make_mask(other), "none", folder=tmp_path, verbose=0)
+
+
+def test_a_subclassed_model_takes_a_mask_but_no_ghosts(task):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flatten, self.head = keras.layers.Flatten(), keras.layers.Dense(3)
+
+        def call(self, x):
+            return self.head(self.flatten(x))
+
+    model = Own()
+    model(np.zeros((1, 8, 8, 3), "float32"))
+    mask = make_mask(model)
+    with pytest.raises(ValueError, match="ghost_skips.*needs a functional or Sequential model.*subclassed Own"):
+        train(model, task, mask, "ghost_skips", verbose=0)
+    train(model, task, mask, "label_smoothing,rescaled_init(iterations=2)", verbose=0)
+    assert dead(model, mask) == 0
+    assert all(variable.constraint is None for variable in prunable(model).values())
+
+
+def test_a_dense_model_is_trained_without_a_mask(model, task):
+    history = train(model, task, None, "none", verbose=0)
+    assert Mask.from_zeros(model).sparsity == 0 and history.history["live_weights"] == [0.0, 0.0]
+
+
+def test_labels_as_vectors_and_own_datasets(mask):
+    x, y = np.random.default_rng(0).normal(size=(16, 8, 8, 3)).astype("float32"), np.arange(16) % 3
+    data = Data.from_datasets(train=tf.data.Dataset.from_tensor_slices((x, tf.one_hot(y, 3))).batch(4))
+    model = started()
+    train(model, Task(data, epochs=1), mask, "label_smoothing", verbose=0)
+    assert dead(model, mask) == 0
+
+
+def test_the_default_protocol_learns(tmp_path):
+    """Mean brightness tells the class: a sparse network must find that out."""
+    model = started()
+    mask = make_mask(model, 0.5)
+    history = train(model, Task(make_data(96), epochs=12, learning_rate=0.05), mask, "none", verbose=0)
+    assert history.history["accuracy"][-1] > 0.8
+    json.dumps(history.history)
