@@ -2,6 +2,8 @@
 
 import tfsparse  # noqa: F401  isort: skip  (chooses Keras 2 before TensorFlow is imported)
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -23,12 +25,16 @@ def _seeded():
     keras.backend.clear_session()
 
 
+@functools.cache
+def two_devices():
+    """Two virtual CPUs. TensorFlow numbers the collectives of each strategy anew, so a process can have one only."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
 @pytest.fixture(params=["one", "mirrored"])
 def strategy(request):
     """One device, and two."""
-    return {"one": tf.distribute.get_strategy, "mirrored": lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])}[
-        request.param
-    ]()
+    return two_devices() if request.param == "mirrored" else tf.distribute.get_strategy()
 
 
 def make_model(name="tiny", classes=3):

@@ -89,5 +89,5 @@ def copy_weights(source, target):
     if not (given.keys() <= places.keys() or places.keys() <= given.keys()):
         alone = sorted(given.keys() - places.keys())[0]
         raise ValueError(f"Model {target.name!r} has no layer {alone!r} to take the weights of {source.name!r}.")
-    for path in given.keys() & places.keys():
+    for path in [path for path in given if path in places]:  # in order: several workers assign in step
         places[path].set_weights(given[path].get_weights())

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import dead, make_data, make_mask, make_model
+from tests.conftest import dead, make_data, make_mask, make_model, two_devices
 from tfsparse.experiment import train
 from tfsparse.mask import Mask, prunable
 from tfsparse.task import Data, Task
@@ -58,7 +58,7 @@ def test_trains_on_two_devices(mask, task, strategy):
 def test_two_devices_follow_one(mask, task):
     """No BatchNorm, whose statistics are each device's own: the same losses for the same global batch."""
     losses = []
-    for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
+    for strategy in (None, two_devices()):
         keras.utils.set_random_seed(0)
         layers = [keras.layers.Flatten(), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(3)]
         model = keras.Sequential([keras.Input((8, 8, 3)), *layers])

@@ -7,10 +7,9 @@ import pathlib
 import keras_cv
 import numpy as np
 import pytest
-import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_data, make_mask, make_model
+from tests.conftest import make_data, make_mask, make_model, two_devices
 from tfsparse.mask import Mask, prunable
 from tfsparse.masks import find_mask, scores
 from tfsparse.task import Task
@@ -38,7 +37,7 @@ def test_other_refusals(model):
     with pytest.raises(ValueError, match="has no weights yet"):
         find_mask(keras.Sequential([keras.layers.Dense(2)]), "magnitude", sparsity=0.5)
     with (
-        tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope(),
+        two_devices().scope(),
         pytest.raises(ValueError, match=r"outside strategy\.scope"),
     ):
         find_mask(model, "magnitude", sparsity=0.5)

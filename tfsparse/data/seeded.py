@@ -16,11 +16,8 @@ def seeded(seed):
     a parallel `map`, on which thread was faster. Traced inside of this, a layer becomes a function of its inputs and the
     seed, so that every batch of every epoch can be made again and many can be made at once.
 
-    Only the thread that entered is concerned. A loop in the traced code draws the same in each turn, unless `seed`
-    differs from turn to turn.
-
-    Args:
-        seed: tensor of two integers.
+    `seed` is a tensor of two integers. Only the thread that entered is concerned. A loop in the traced code draws the
+    same in each turn, unless `seed` differs from turn to turn.
 
     >>> with seeded(tf.constant([1, 2])):
     ...     first, second = tf.random.uniform([]), tf.random.uniform([])

@@ -1,19 +1,19 @@
-"""Data that do not fit into memory: decoded anew every epoch, shuffled through a buffer."""
+"""Data that do not fit into memory: decoded anew every epoch, shuffled through a buffer.
+
+The buffer mixes images that are stored near to one another; TFDS has mixed all of them before, when it stored them.
+"""
 
 import math
 
 import tensorflow as tf
 
-from tfsparse.task import Data
+from tfsparse.task import Data, checks
 from tfsparse.task.augment import classes_to_spread, traced
 from tfsparse.task.streams import finisher, numbered_streams, ready, shuffle_seed
 
 
 def streamed_data(images, *, batch_size, seed, augment, memory):
-    """`Data` that reads an `ImageSet` image by image.
-
-    Epoch e is a function of (seed, e) here too. An image moves no further than the buffer is long; TFDS has mixed the
-    images before, when it stored them.
+    """`Data` that reads an `ImageSet` image by image; epoch e is a function of (seed, e) here too.
 
     Args:
         images: `ImageSet` with a `stream`.
@@ -23,10 +23,7 @@ def streamed_data(images, *, batch_size, seed, augment, memory):
         memory: bytes that the buffer may take.
     """
     count = images.sizes["train"]
-    if batch_size > count:
-        raise ValueError(
-            f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size."
-        )
+    batch_size = checks.batch_size_for(count, batch_size)
     buffer = min(max(memory // math.prod(images.shape), batch_size), count)
     source = images.stream("train")
 

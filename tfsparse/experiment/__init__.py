@@ -1,9 +1,10 @@
 """Experiments: a mask, a recipe and a task brought together, in memory (`train`) or as a run folder."""
 
+from tfsparse.experiment.check import check
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.finished import evaluate_files, export_run, open_run
 from tfsparse.experiment.folder import RunFolder
-from tfsparse.experiment.run import check, load_task, run_experiment, search_mask
+from tfsparse.experiment.run import load_task, run_experiment, search_mask
 from tfsparse.experiment.train import train
 
 __all__ = [

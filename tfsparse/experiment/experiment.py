@@ -63,10 +63,13 @@ class Experiment:
         """
         if self.run_name:
             return self.run_name
-        settings = {k: v for k, v in dataclasses.asdict(self).items() if k not in _ELSEWHERE}
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+        digest = hashlib.sha256(json.dumps(self.deciding(), sort_keys=True).encode()).hexdigest()[:8]
         parts = [self.data, self.model, self.mask, f"s{self.sparsity:g}", self.recipe, f"seed{self.seed}"]
         return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", part)[:40].strip("_") for part in parts) + f"-{digest}"
+
+    def deciding(self):
+        """The settings that decide what is computed, as a dict."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _ELSEWHERE}
 
     @classmethod
     def from_flagfile(cls, path):

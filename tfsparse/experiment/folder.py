@@ -71,6 +71,18 @@ class RunFolder:
         for name in [p for p in self.path.iterdir() if p.name != ".lock"]:
             shutil.rmtree(name) if name.is_dir() else name.unlink()
 
+    def check_settings(self, experiment):
+        """Raises ValueError if the folder holds a run with other settings: its files would be mixed with ours."""
+        if not self.flags.is_file():
+            return
+        other = type(experiment).from_flagfile(self.flags).deciding()
+        rows = [f"{k}={other[k]!r}, now {v!r}" for k, v in experiment.deciding().items() if other[k] != v]
+        if rows:
+            raise ValueError(
+                f"{self.path} holds a run with other settings: {'; '.join(rows)}. "
+                "Give another --run_name, or --overwrite to delete that run."
+            )
+
     def write_flags(self, experiment):
         """Writes all settings as a flagfile that runs the same again."""
         lines = [f"--{k}={v}" for k, v in dataclasses.asdict(experiment).items() if v is not None and k != "overwrite"]

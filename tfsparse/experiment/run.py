@@ -2,26 +2,24 @@
 
 import json
 import logging
-import math
 import time
 
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.data import DATASETS, augmentation, load_data
+from tfsparse.data import load_data
+from tfsparse.experiment.check import check, exports
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.train import train
-from tfsparse.export import EXPORTERS, export_model
+from tfsparse.export import export_model
 from tfsparse.files import write_json
 from tfsparse.mask import Mask, prunable
-from tfsparse.masks import METHODS, find_mask
-from tfsparse.models import MODELS, build_model
-from tfsparse.recipe import Recipe
-from tfsparse.registry import lookup, parse, parse_list, resolve
+from tfsparse.masks import find_mask
+from tfsparse.models import build_model
+from tfsparse.registry import parse
 from tfsparse.report import evaluate, metrics
 from tfsparse.task import Task
-from tfsparse.task.schedules import SCHEDULES
-from tfsparse.training import make_strategy, policy
+from tfsparse.training import is_chief, make_strategy, meet, policy
 
 log = logging.getLogger(__name__)
 
@@ -42,48 +40,16 @@ def run_experiment(experiment, folder=None):
     """
     check(experiment)
     folder = RunFolder(folder or f"{experiment.output_dir}/{experiment.name}")
+    strategy = make_strategy(experiment.strategy)  # several workers must meet before anything else is computed
+    if not is_chief(strategy):
+        return _train_along(experiment, folder, strategy)
     folder.make()
     with folder.locked():
-        if experiment.overwrite:
-            folder.clear()
-        if folder.metrics.is_file():
+        if folder.metrics.is_file() and not experiment.overwrite:
+            folder.check_settings(experiment)
             log.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
             return json.loads(folder.metrics.read_text(encoding="utf-8"))
-        return _stages(experiment, folder)
-
-
-def check(experiment):
-    """Raises ValueError for settings that cannot work, FileNotFoundError for a mask file that is not there.
-
-    Reads no data and builds nothing, so that a slip in a flag costs a second, not an hour.
-    """
-    lookup(DATASETS, experiment.data, "data set")
-    resolve(MODELS, experiment.model, "model")
-    if experiment.mask.endswith(".safetensors"):
-        Mask.load(experiment.mask)
-    elif experiment.mask != "none":
-        resolve(METHODS, experiment.mask, "mask method")
-    if not 0 <= experiment.sparsity < 1:
-        raise ValueError(
-            f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}."
-        )
-    Recipe(experiment.recipe)
-    resolve(SCHEDULES, experiment.schedule, "schedule")
-    if experiment.augment is not None:
-        augmentation(experiment.augment, num_classes=2)  # any number: only the text is checked
-    for format in exports(experiment):
-        resolve(EXPORTERS, format, "export format")
-    for name in ("batch_size", "epochs", "steps_per_execution"):
-        if getattr(experiment, name) < 1:
-            raise ValueError(f"--{name} must be at least 1, got {getattr(experiment, name)}.")
-    for name in ("learning_rate", "momentum", "weight_decay"):
-        if not 0 <= getattr(experiment, name) < math.inf:
-            raise ValueError(f"--{name} must be a finite number of at least 0, got {getattr(experiment, name)}.")
-
-
-def exports(experiment):
-    """The export formats of an experiment, with their options."""
-    return [] if experiment.export in ("", "none") else parse_list(experiment.export)
+        return _stages(experiment, folder, strategy)
 
 
 def load_task(experiment):
@@ -116,28 +82,32 @@ def search_mask(experiment, model, task):
     )
 
 
-def load_mask(experiment, model, task, folder):
-    """The mask of an experiment: from the run folder if it is there, else found and written there; None is dense."""
+def load_mask(experiment, model, task, folder, strategy=None):
+    """The mask of an experiment: from the run folder if it is there, else found and written there; None is dense.
+
+    With several workers the chief finds it, and the others wait here until it has.
+    """
+    if experiment.mask != "none" and not folder.mask.is_file() and is_chief(strategy):
+        search_mask(experiment, model, task).save(folder.mask)
+    meet(strategy)
     if experiment.mask == "none":
         return None
-    if not folder.mask.is_file():
-        search_mask(experiment, model, task).save(folder.mask)
     mask = Mask.load(folder.mask)
     mask.check(model)
     return mask
 
 
-def load_model(experiment, task, folder):
-    """The trained plain model of an experiment and its history; trains what its checkpoints do not have yet."""
+def load_model(experiment, task, folder, strategy=None):
+    """The trained plain model of an experiment, its mask and history; trains what its checkpoints do not have yet."""
     model = build_model(experiment.model, task.data)
-    mask = load_mask(experiment, model, task, folder)
+    mask = load_mask(experiment, model, task, folder, strategy)
     history = train(
         model,
         task,
         mask,
         experiment.recipe,
         folder=folder.path,
-        strategy=None if experiment.strategy == "none" else make_strategy(experiment.strategy),
+        strategy=strategy,
         dtype=policy(experiment.mixed_precision),
         jit_compile=experiment.jit_compile,
         steps_per_execution=experiment.steps_per_execution,
@@ -145,11 +115,14 @@ def load_model(experiment, task, folder):
     return model, mask, history
 
 
-def _stages(experiment, folder):
+def _stages(experiment, folder, strategy):
     started = time.monotonic()
+    task = load_task(experiment)  # before anything is deleted: data may be missing
+    if experiment.overwrite:
+        folder.clear()
+    folder.check_settings(experiment)
     folder.write_flags(experiment)
-    task = load_task(experiment)
-    model, mask, history = load_model(experiment, task, folder)
+    model, mask, history = load_model(experiment, task, folder, strategy)
     files = {}
     for format in exports(experiment):
         name = parse(format)[0]
@@ -162,3 +135,9 @@ def _stages(experiment, folder):
     log.info("This session took %.0f s.", time.monotonic() - started)
     write_json(folder.metrics, result)
     return result
+
+
+def _train_along(experiment, folder, strategy):
+    """What a worker that is not the chief does: its share of the training. The chief writes all files."""
+    _, _, history = load_model(experiment, load_task(experiment), folder, strategy)
+    return {"epochs": len(history.epoch)}

@@ -12,12 +12,12 @@ A new method is a function `(search, *, options)` in a file here and a line in `
 
 import dataclasses
 import json
+import logging
 import os
 import time
 import warnings
 
 import tensorflow as tf
-from absl import logging
 
 from tfsparse.frozen import kept_random_state
 from tfsparse.mask.mask import Mask
@@ -25,7 +25,7 @@ from tfsparse.mask.prunable import prunable as prunable_weights
 from tfsparse.masks.allocate import live_count
 from tfsparse.masks.drawn import erk, random
 from tfsparse.masks.magnitude import magnitude
-from tfsparse.masks.progress import progress
+from tfsparse.progress import progress
 from tfsparse.masks.search import Ranking, Search, checked, rank
 from tfsparse.masks.snip import snip
 from tfsparse.masks.synflow import synflow
@@ -33,6 +33,8 @@ from tfsparse.registry import options, parse, resolve
 from tfsparse.version import __version__
 
 METHODS = {"random": random, "erk": erk, "magnitude": magnitude, "snip": snip, "synflow": synflow}
+
+log = logging.getLogger(__name__)
 
 
 def find_mask(model, method, *, sparsity=None, task=None, seed=None, prunable="all", strict=False):
@@ -74,7 +76,7 @@ def find_mask(model, method, *, sparsity=None, task=None, seed=None, prunable="a
         mask = Mask(arrays, _metadata(method, {**options(entry), **given}, sparsity, search.seed, prunable))
     _check_collapse(mask, strict)
     if time.monotonic() - started > 1:
-        logging.info("%s: %r, %.1f s", method, mask, time.monotonic() - started)
+        log.info("%s: %r, %.1f s", method, mask, time.monotonic() - started)
     return mask
 
 
@@ -125,7 +127,7 @@ def _given(model, mask, sparsity):
     mask = mask if isinstance(mask, Mask) else Mask.load(mask)
     mask.check(model)
     if sparsity is not None and live_count(sparsity, mask.total) != mask.live:
-        logging.warning("The mask has sparsity %.4f; sparsity=%s is not used.", mask.sparsity, sparsity)
+        log.warning("The mask has sparsity %.4f; sparsity=%s is not used.", mask.sparsity, sparsity)
     return mask
 
 

@@ -42,8 +42,7 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
     if not is_graph(model) and dtype is None:
         return _prepare_in_place(model, mask, recipe, task, initialize)
     start = initial(model, mask, recipe, task) if initialize else model
-    purpose = f"The recipe {recipe.text!r}" if recipe.needs_graph else "Preparing a model"
-    surgery = Surgery(start, "Preparing a model")
+    surgery = Surgery(start, "Preparing a model", dtype)
     recipe.dress(surgery, task)
     prepared = surgery.build()
     if mask is not None:

@@ -5,12 +5,12 @@ import logging
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from rich.progress import track
 
 from tfsparse import paths
 from tfsparse.frozen import frozen
 from tfsparse.graph import is_graph
 from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.progress import progress
 from tfsparse.recipe.scale_adam import ScaleAdam
 from tfsparse.surgery import Surgery
 
@@ -64,9 +64,10 @@ class RescaledInit(Ingredient):
         masks = [tf.constant(mask[n], v.dtype) if n in mask else None for n, v in zip(names, variables, strict=True)]
         start = [tf.identity(variable) for variable in variables]
         rows, batches = [], _batches(task)
-        with frozen(model, bn_mode="batch") as forward:
+        log.info("Rescaling %d tensors in %d iterations.", int(scaled.sum()), self.iterations)
+        with frozen(model, bn_mode="batch") as forward, progress() as shown:
             steps = _Steps(forward, task.loss_for(model), variables, masks, self.eta)
-            for _ in track(range(self.iterations), "Rescaling the initial weights", transient=True):
+            for _ in shown(range(self.iterations), "Rescaling the initial weights"):
                 rows.append(self._iterate(steps, batches, adam, scaled))
                 for variable, value, scale in zip(variables, start, adam.scales, strict=True):
                     variable.assign(value * tf.cast(scale, value.dtype))
@@ -74,7 +75,7 @@ class RescaledInit(Ingredient):
         for variable, value in zip(variables, final, strict=True):  # `frozen` has put everything back
             variable.assign(value)
         _check(rows)
-        log.info("Rescaled %d tensors: gradient norm %.3g -> %.3g.", len(names), rows[0]["norm"], rows[-1]["norm"])
+        log.info("Rescaled: gradient norm %.3g -> %.3g.", rows[0]["norm"], rows[-1]["norm"])
         return [{**row, "names": names} for row in rows]
 
     def _iterate(self, steps, batches, adam, scaled):

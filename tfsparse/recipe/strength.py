@@ -93,14 +93,21 @@ class Ghost(keras.layers.Layer):
     """
 
     def __init__(self, clock, **kwargs):
+        self.gone = False
         super().__init__(**kwargs)
         self.clock = clock
-        self.gone = False
 
     def leave(self):
         """From the next tracing on the layer is not executed, and its weights are not trained."""
         self.gone = True
-        self.trainable = False
+
+    @property
+    def trainable(self):
+        return self._trainable and not self.gone  # Keras' `fit` sets it back to what it was when the model was compiled
+
+    @trainable.setter
+    def trainable(self, value):
+        keras.layers.Layer.trainable.fset(self, value)
 
     def get_config(self):
         return {**super().get_config(), "clock": self.clock}

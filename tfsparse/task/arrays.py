@@ -27,11 +27,8 @@ def from_arrays(
     splits = {key: checks.images_and_labels(pair, key) for key, pair in given.items() if pair is not None}
     if "train" not in splits:
         raise ValueError("train must be a pair (images, labels), received None.")
-    shape, count, batch_size = _shapes(splits), len(splits["train"][0]), checks.whole(batch_size, "batch_size")
-    if batch_size > count:
-        raise ValueError(
-            f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size."
-        )
+    shape, count = _shape(splits), len(splits["train"][0])
+    batch_size = checks.batch_size_for(count, batch_size)
     num_classes = checks.class_count({key: labels for key, (_, labels) in splits.items()}, num_classes)
     mean, std = checks.mean_and_std(mean, std, shape)
 
@@ -46,15 +43,12 @@ def from_arrays(
     return {
         "streams": streams,
         **{key: ready(source[key](0).map(finish)) for key in source if key != "train"},
-        "input_shape": shape,
-        "num_classes": num_classes,
-        "batch_size": batch_size,
-        "steps_per_epoch": steps,
+        **{"input_shape": shape, "num_classes": num_classes, "batch_size": batch_size, "steps_per_epoch": steps},
         **{"name": name, "mean": mean, "std": std, "class_names": class_names},
     }
 
 
-def _shapes(splits):
+def _shape(splits):
     """The one shape that all images have."""
     shape = splits["train"][0].shape[1:]
     for key, (images, _) in splits.items():

@@ -109,6 +109,15 @@ def mean_and_std(mean, std, shape):
     return tuple(pair)
 
 
+def batch_size_for(count, batch_size):
+    """`batch_size` as an int, for a training set of `count` images."""
+    if whole(batch_size, "batch_size") > count:
+        raise ValueError(
+            f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size."
+        )
+    return int(batch_size)
+
+
 def whole(value, argument):
     """`value` as an int of at least 1."""
     if isinstance(value, bool) or not math.isfinite(value) or int(value) != value or value < 1:

@@ -17,8 +17,7 @@ class Data:
         batch_size: training images a batch.
         steps_per_epoch: training batches an epoch.
         name: for tables and file names.
-        mean: per channel, in the units of the stored images (0..255); None: images are used as they are.
-        std: likewise.
+        mean: per channel, in the units of the stored images (0..255); None: images are used as they are. `std` likewise.
         class_names: in the order of the class numbers, or None.
 
     Attributes:
@@ -110,8 +109,7 @@ class Data:
         Args:
             train: (images, labels). Images (n, height, width, channels) or plain vectors (n, features), of any numeric
                 type. Labels: class numbers, or vectors over the classes.
-            validation: likewise, or None.
-            test: likewise, or None.
+            validation: likewise, or None. `test` likewise.
             batch_size: images a batch.
             shuffle: True: a new order every epoch, and the last partial batch is left out (a batch of a few images
                 spoils BatchNorm's statistics). False: the given order, every image.
@@ -135,8 +133,7 @@ class Data:
 
         Args:
             train: finite, or infinite with `steps_per_epoch`.
-            validation: finite, or None.
-            test: finite, or None.
+            validation: finite, or None. `test` likewise.
             steps_per_epoch: None: all batches of `train`, which is counted once if it does not know its length.
             num_classes: None: learned from the labels of one epoch.
             mean: per channel, in the units of the images; needs `std`. Batches are (images - mean) / std.

@@ -1,6 +1,6 @@
 """Training: Keras' `fit` around a task, resumable, watched, on one device or many."""
 
-from tfsparse.training.devices import PRECISIONS, STRATEGIES, make_strategy, policy
+from tfsparse.training.devices import PRECISIONS, STRATEGIES, is_chief, make_strategy, meet, policy
 from tfsparse.training.fit import Settings, fit, has_checkpoint
 from tfsparse.training.history import read_history
 from tfsparse.training.watch import Diverged
@@ -12,7 +12,9 @@ __all__ = [
     "Settings",
     "fit",
     "has_checkpoint",
+    "is_chief",
     "make_strategy",
+    "meet",
     "policy",
     "read_history",
 ]

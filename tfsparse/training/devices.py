@@ -19,6 +19,18 @@ def make_strategy(name):
     return lookup(STRATEGIES, name, "strategy")()
 
 
+def is_chief(strategy):
+    """Whether this process is the one that finds masks and writes files: all are, but for workers 1, 2, ..."""
+    cluster = getattr(strategy, "cluster_resolver", None)
+    return cluster is None or cluster.task_type in (None, "chief") or not cluster.task_id
+
+
+def meet(strategy):
+    """Returns when all workers of `strategy` have come here; at once if there is one."""
+    if getattr(strategy, "cluster_resolver", None) is not None:
+        strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(tf.function(lambda: tf.constant(1.0))), axis=None)
+
+
 def policy(name):
     """The Keras dtype policy of `"bfloat16"` or `"float16"`; None for `"none"`, full precision."""
     return lookup(PRECISIONS, name, "precision")

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.training.checkpoints import Checkpoints, SaveEpochs
-from tfsparse.training.devices import scaled
+from tfsparse.training.devices import is_chief, scaled
 from tfsparse.training.history import HistoryFile
 from tfsparse.training.watch import EpochLogs, StopOnNaN
 
@@ -55,7 +55,7 @@ def fit(make_model, task, *, loss, plain_loss, masked, callbacks, settings):
     """
     strategy = settings.strategy or tf.distribute.get_strategy()
     folder = None if settings.folder is None else pathlib.Path(settings.folder)
-    writes = strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (0, None)
+    writes = is_chief(strategy)
     with strategy.scope():
         model = make_model()
         optimizer = scaled(task.make_optimizer(), settings.dtype)

@@ -33,5 +33,5 @@ class EpochLogs(keras.callbacks.Callback):
         self.weights = weights
 
     def on_epoch_end(self, epoch, logs=None):
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["learning_rate"] = float(tf.convert_to_tensor(self.model.optimizer.learning_rate))
         logs["live_weights"] = float(sum(int(tf.math.count_nonzero(weight)) for weight in self.weights))

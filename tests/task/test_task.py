@@ -1,0 +1,81 @@
+"""What a task refuses, and the loss and optimizer that it makes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tests.conftest import make_data, make_model
+from tfsparse.task import Data, Task
+from tfsparse.task.sgd import SGD
+from tfsparse.task.task import ends_in_softmax
+
+K = keras.layers
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"epochs": 0}, "epochs must be a whole number of at least 1, received 0"),
+        ({"epochs": 1.5}, "epochs must be a whole number"),
+        ({"epochs": float("inf")}, "epochs must be a whole number"),
+        ({"learning_rate": -0.1}, "learning_rate must be a finite number of at least 0.* received -0.1"),
+        ({"learning_rate": float("nan")}, "learning_rate must be a finite number"),
+        ({"momentum": 1.0}, "momentum below 1.*received 1.0"),
+        ({"weight_decay": -1}, "weight_decay must be"),
+        ({"schedule": "steps"}, "Unknown schedule 'steps'. Did you mean 'step'"),
+        ({"schedule": "step(drop=0.5)"}, "no option 'drop'. Did you mean 'drops'"),
+    ],
+)
+def test_bad_values_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Task(make_data(), **options)
+
+
+def test_data_must_be_data():
+    with pytest.raises(TypeError, match="Task needs Data .*received ndarray"):
+        Task(np.zeros(3))
+
+
+def test_the_default_protocol():
+    task = Task(make_data(), epochs=160)
+    optimizer = task.make_optimizer()
+    assert task.steps == 640 and type(optimizer) is SGD
+    assert (optimizer.momentum, optimizer.l2, round(float(optimizer.learning_rate), 6)) == (0.9, 2e-4, 0.1)
+    assert task.make_optimizer() is not optimizer
+    own = Task(make_data(), optimizer=lambda task: keras.optimizers.Adam(task.learning_rate / 10))
+    assert isinstance(own.make_optimizer(), keras.optimizers.Adam)
+
+
+def test_the_loss_fits_labels_and_outputs():
+    x = np.zeros((6, 4), "float32")
+    hard = Task(Data.from_arrays(train=(x, np.arange(6) % 3), batch_size=2))
+    soft = Task(Data.from_arrays(train=(x, np.eye(3)[np.arange(6) % 3]), batch_size=2))
+    assert soft.soft_labels and not hard.soft_labels
+    inputs = keras.Input((4,))
+    for task, kind in (
+        (hard, keras.losses.SparseCategoricalCrossentropy),
+        (soft, keras.losses.CategoricalCrossentropy),
+    ):
+        for activation in ("linear", "softmax"):
+            model = keras.Model(inputs, K.Dense(3, activation=activation)(inputs))
+            loss = task.loss_for(model)
+            assert type(loss) is kind and loss.get_config()["from_logits"] == (activation == "linear")
+            images, labels = next(iter(task.data.train))
+            assert float(loss(labels, model(images))) == pytest.approx(np.log(3), rel=1e-5)  # zeros in, uniform out
+    own = keras.losses.MeanSquaredError()
+    assert Task(make_data(), loss=own).loss_for(make_model()) is own
+
+
+def test_probabilities_are_recognised():
+    x = keras.Input((3,))
+    logits = K.Dense(2)
+    inner = keras.Sequential([keras.Input((3,)), K.Dense(2, activation=tf.nn.softmax)])
+    yes = [
+        K.Softmax()(logits(x)),
+        K.Activation("softmax", dtype="float32")(logits(x)),
+        tf.nn.softmax(logits(x)),
+        inner(x),
+    ]
+    assert all(ends_in_softmax(keras.Model(x, outputs)) for outputs in yes)
+    assert not any(ends_in_softmax(keras.Model(x, y)) for y in (logits(x), K.ReLU()(x), tf.nn.relu(x), x * 2.0))
