@@ -8,6 +8,7 @@ import sys
 import warnings
 
 from absl import app, flags
+from absl import logging as absl_logging
 
 _DEFINE = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
 
@@ -47,6 +48,7 @@ def run(main):
 
     An unknown flag is refused, with the nearest right name, before anything runs.
     """
+    absl_logging.set_verbosity(absl_logging.WARNING)  # TensorFlow's and TFDS's notes to themselves
     library = logging.getLogger("tfsparse")
     library.setLevel(logging.INFO)
     library.propagate = False  # absl's root handler would say everything twice

@@ -28,16 +28,20 @@ def start(index, workers, folder):
     cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CONFIG": json.dumps(cluster)}
     command = [sys.executable, "scripts/train.py", *FLAGS, "--strategy=multi_worker", f"--output_dir={folder}"]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    log = open(folder / f"worker{index}.log", "w")  # a pipe that nobody reads would stop the process
+    with log:
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
 def test_two_workers_train_one_model(tmp_path):
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = [start(index, workers, tmp_path) for index in range(2)]
-    outputs = [process.communicate(timeout=500)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(outputs)
+    try:
+        codes = [process.wait(timeout=300) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert codes == [0, 0], "\n".join((tmp_path / f"worker{index}.log").read_text() for index in range(2))
     numbers = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert numbers["epochs"] == 2 and numbers["nonzero_prunable_weights"] <= numbers["live_weights"]
     assert len(read_history(tmp_path / "run" / "history.csv")) == 2

@@ -17,7 +17,11 @@ def our_name(name):
     """`layer1.0.bn1.weight` -> `layer1/0/bn1/gamma`."""
     path, part = name.rsplit(".", 1)
     norm = "bn" in path.rsplit(".", 1)[-1] or path.endswith("downsample.1")
-    return path.replace(".", "/") + "/" + {"weight": "gamma" if norm else "kernel", "bias": "beta" if norm else "bias"}[part]
+    return (
+        path.replace(".", "/")
+        + "/"
+        + {"weight": "gamma" if norm else "kernel", "bias": "beta" if norm else "bias"}[part]
+    )
 
 
 @needs_fixtures
