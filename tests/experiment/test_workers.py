@@ -28,8 +28,7 @@ def start(index, workers, folder):
     cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CONFIG": json.dumps(cluster)}
     command = [sys.executable, "scripts/train.py", *FLAGS, "--strategy=multi_worker", f"--output_dir={folder}"]
-    log = open(folder / f"worker{index}.log", "w")  # a pipe that nobody reads would stop the process
-    with log:
+    with open(folder / f"worker{index}.log", "w") as log:  # a pipe that nobody reads would stop the process
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 

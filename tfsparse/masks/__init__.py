@@ -25,10 +25,10 @@ from tfsparse.mask.prunable import prunable as prunable_weights
 from tfsparse.masks.allocate import live_count
 from tfsparse.masks.drawn import erk, random
 from tfsparse.masks.magnitude import magnitude
-from tfsparse.progress import progress
 from tfsparse.masks.search import Ranking, Search, checked, rank
 from tfsparse.masks.snip import snip
 from tfsparse.masks.synflow import synflow
+from tfsparse.progress import progress
 from tfsparse.registry import options, parse, resolve
 from tfsparse.version import __version__
 

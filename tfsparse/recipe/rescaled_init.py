@@ -9,8 +9,8 @@ import tf_keras as keras
 from tfsparse import paths
 from tfsparse.frozen import frozen
 from tfsparse.graph import is_graph
-from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.progress import progress
+from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.scale_adam import ScaleAdam
 from tfsparse.surgery import Surgery
 
