@@ -22,6 +22,15 @@ def nested_and_shared():
     return keras.Model(x, K.Dense(2, name="head")(inner(inner(x)) + dense(x)))
 
 
+def shared_inside_and_outside():
+    """The layer is called outside first, but its weights are named after the nested model, which comes first."""
+    dense, inside = K.Dense(4, name="dense"), keras.Input((4,))
+    inner = keras.Model(inside, dense(dense(inside)), name="inner")
+    x = keras.Input((4,))
+    y, outside = inner(x), dense(x)
+    return keras.Model(x, [K.Add()([y, outside]), inner(outside)])
+
+
 def frozen_features(inside=None):
     inner = keras.Input((4,))
     features = keras.Model(inner, K.BatchNormalization()(K.Dense(3)(inner), training=inside), name="features")
@@ -63,7 +72,12 @@ def kerascv():
 
 
 MAKERS = [make_model, nested_and_shared, many_to_many, operations, attention, fused, mobilenet_v2, kerascv]
-MAKERS += [frozen_features, lambda: frozen_features(True), lambda: keras.Sequential([keras.Input((4,)), K.Dense(2)])]
+MAKERS += [
+    shared_inside_and_outside,
+    frozen_features,
+    lambda: frozen_features(True),
+    lambda: keras.Sequential([keras.Input((4,)), K.Dense(2)]),
+]
 
 
 def inputs(model):

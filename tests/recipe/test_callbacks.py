@@ -95,6 +95,7 @@ def test_training_and_evaluation_go_on_afterwards(how, caplog):
     before = prepared.predict(data.test, verbose=0)  # traces with the ghosts in
     prepared.evaluate(data.test, verbose=0)
     prepared.fit(data.train, epochs=3, verbose=0, callbacks=callbacks(prepared))
+    assert prepared.predict_function is None, "predict would go on executing the ghosts"
     plain = strip(prepared)
     plain.compile(loss=LOSS)
     assert prepared.evaluate(data.test, verbose=0) == pytest.approx(plain.evaluate(data.test, verbose=0), abs=1e-5)

@@ -61,10 +61,11 @@ def relus(model):
     return [operation.name for operation in operations if operation.type in ("Relu", "Relu6")]
 
 
-def test_every_form_of_relu_is_replaced(task):
+@pytest.mark.parametrize("initialize", [True, False])
+def test_every_form_of_relu_is_replaced(task, initialize):
     model = every_relu()
     assert len(relus(model)) == 10
-    prepared = prepare(model, None, GhostNeurons(kind="mish", hand_over="constant"), task)
+    prepared = prepare(model, None, GhostNeurons(kind="mish", hand_over="constant"), task, initialize=initialize)
     ghosts = {layer.name: layer.max_value for layer in prepared.layers if isinstance(layer, GhostNeuron)}
     limits = {name: 6.0 for name in ("inner/e/ghost", "g/ghost", "tf.nn.relu6/ghost")}
     assert len(ghosts) == 9 and {name: limit for name, limit in ghosts.items() if limit == 6.0} == limits

@@ -8,32 +8,32 @@ import safetensors
 from safetensors.numpy import save
 
 from tfsparse.files import written_aside
-from tfsparse.mask.mask import Mask
 
 MAX_WEIGHTS = 1 << 33  # 8 GiB of booleans: above it a header is damaged, or not ours
 
 
-def save_mask(mask, path):
-    """Writes `mask` to `path`; the file appears under its name only when it is complete.
+def write(path, arrays, metadata):
+    """Writes a mask to `path`; the file appears under its name only when it is complete.
 
     Args:
-        mask: a `Mask`.
         path: file name, by convention ending in `.safetensors`.
+        arrays: weight path -> boolean array.
+        metadata: strings to anything that `str` can show.
 
     Returns:
         `pathlib.Path` of the file.
     """
     path = pathlib.Path(path)
     with written_aside(path) as scratch:
-        scratch.write_bytes(save(dict(mask.items()), metadata={k: str(v) for k, v in mask.metadata.items()}))
+        scratch.write_bytes(save(arrays, metadata={key: str(value) for key, value in metadata.items()}))
     return path
 
 
-def load_mask(path):
-    """Reads a mask file; sizes and types are checked before any array is read.
+def read(path):
+    """Reads a mask file; sizes are checked before any array is read.
 
     Returns:
-        `Mask`, with the file's metadata.
+        (dict from weight path to array, dict of metadata).
 
     Raises:
         FileNotFoundError: no such file.
@@ -50,12 +50,17 @@ def load_mask(path):
                 if total > MAX_WEIGHTS:
                     raise ValueError(f"It claims more than {MAX_WEIGHTS:,} weights.")
             arrays = {name: _sound(name, content.get_tensor(name)) for name in content.keys()}  # noqa: SIM118
-            return Mask(arrays, content.metadata())
+            return arrays, content.metadata() or {}
     except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(
-            f"{str(path)!r} is not a readable mask file ({error}). Delete it and find the mask again, "
-            "or restore it from where it came."
-        ) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path, error):
+    """The error to raise for a file that holds no mask."""
+    return ValueError(
+        f"{str(path)!r} is not a readable mask file ({error}). Delete it and find the mask again, "
+        "or restore it from where it came."
+    )
 
 
 def _sound(name, array):

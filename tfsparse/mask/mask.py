@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tfsparse.mask import files
 from tfsparse.mask.prunable import prunable
 
 
@@ -88,17 +89,22 @@ class Mask(Mapping):
                 )
 
     def save(self, path):
-        """Writes the mask as a safetensors file (bool), whole or not at all. See `files.save_mask`."""
-        from tfsparse.mask.files import save_mask  # files knows Mask, not the other way round
-
-        return save_mask(self, path)
+        """Writes the mask as a safetensors file (bool), whole or not at all; returns its `pathlib.Path`."""
+        return files.write(path, dict(self.items()), self.metadata)
 
     @classmethod
     def load(cls, path):
-        """Reads a mask that `save` wrote. See `files.load_mask` for the checks and errors."""
-        from tfsparse.mask.files import load_mask
+        """Reads a mask that `save` wrote, with its metadata.
 
-        return load_mask(path)
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: damaged, or not a mask.
+        """
+        arrays, metadata = files.read(path)
+        try:
+            return cls(arrays, metadata)
+        except ValueError as error:
+            raise files.unreadable(path, error) from error
 
     @classmethod
     def from_zeros(cls, model, prunable="all"):
