@@ -7,6 +7,7 @@ import pathlib
 import shutil
 
 from tfsparse.files import written_aside
+from tfsparse.training.fit import BEST
 
 NEEDED_BYTES = 200 << 20
 
@@ -24,6 +25,7 @@ class RunFolder:
         self.mask = self.path / "mask.safetensors"
         self.history = self.path / "history.csv"
         self.checkpoints = self.path / "checkpoints"
+        self.best = self.path / BEST
         self.metrics = self.path / "metrics.json"
         self.exports = {"saved_model": self.path / "saved_model", "tflite": self.path / "model.tflite"}
 

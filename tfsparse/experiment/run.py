@@ -7,19 +7,21 @@ import time
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsparse import paths
 from tfsparse.data import load_data
 from tfsparse.experiment.check import check, exports
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.train import train
 from tfsparse.export import export_model
 from tfsparse.files import write_json
+from tfsparse.graph import clone
 from tfsparse.mask import Mask, prunable
 from tfsparse.masks import find_mask
 from tfsparse.models import build_model
 from tfsparse.registry import parse
-from tfsparse.report import evaluate, metrics
+from tfsparse.report import accuracy, evaluate, metrics
 from tfsparse.task import Task
-from tfsparse.training import is_chief, make_strategy, meet, policy
+from tfsparse.training import best_epoch, is_chief, load_best, make_strategy, meet, policy, read_history
 
 log = logging.getLogger(__name__)
 
@@ -130,11 +132,22 @@ def _stages(experiment, folder, strategy):
             log.info("Exporting %s.", format)
             export_model(model, format, folder.exports[name], mask=mask, data=task.data)
         files[name] = folder.exports[name].name
-    result = metrics(model, mask, history, evaluate(model, task), prunable(model))
+    accuracies = {**evaluate(model, task), **_best(model, task, folder)}
+    best = best_epoch(read_history(folder.history))
+    result = metrics(model, mask, best, len(history.epoch), accuracies, prunable(model))
     result |= {"seconds": round(sum(history.history.get("seconds", [])), 1), "files": files}
     log.info("This session took %.0f s.", time.monotonic() - started)
     write_json(folder.metrics, result)
     return result
+
+
+def _best(model, task, folder):
+    """Test accuracy at the epoch with the best validation accuracy, as the papers report it too."""
+    if task.data.test is None or not folder.best.is_file():
+        return {}
+    best = clone(model)
+    load_best(folder.best, paths.weights(best))
+    return {"test_accuracy_at_best_validation": accuracy(best, task.data.test)}
 
 
 def _train_along(experiment, folder, strategy):

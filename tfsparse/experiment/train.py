@@ -2,8 +2,8 @@
 
 import tf_keras as keras
 
+from tfsparse import paths, training
 from tfsparse import recipe as recipes
-from tfsparse import training
 from tfsparse.graph import is_graph
 from tfsparse.mask import Mask, check_model, prunable
 
@@ -50,6 +50,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
         task,
         loss=recipe.loss(loss),
         plain_loss=loss,
+        weights=lambda prepared: _weights(prepared, model),
         masked=lambda prepared: _masked(prepared, mask),
         callbacks=lambda prepared: [*recipes.callbacks(prepared), *callbacks],
         settings=settings,
@@ -59,6 +60,12 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
     else:
         recipes.transfer(trained, model)
     return _history(model, rows)
+
+
+def _weights(prepared, model):
+    """The weights that `prepared` has in common with the plain model: all but the ghosts'."""
+    plain, all_weights = paths.weights(model), paths.weights(prepared)
+    return {path: all_weights[path] for path in plain}
 
 
 def _masked(prepared, mask):

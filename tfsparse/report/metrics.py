@@ -30,13 +30,14 @@ def accuracy(predict, dataset):
     return right / count
 
 
-def metrics(model, mask, history, accuracies, kernels):
+def metrics(model, mask, best, epochs, accuracies, kernels):
     """What `metrics.json` holds, but for files and times.
 
     Args:
         model: trained plain model.
         mask: `Mask`, or None for a dense run.
-        history: `keras.callbacks.History` of the training.
+        best: history row of the best epoch (a dict with `epoch` and `val_accuracy`), or None.
+        epochs: how many were trained.
         accuracies: from `evaluate`.
         kernels: the model's prunable weights, path -> variable.
     """
@@ -44,23 +45,11 @@ def metrics(model, mask, history, accuracies, kernels):
     live = sum(int(np.count_nonzero(v.numpy())) for v in kernels.values())
     return {
         **accuracies,
-        **_best(history.history),
+        **({"best_validation_accuracy": best["val_accuracy"], "best_epoch": best["epoch"]} if best else {}),
         "sparsity": mask.sparsity if mask is not None else 1 - live / total,
         "live_weights": mask.live if mask is not None else live,
         "prunable_weights": total,
         "nonzero_prunable_weights": live,
         "parameters": int(model.count_params()),
-        "epochs": len(history.epoch),
+        "epochs": epochs,
     }
-
-
-def _best(rows):
-    """The best validation accuracy of the plain network: epochs in which ghosts still lived do not count."""
-    accuracies = rows.get("val_accuracy", [])
-    ghosts = [rows[name] for name in ("ghost_skips", "ghost_neurons") if name in rows]
-    plain = [not any(strength[k] for strength in ghosts) for k in range(len(accuracies))]
-    found = [(accuracy, -k) for k, (accuracy, ok) in enumerate(zip(accuracies, plain, strict=True)) if ok]
-    if not found:
-        return {}
-    best, k = max(found)
-    return {"best_validation_accuracy": best, "best_epoch": 1 - k}

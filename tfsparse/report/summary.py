@@ -25,7 +25,8 @@ ROWS = (
     ("sparsity", "sparsity", "{:.4f}"),
     ("validation accuracy", "validation_accuracy", "{:.4f}"),
     ("test accuracy", "test_accuracy", "{:.4f}"),
-    ("best validation accuracy without ghosts", "best_validation_accuracy", "{:.4f}"),
+    ("best validation accuracy", "best_validation_accuracy", "{:.4f}"),
+    ("test accuracy at that epoch", "test_accuracy_at_best_validation", "{:.4f}"),
     ("epochs", "epochs", "{}"),
     ("seconds of training", "seconds", "{:.1f}"),
 )

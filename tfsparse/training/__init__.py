@@ -1,5 +1,6 @@
 """Training: Keras' `fit` around a task, resumable, watched, on one device or many."""
 
+from tfsparse.training.best import best_epoch, load_best
 from tfsparse.training.devices import PRECISIONS, STRATEGIES, is_chief, make_strategy, meet, policy
 from tfsparse.training.fit import Settings, fit, has_checkpoint
 from tfsparse.training.history import read_history
@@ -10,9 +11,11 @@ __all__ = [
     "STRATEGIES",
     "Diverged",
     "Settings",
+    "best_epoch",
     "fit",
     "has_checkpoint",
     "is_chief",
+    "load_best",
     "make_strategy",
     "meet",
     "policy",

@@ -1,5 +1,7 @@
 """Where and in which precision a model is trained."""
 
+import functools
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -14,6 +16,7 @@ STRATEGIES = {
 PRECISIONS = {"none": None, "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
+@functools.cache  # TensorFlow numbers the collectives of each strategy anew: a process can have one of a kind
 def make_strategy(name):
     """A `tf.distribute` strategy: `"none"`, `"mirrored"` (all local GPUs) or `"multi_worker"` (reads TF_CONFIG)."""
     return lookup(STRATEGIES, name, "strategy")()

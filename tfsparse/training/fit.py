@@ -7,10 +7,13 @@ import sys
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsparse.training.best import SaveBest
 from tfsparse.training.checkpoints import Checkpoints, SaveEpochs
 from tfsparse.training.devices import is_chief, scaled
 from tfsparse.training.history import HistoryFile
 from tfsparse.training.watch import EpochLogs, StopOnNaN
+
+BEST = "best.safetensors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Settings:
     verbose: str | int = "auto"
 
 
-def fit(make_model, task, *, loss, plain_loss, masked, callbacks, settings):
+def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, settings):
     """Trains what `make_model` makes to the end of `task`, from the last completed epoch on if there is a checkpoint.
 
     Args:
@@ -42,6 +45,7 @@ def fit(make_model, task, *, loss, plain_loss, masked, callbacks, settings):
         task: `Task`.
         loss: Keras loss to train with.
         plain_loss: what it was before the recipe; a cross-entropy is reported along with the accuracy.
+        weights: (model) -> path to variable of the weights that the plain network has.
         masked: (model) -> the variables whose live weights the logs count.
         callbacks: (model) -> list of Keras callbacks.
         settings: `Settings`.
@@ -63,10 +67,11 @@ def fit(make_model, task, *, loss, plain_loss, masked, callbacks, settings):
         _compile(model, optimizer, loss, metrics(task, plain_loss), settings)
         checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", model, optimizer, writes=writes)
         completed = checkpoints.restore() if checkpoints else 0
-    history = HistoryFile(folder / "history.csv" if folder and writes else None, completed)
+    history = HistoryFile(folder and folder / "history.csv", completed, writes=writes)
     watchers = [*callbacks(model), EpochLogs(masked(model)), StopOnNaN(), history]
     if checkpoints:
-        watchers += [SaveEpochs(checkpoints)]
+        best = SaveBest(folder / BEST, weights(model), history.rows, writes=writes)
+        watchers += [best, SaveEpochs(checkpoints)]
     if folder and writes:
         watchers += [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
     if completed < task.epochs:

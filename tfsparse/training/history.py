@@ -16,10 +16,12 @@ class HistoryFile(keras.callbacks.Callback):
         path: the file; None keeps the rows in memory only.
         completed: epochs that the checkpoint holds. Rows beyond them, of an epoch whose checkpoint was not
             finished, are dropped.
+        writes: False on workers other than the chief, which know the rows all the same.
     """
 
-    def __init__(self, path, completed=0):
+    def __init__(self, path, completed=0, *, writes=True):
         super().__init__()
+        self.writes = writes
         self.path = None if path is None else pathlib.Path(path)
         self.rows = read_history(path)[:completed] if self.path and completed else []
 
@@ -29,7 +31,7 @@ class HistoryFile(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         numbers = {name: float(value) for name, value in (logs or {}).items()}
         self.rows.append({"epoch": epoch + 1, "seconds": round(time.monotonic() - self._started, 3), **numbers})
-        if self.path:
+        if self.path and self.writes:
             with written_aside(self.path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as out:
                 writer = csv.DictWriter(out, fieldnames=list(self.rows[-1]), extrasaction="ignore")
                 writer.writeheader()

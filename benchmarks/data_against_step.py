@@ -1,0 +1,61 @@
+"""Time per batch of the input pipeline alone against the training step of a configuration, without ghosts.
+
+    python benchmarks/data_against_step.py --flagfile=configs/digits.flags
+
+Takes the flags of scripts/train.py. Both are measured in turn, several times in one run; the medians count.
+"""
+
+import statistics
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+from tfsparse import find_mask, flags, prepare
+from tfsparse.experiment import Experiment, check, load_task
+from tfsparse.models import build_model
+
+REPEATS, BATCHES, STEPS = 5, 500, 10  # enough batches to empty what was prefetched during the steps
+
+
+def milliseconds(action, times):
+    """Time of one `action`, the mean over some of them."""
+    start = time.perf_counter()
+    for _ in range(times):
+        action()
+    return 1000 * (time.perf_counter() - start) / times
+
+
+def main(argv):
+    experiment = flags.read(Experiment)
+    with flags.reported_errors():
+        check(experiment)
+        task = load_task(experiment)
+    model = build_model(experiment.model, task.data)
+    mask = find_mask(model, "random", sparsity=experiment.sparsity)
+    prepared = prepare(model, mask, "none", task)
+    prepared.compile(task.make_optimizer(), task.loss_for(model))
+    batches = iter(task.data.epochs(0, 100_000))
+    images, labels = next(batches)
+    prepared.train_on_batch(images, labels)  # traces
+    rows = [
+        (
+            milliseconds(lambda: next(batches), BATCHES),
+            milliseconds(lambda: prepared.train_on_batch(images, labels), STEPS),
+        )
+        for _ in range(REPEATS)
+    ]
+    data, step = (statistics.median(column) for column in zip(*rows, strict=True))
+    table = Table("ms a batch, median of", str(REPEATS))
+    for name, value in (
+        ("data alone", f"{data:.1f}"),
+        ("training step", f"{step:.1f}"),
+        ("step / data", f"{step / data:.0f}"),
+    ):
+        table.add_row(name, value)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    flags.define(Experiment)
+    flags.run(main)

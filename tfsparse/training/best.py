@@ -1,0 +1,59 @@
+"""The weights of the best epoch, kept beside the last checkpoint."""
+
+import pathlib
+
+import tensorflow as tf
+import tf_keras as keras
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from tfsparse.files import written_aside
+
+
+def best_epoch(rows):
+    """The first row with the best validation accuracy among epochs that no ghost lived in; None if there is none.
+
+    >>> rows = [{"epoch": 1, "val_accuracy": 0.9, "ghost_skips": 0.5}, {"epoch": 2, "val_accuracy": 0.8, "ghost_skips": 0.0}]
+    >>> best_epoch(rows)["epoch"]
+    2
+    """
+    plain = [row for row in rows if not any(row[name] for name in row if name.startswith("ghost_"))]
+    return max((row for row in plain if "val_accuracy" in row), key=lambda row: row["val_accuracy"], default=None)
+
+
+class SaveBest(keras.callbacks.Callback):
+    """Writes the plain network's weights (safetensors, by path) whenever an epoch is the best so far.
+
+    Args:
+        path: the file.
+        weights: path -> variable of the plain network's weights.
+        rows: history of the epochs so far, kept up to date by somebody else.
+        writes: False on workers other than the chief; all read, since values are collected from all.
+    """
+
+    def __init__(self, path, weights, rows, *, writes=True):
+        super().__init__()
+        self.path, self.weights, self.rows, self.writes = pathlib.Path(path), weights, rows, writes
+
+    def on_epoch_end(self, epoch, logs=None):
+        best = best_epoch(self.rows)
+        if best is None or best["epoch"] != epoch + 1:
+            return
+        arrays = {name: tf.convert_to_tensor(variable).numpy() for name, variable in self.weights.items()}
+        if self.writes:
+            with written_aside(self.path) as scratch:
+                scratch.write_bytes(save(arrays))
+
+
+def load_best(path, weights):
+    """Sets `weights` (path -> variable) to what `SaveBest` wrote.
+
+    Raises:
+        ValueError: the file is damaged or of another model.
+    """
+    try:
+        arrays = load(pathlib.Path(path).read_bytes())
+        for name, variable in weights.items():
+            variable.assign(arrays[name])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: it is damaged or of another model ({error}).") from error
