@@ -20,16 +20,8 @@ def run(script, *flags):
 
 def test_help_shows_every_flag_with_its_default():
     text = run("train.py", "--help").stdout
-    for expected in (
-        "--sparsity",
-        "0.9",
-        "--recipe",
-        "tost",
-        "--mask",
-        "--strategy",
-        "<none|mirrored|multi_worker>",
-        "--download",
-    ):
+    choices = "<none|mirrored|multi_worker>"
+    for expected in ("--sparsity", "0.9", "--recipe", "tost", "--mask", "--strategy", choices, "--[no]download"):
         assert expected in text, expected
 
 

@@ -131,12 +131,6 @@ def mobilenet(_):
     return keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=None, classes=3)
 
 
-def backbone(task):
-    features = keras_cv.models.ResNet18V2Backbone(input_shape=(32, 32, 3))
-    pooled = keras.layers.GlobalAveragePooling2D()(features.output)
-    return keras.Model(features.input, keras.layers.Dense(3, name="head")(pooled))
-
-
 def keras_cv_nested(_):
     features = keras_cv.models.ResNetV2Backbone(
         stackwise_filters=[4, 8],
@@ -150,7 +144,7 @@ def keras_cv_nested(_):
 
 
 @pytest.mark.filterwarnings("ignore:.*left without a weight")
-@pytest.mark.parametrize("build", [nested, mobilenet, keras_cv_nested, pytest.param(backbone, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("build", [nested, mobilenet, keras_cv_nested])
 def test_models_of_others(build):
     images, labels = np.random.default_rng(0).normal(size=(8, 32, 32, 3)).astype("float32"), np.arange(8) % 3
     task = (

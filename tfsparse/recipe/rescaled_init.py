@@ -66,7 +66,7 @@ class RescaledInit(Ingredient):
         rows, batches = [], _batches(task)
         log.info("Rescaling %d tensors in %d iterations.", int(scaled.sum()), self.iterations)
         with frozen(model, bn_mode="batch") as forward, progress() as shown:
-            steps = _Steps(forward, task.loss_for(model), variables, masks, self.eta)
+            steps = _Steps(forward, task.loss_for(model), variables, masks, self.eta, _biased_convolutions(model))
             for _ in shown(range(self.iterations), "Rescaling the initial weights"):
                 rows.append(self._iterate(steps, batches, adam, scaled))
                 for variable, value, scale in zip(variables, start, adam.scales, strict=True):
@@ -99,10 +99,13 @@ class RescaledInit(Ingredient):
 class _Steps:
     """The three compiled computations of an iteration."""
 
-    def __init__(self, forward, loss, variables, masks, eta):
+    def __init__(self, forward, loss, variables, masks, eta, biased_convolutions):
         self.forward, self.loss, self.variables, self.masks, self.eta = forward, loss, variables, masks, eta
         self.gradient = tf.function(self._gradient, reduce_retracing=True)
-        self.norm_derivatives = tf.function(self._norm_derivatives, reduce_retracing=True)
+        # oneDNN fuses the gradients of a convolution's kernel and bias. In second derivatives one depends on the other:
+        # "nodes in a cycle". Op by op nothing is fused.
+        compiled = tf.function(self._norm_derivatives, reduce_retracing=True)
+        self.norm_derivatives = self._norm_derivatives if biased_convolutions else compiled
         self.ahead = tf.function(self._ahead, reduce_retracing=True)
 
     def _gradient(self, x, y):
@@ -131,6 +134,11 @@ class _Steps:
 
     def _along_scales(self, derivatives):
         return tf.stack([tf.reduce_sum(d * v) for d, v in zip(derivatives, self.variables, strict=True)])
+
+
+def _biased_convolutions(model):
+    owned = paths.owned_weights(model)
+    return any(hasattr(owner, "kernel_size") and path.endswith("bias") for path, _, owner in owned)
 
 
 def biases_before_norms(model):
