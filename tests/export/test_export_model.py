@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from tests.export.export_networks import FORMATS, MEAN, STD, data, keras_probabilities, network, pictures, sparse, zeros
 
+from tests.export.export_networks import FORMATS, MEAN, STD, data, keras_probabilities, network, pictures, sparse, zeros
 from tfsparse.export import export_model, load_exported
 
 

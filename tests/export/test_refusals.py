@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 import tf_keras as keras
-from tests.export.export_networks import FORMATS, data, keras_probabilities, network, pictures, sparse
 
+from tests.export.export_networks import FORMATS, data, keras_probabilities, network, pictures, sparse
 from tfsparse.export import EXPORTERS, ExportError, export_model, load_exported
 
 

@@ -12,6 +12,7 @@ from tfsparse.graph import is_graph
 from tfsparse.progress import progress
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.scale_adam import ScaleAdam
+from tfsparse.recipe.scale_steps import ScaleSteps
 from tfsparse.surgery import Surgery
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class RescaledInit(Ingredient):
         rows, batches = [], _batches(task)
         log.info("Rescaling %d tensors in %d iterations.", int(scaled.sum()), self.iterations)
         with frozen(model, bn_mode="batch") as forward, progress() as shown:
-            steps = _Steps(forward, task.loss_for(model), variables, masks, self.eta, _biased_convolutions(model))
+            steps = ScaleSteps(model, forward, task.loss_for(model), masks, self.eta)
             for _ in shown(range(self.iterations), "Rescaling the initial weights"):
                 rows.append(self._iterate(steps, batches, adam, scaled))
                 for variable, value, scale in zip(variables, start, adam.scales, strict=True):
@@ -94,51 +95,6 @@ class RescaledInit(Ingredient):
             derivatives.numpy() * scaled / np.maximum(adam.scales, 1e-12), constraint=row["updated_loss"] is None
         )
         return {**row, "scales": adam.scales.copy()}
-
-
-class _Steps:
-    """The three compiled computations of an iteration."""
-
-    def __init__(self, forward, loss, variables, masks, eta, biased_convolutions):
-        self.forward, self.loss, self.variables, self.masks, self.eta = forward, loss, variables, masks, eta
-        self.gradient = tf.function(self._gradient, reduce_retracing=True)
-        # oneDNN fuses the gradients of a convolution's kernel and bias. In second derivatives one depends on the other:
-        # "nodes in a cycle". Op by op nothing is fused.
-        compiled = tf.function(self._norm_derivatives, reduce_retracing=True)
-        self.norm_derivatives = self._norm_derivatives if biased_convolutions else compiled
-        self.ahead = tf.function(self._ahead, reduce_retracing=True)
-
-    def _gradient(self, x, y):
-        with tf.GradientTape() as tape:
-            loss = self.loss(y, self.forward(x))
-        gradients = tape.gradient(loss, self.variables, unconnected_gradients="zero")
-        gradients = [g if m is None else g * m for g, m in zip(gradients, self.masks, strict=True)]
-        return gradients, tf.linalg.global_norm(gradients), loss
-
-    def _norm_derivatives(self, x, y):
-        with tf.GradientTape() as tape:
-            _, norm, _ = self._gradient(x, y)
-        return self._along_scales(tape.gradient(norm, self.variables, unconnected_gradients="zero"))
-
-    def _ahead(self, x, y, gradients, norm):
-        before = [tf.identity(variable) for variable in self.variables]
-        for variable, gradient in zip(self.variables, gradients, strict=True):
-            variable.assign_sub(self.eta * gradient / norm)
-        with tf.GradientTape() as tape:
-            loss = self.loss(y, self.forward(x))
-            objective = loss / self.eta
-        derivatives = tape.gradient(objective, self.variables, unconnected_gradients="zero")
-        for variable, value in zip(self.variables, before, strict=True):
-            variable.assign(value)
-        return self._along_scales(derivatives), loss
-
-    def _along_scales(self, derivatives):
-        return tf.stack([tf.reduce_sum(d * v) for d, v in zip(derivatives, self.variables, strict=True)])
-
-
-def _biased_convolutions(model):
-    owned = paths.owned_weights(model)
-    return any(hasattr(owner, "kernel_size") and path.endswith("bias") for path, _, owner in owned)
 
 
 def biases_before_norms(model):

@@ -1,0 +1,62 @@
+"""The gradients that rescaled initialisation needs: of the loss, of the gradient's norm, of the loss a step ahead."""
+
+import tensorflow as tf
+
+from tfsparse import paths
+
+
+class ScaleSteps:
+    """The three computations of an iteration, compiled.
+
+    Args:
+        model: the plain masked model.
+        forward: its forward pass, BatchNorm on batch statistics.
+        loss: Keras loss.
+        masks: one tensor of 0 and 1, or None, for each trainable variable of the model.
+        eta: learning rate of the looked-ahead step.
+
+    `gradient(x, y)` gives (gradients, their norm, loss); `norm_derivatives(x, y)` the derivative of that norm along each
+    variable; `ahead(x, y, gradients, norm)` that of the loss after a step, over eta, and the loss.
+    """
+
+    def __init__(self, model, forward, loss, masks, eta):
+        self.forward, self.loss, self.masks, self.eta = forward, loss, masks, eta
+        self.variables = model.trainable_variables
+        self.gradient = tf.function(self._gradient, reduce_retracing=True)
+        # oneDNN fuses the gradients of a convolution's kernel and bias. In second derivatives one depends on the other:
+        # "nodes in a cycle". Op by op nothing is fused.
+        compiled = tf.function(self._norm_derivatives, reduce_retracing=True)
+        self.norm_derivatives = self._norm_derivatives if _biased_convolutions(model) else compiled
+        self.ahead = tf.function(self._ahead, reduce_retracing=True)
+
+    def _gradient(self, x, y):
+        with tf.GradientTape() as tape:
+            loss = self.loss(y, self.forward(x))
+        gradients = tape.gradient(loss, self.variables, unconnected_gradients="zero")
+        gradients = [g if m is None else g * m for g, m in zip(gradients, self.masks, strict=True)]
+        return gradients, tf.linalg.global_norm(gradients), loss
+
+    def _norm_derivatives(self, x, y):
+        with tf.GradientTape() as tape:
+            _, norm, _ = self._gradient(x, y)
+        return self._along_scales(tape.gradient(norm, self.variables, unconnected_gradients="zero"))
+
+    def _ahead(self, x, y, gradients, norm):
+        before = [tf.identity(variable) for variable in self.variables]
+        for variable, gradient in zip(self.variables, gradients, strict=True):
+            variable.assign_sub(self.eta * gradient / norm)
+        with tf.GradientTape() as tape:
+            loss = self.loss(y, self.forward(x))
+            objective = loss / self.eta
+        derivatives = tape.gradient(objective, self.variables, unconnected_gradients="zero")
+        for variable, value in zip(self.variables, before, strict=True):
+            variable.assign(value)
+        return self._along_scales(derivatives), loss
+
+    def _along_scales(self, derivatives):
+        return tf.stack([tf.reduce_sum(d * v) for d, v in zip(derivatives, self.variables, strict=True)])
+
+
+def _biased_convolutions(model):
+    owned = paths.owned_weights(model)
+    return any(hasattr(owner, "kernel_size") and path.endswith("bias") for path, _, owner in owned)
