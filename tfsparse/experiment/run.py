@@ -43,14 +43,14 @@ def run_experiment(experiment, folder=None):
     check(experiment)
     folder = RunFolder(folder or f"{experiment.output_dir}/{experiment.name}")
     strategy = make_strategy(experiment.strategy)  # several workers must meet before anything else is computed
+    if folder.metrics.is_file() and not experiment.overwrite:
+        folder.check_settings(experiment)
+        log.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
+        return json.loads(folder.metrics.read_text(encoding="utf-8"))
     if not is_chief(strategy):
         return _train_along(experiment, folder, strategy)
     folder.make()
     with folder.locked():
-        if folder.metrics.is_file() and not experiment.overwrite:
-            folder.check_settings(experiment)
-            log.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
-            return json.loads(folder.metrics.read_text(encoding="utf-8"))
         return _stages(experiment, folder, strategy)
 
 

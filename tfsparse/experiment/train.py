@@ -6,6 +6,7 @@ from tfsparse import paths, training
 from tfsparse import recipe as recipes
 from tfsparse.graph import is_graph
 from tfsparse.mask import Mask, check_model, prunable
+from tfsparse.mask.sparsify import release
 
 
 def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
@@ -25,7 +26,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
 
     Raises:
         ValueError: the mask does not fit, or the recipe needs a graph that a subclassed model does not show.
-        Diverged: the loss is NaN or infinite; `model` is as it was.
+        Diverged: the loss is NaN or infinite; `model` is as it was, unless it is subclassed.
     """
     recipe = recipes.Recipe(recipe)
     settings = training.Settings(**settings)
@@ -45,19 +46,21 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
         initialize = not (early or resumed)
         return recipes.prepare(start, mask, recipe, task, initialize=initialize, dtype=settings.dtype)
 
-    trained, rows = training.fit(
-        make_model,
-        task,
-        loss=recipe.loss(loss),
-        plain_loss=loss,
-        weights=lambda prepared: _weights(prepared, model),
-        masked=lambda prepared: _masked(prepared, mask),
-        callbacks=lambda prepared: [*recipes.callbacks(prepared), *callbacks],
-        settings=settings,
-    )
-    if trained is model:
-        recipes.strip(trained)
-    else:
+    try:
+        trained, rows = training.fit(
+            make_model,
+            task,
+            loss=recipe.loss(loss),
+            plain_loss=loss,
+            weights=lambda prepared: _weights(prepared, model),
+            masked=lambda prepared: _masked(prepared, mask),
+            callbacks=lambda prepared: [*recipes.callbacks(prepared), *callbacks],
+            settings=settings,
+        )
+    finally:
+        if not is_graph(model):  # it was masked in place
+            release(model)
+    if trained is not model:
         recipes.transfer(trained, model)
     return _history(model, rows)
 
