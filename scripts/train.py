@@ -19,7 +19,8 @@ from tfsparse.report import summary
 def main(argv):
     experiment = flags.read(Experiment)
     folder = RunFolder(f"{experiment.output_dir}/{experiment.name}")
-    with flags.reported_errors(f"The same command goes on from the last completed epoch in {folder.path}."):
+    again = "The same command, without --overwrite," if experiment.overwrite else "The same command"
+    with flags.reported_errors(f"{again} goes on from the last completed epoch in {folder.path}."):
         metrics = run_experiment(experiment, folder.path)
     Console().print(summary(metrics, sorted(path.name for path in folder.path.iterdir() if path.name[0] != ".")))
     print(f"Run folder: {folder.path}")

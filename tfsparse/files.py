@@ -6,7 +6,7 @@ import os
 import pathlib
 import shutil
 
-_SUFFIX, _OLD = ".unfinished", ".replaced"
+UNFINISHED, _OLD = ".unfinished", ".replaced"
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def written_aside(path):
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch, old = path.with_name(path.name + _SUFFIX), path.with_name(path.name + _OLD)
+    scratch, old = path.with_name(path.name + UNFINISHED), path.with_name(path.name + _OLD)
     _remove(scratch)
     _remove(old)
     try:

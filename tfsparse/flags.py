@@ -4,11 +4,15 @@ import contextlib
 import dataclasses
 import difflib
 import logging
+import os
 import sys
 import warnings
 
+import tensorflow as tf
 from absl import app, flags
 from absl import logging as absl_logging
+
+TRACEBACK = "TFSPARSE_TRACEBACK"
 
 _DEFINE = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
 
@@ -63,13 +67,18 @@ def reported_errors(interrupted=""):
 
     Args:
         interrupted: what Ctrl-C says; the exit status is then 130, otherwise 1.
+
+    With the environment variable `TFSPARSE_TRACEBACK` set, errors show their traceback.
     """
     try:
         yield
     except KeyboardInterrupt:
         _stop(f"\nInterrupted. {interrupted}".rstrip(), 130)
-    except (ValueError, TypeError, OSError, RuntimeError, ArithmeticError) as error:
-        logging.getLogger(__name__).debug("The error in full:", exc_info=True)
+    except (ValueError, TypeError, OSError, RuntimeError, ArithmeticError, tf.errors.OpError) as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        if isinstance(error, TypeError | tf.errors.OpError):  # hardly the user's fault
+            print(f"Set {TRACEBACK}=1 for the traceback.", file=sys.stderr)
         _stop(f"{type(error).__name__}: {error}", 1)
 
 

@@ -41,6 +41,28 @@ def test_overwrite_deletes_nothing_when_the_data_are_missing(tmp_path):
     assert folder.metrics.is_file()
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path, overwrite):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("years of work")
+    with pytest.raises(ValueError, match=r"holds 'thesis.txt' but no flags.txt"):
+        run_experiment(experiment(tmp_path, overwrite=overwrite))
+    assert (tmp_path / "run" / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/b"])
+def test_a_run_name_names_one_folder(tmp_path, name):
+    with pytest.raises(ValueError, match="without separators"):
+        run_experiment(Experiment(output_dir=str(tmp_path), run_name=name))
+
+
+def test_overwrite_clears_a_run(tmp_path):
+    folder = finished(tmp_path)
+    (folder.path / "checkpoints").mkdir()
+    folder.clear()
+    assert not list(folder.path.iterdir())
+
+
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises(OSError, match=r"Cannot write to .*run.*--output_dir"):

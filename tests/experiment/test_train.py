@@ -124,8 +124,31 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, model, mask, data):
     train(model, Task(data, epochs=1), mask, "none", folder=tmp_path, verbose=0)
     for file in (tmp_path / "checkpoints").glob("*.data-*"):
         file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(ValueError, match=r"Checkpoint .* cannot be restored.*--overwrite"):
+    with pytest.raises(ValueError, match=r"No checkpoint .* can be restored.*--overwrite"):
         train(model, Task(data, epochs=2), mask, "none", folder=tmp_path, verbose=0)
+
+
+def test_after_a_damaged_checkpoint_the_one_before_serves(tmp_path, mask, data):
+    whole, model, task = started(), started(), Task(data, epochs=3, learning_rate=0.05)
+    train(whole, task, mask, "none", folder=tmp_path / "whole", verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, task, mask, "none", folder=tmp_path / "run", verbose=0, callbacks=[Stops(10)])
+    (tmp_path / "run" / "checkpoints" / "epoch-2.index").unlink()
+    (tmp_path / "run" / "checkpoints" / "checkpoint").write_text("damaged")
+    history = train(model, task, mask, "none", folder=tmp_path / "run", verbose=0)
+    assert same(model, whole) and len(history.epoch) == 3
+
+
+def test_weights_spoilt_by_the_last_step_of_an_epoch_are_not_saved(tmp_path, mask):
+    class Spoils(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations) == 8:
+                self.model.trainable_variables[-1].assign([np.nan] * 3)
+
+    with pytest.raises(Diverged, match="not finite at the end of epoch 2"):
+        task = Task(make_data(), epochs=3)
+        train(started(), task, mask, "none", folder=tmp_path, verbose=0, callbacks=[Spoils()])
+    assert not list((tmp_path / "checkpoints").glob("epoch-2*"))
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path, model, mask, data):

@@ -41,6 +41,12 @@ def prepared(make_builder, name, *, download, manual=None):
         builder.download_and_prepare()
     except OSError as error:
         raise DatasetNotFoundError(f"{name} could not be fetched or written to {root}: {error}") from error
+    except DatasetCorruptedError:
+        raise
+    except Exception as error:  # TFDS has errors of its own for archives and checksums, derived from Exception alone
+        raise DatasetCorruptedError(
+            f"{name} could not be prepared in {root}: {error}. If its archive is damaged, delete it and get it anew."
+        ) from error
     return builder
 
 

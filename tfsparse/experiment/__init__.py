@@ -4,7 +4,8 @@ from tfsparse.experiment.check import check
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.finished import evaluate_files, export_run, open_run
 from tfsparse.experiment.folder import RunFolder
-from tfsparse.experiment.run import load_task, run_experiment, search_mask
+from tfsparse.experiment.run import run_experiment
+from tfsparse.experiment.stages import load_task, search_mask
 from tfsparse.experiment.train import train
 
 __all__ = [

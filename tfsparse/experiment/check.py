@@ -1,8 +1,9 @@
 """What is checked of an experiment before anything else happens."""
 
 import math
+import pathlib
 
-from tfsparse.data import DATASETS, augmentation
+from tfsparse.data import AUGMENTATIONS, DATASETS
 from tfsparse.export import EXPORTERS
 from tfsparse.mask import Mask
 from tfsparse.masks import METHODS
@@ -28,15 +29,25 @@ def check(experiment):
             f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}."
         )
     Recipe(experiment.recipe)
-    resolve(SCHEDULES, experiment.schedule, "schedule")
+    schedule, options = resolve(SCHEDULES, experiment.schedule, "schedule")
+    try:
+        schedule(experiment.learning_rate, 100, **options)
+    except TypeError as error:
+        raise ValueError(f"--schedule={experiment.schedule} has an option of the wrong kind: {error}.") from error
+    name = experiment.run_name
+    if name and (pathlib.PurePath(name).name != name or name == ".."):
+        raise ValueError(f"--run_name names one folder, without separators; got {experiment.run_name!r}.")
     if experiment.augment is not None:
-        augmentation(experiment.augment, num_classes=2)  # any number: only the text is checked
+        for item in parse_list(experiment.augment):  # names only: making one would start TensorFlow before its strategy
+            resolve(AUGMENTATIONS, item, "augmentation")
     for format in exports(experiment):
         resolve(EXPORTERS, format, "export format")
     for name in ("batch_size", "epochs", "steps_per_execution"):
         if getattr(experiment, name) < 1:
             raise ValueError(f"--{name} must be at least 1, got {getattr(experiment, name)}.")
-    for name in ("learning_rate", "momentum", "weight_decay"):
+    if not 0 <= experiment.momentum < 1:
+        raise ValueError(f"--momentum must lie in [0, 1), got {experiment.momentum}.")
+    for name in ("learning_rate", "weight_decay"):
         if not 0 <= getattr(experiment, name) < math.inf:
             raise ValueError(f"--{name} must be a finite number of at least 0, got {getattr(experiment, name)}.")
 

@@ -89,4 +89,4 @@ class Experiment:
         return cls(**given)
 
 
-_ELSEWHERE = ("data_dir", "download", "output_dir", "run_name", "overwrite")  # do not change what is computed
+_ELSEWHERE = ("data_dir", "download", "export", "output_dir", "run_name", "overwrite")  # do not change what is computed

@@ -3,14 +3,13 @@
 import dataclasses
 import pathlib
 
-import tensorflow as tf
-
 from tfsparse.data import load_data
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.folder import RunFolder
-from tfsparse.experiment.run import load_model, load_task
-from tfsparse.export import export_model, load_exported
+from tfsparse.experiment.stages import load_model, load_task
+from tfsparse.export import EXPORTERS, export_model, load_exported
 from tfsparse.report import accuracy
+from tfsparse.training.checkpoints import saved_epochs
 
 
 def open_run(path, **changes):
@@ -27,8 +26,8 @@ def open_run(path, **changes):
     if not folder.flags.is_file():
         raise ValueError(f"{folder.path} is no run folder: it has no {folder.flags.name}.")
     experiment = dataclasses.replace(Experiment.from_flagfile(folder.flags), **changes)
-    latest = tf.train.latest_checkpoint(str(folder.checkpoints))
-    if latest is None or int(latest.rsplit("-", 1)[1]) < experiment.epochs:
+    saved = saved_epochs(folder.checkpoints)
+    if not saved or int(saved[0].rsplit("-", 1)[1]) < experiment.epochs:
         raise ValueError(
             f"The run in {folder.path} has not finished training. "
             f"Go on with: python scripts/train.py --flagfile={folder.flags} --run_name={folder.path.name}"
@@ -58,9 +57,8 @@ def evaluate_files(path, split, **settings):
     task = load_task(experiment)
     model, _, _ = load_model(experiment, task, folder)
     rows = {"model": accuracy(model, _part(task.data, split))}
-    for name, file in folder.exports.items():
-        if file.exists():
-            rows[name] = _file_accuracy(load_exported(file), task.data, split)
+    for name, file in folder.exported(EXPORTERS).items():
+        rows[name] = _file_accuracy(load_exported(file), task.data, split)
     return rows
 
 

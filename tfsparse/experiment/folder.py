@@ -6,7 +6,7 @@ import fcntl
 import pathlib
 import shutil
 
-from tfsparse.files import written_aside
+from tfsparse.files import UNFINISHED, written_aside
 from tfsparse.training.fit import BEST
 
 NEEDED_BYTES = 200 << 20
@@ -27,7 +27,15 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.best = self.path / BEST
         self.metrics = self.path / "metrics.json"
-        self.exports = {"saved_model": self.path / "saved_model", "tflite": self.path / "model.tflite"}
+
+    def export(self, name, suffix):
+        """Where an export of format `name` lies: `model.tflite`, or a folder named like the format."""
+        return self.path / (f"model{suffix}" if suffix else name)
+
+    def exported(self, formats):
+        """The exports that are there: format -> path, of a table of formats."""
+        places = {name: self.export(name, entry.suffix) for name, entry in formats.items()}
+        return {name: path for name, path in places.items() if path.exists()}
 
     @contextlib.contextmanager
     def locked(self):
@@ -69,9 +77,24 @@ class RunFolder:
             )
 
     def clear(self):
-        """Deletes what an earlier run left."""
-        for name in [p for p in self.path.iterdir() if p.name != ".lock"]:
-            shutil.rmtree(name) if name.is_dir() else name.unlink()
+        """Deletes what an earlier run left: `metrics.json` first, what tells that it is a run last."""
+        kept = {".lock", self.metrics.name, self.flags.name}
+        self.metrics.unlink(missing_ok=True)
+        for path in [path for path in self.path.iterdir() if path.name not in kept]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.flags.unlink(missing_ok=True)
+
+    def check_owner(self):
+        """Raises ValueError if the folder holds files but no run: they are somebody's, and not ours to mix or delete."""
+        if self.path.is_dir() and not self.flags.is_file():
+            # A run killed at its very start leaves its lock and unfinished files.
+            names = [path.name for path in self.path.iterdir()]
+            strangers = [name for name in names if not name.startswith(".") and not name.endswith(UNFINISHED)]
+            if strangers:
+                raise ValueError(
+                    f"{self.path} holds {strangers[0]!r} but no {self.flags.name}: it is no run folder. "
+                    "Give another --run_name or --output_dir."
+                )
 
     def check_settings(self, experiment):
         """Raises ValueError if the folder holds a run with other settings: its files would be mixed with ours."""

@@ -4,24 +4,17 @@ import json
 import logging
 import time
 
-import tensorflow as tf
-import tf_keras as keras
-
 from tfsparse import paths
-from tfsparse.data import load_data
 from tfsparse.experiment.check import check, exports
 from tfsparse.experiment.folder import RunFolder
-from tfsparse.experiment.train import train
-from tfsparse.export import export_model
+from tfsparse.experiment.stages import load_model, load_task
+from tfsparse.export import EXPORTERS, export_model
 from tfsparse.files import write_json
 from tfsparse.graph import clone
-from tfsparse.mask import Mask, prunable
-from tfsparse.masks import find_mask
-from tfsparse.models import build_model
+from tfsparse.mask import prunable
 from tfsparse.registry import parse
 from tfsparse.report import accuracy, evaluate, metrics
-from tfsparse.task import Task
-from tfsparse.training import best_epoch, is_chief, load_best, make_strategy, meet, policy, read_history
+from tfsparse.training import best_epoch, is_chief, load_best, make_strategy, read_history
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +35,9 @@ def run_experiment(experiment, folder=None):
     """
     check(experiment)
     folder = RunFolder(folder or f"{experiment.output_dir}/{experiment.name}")
+    folder.check_owner()
     strategy = make_strategy(experiment.strategy)  # several workers must meet before anything else is computed
-    if folder.metrics.is_file() and not experiment.overwrite:
+    if folder.metrics.is_file() and not experiment.overwrite and not _missing(experiment, folder):
         folder.check_settings(experiment)
         log.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
         return json.loads(folder.metrics.read_text(encoding="utf-8"))
@@ -54,69 +48,6 @@ def run_experiment(experiment, folder=None):
         return _stages(experiment, folder, strategy)
 
 
-def load_task(experiment):
-    """The task of an experiment, its data loaded; random states are seeded."""
-    keras.utils.set_random_seed(experiment.seed)
-    if experiment.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    data = load_data(
-        experiment.data,
-        batch_size=experiment.batch_size,
-        seed=experiment.seed,
-        augment=experiment.augment,
-        data_dir=experiment.data_dir,
-        download=experiment.download,
-    )
-    names = ("epochs", "learning_rate", "momentum", "weight_decay", "schedule", "seed")
-    return Task(data, **{name: getattr(experiment, name) for name in names})
-
-
-def search_mask(experiment, model, task):
-    """Finds the mask of an experiment."""
-    log.info("Finding a mask: %s, sparsity %g.", experiment.mask, experiment.sparsity)
-    return find_mask(
-        model,
-        experiment.mask,
-        sparsity=experiment.sparsity,
-        task=task,
-        prunable=experiment.prunable,
-        strict=experiment.strict,
-    )
-
-
-def load_mask(experiment, model, task, folder, strategy=None):
-    """The mask of an experiment: from the run folder if it is there, else found and written there; None is dense.
-
-    With several workers the chief finds it, and the others wait here until it has.
-    """
-    if experiment.mask != "none" and not folder.mask.is_file() and is_chief(strategy):
-        search_mask(experiment, model, task).save(folder.mask)
-    meet(strategy)
-    if experiment.mask == "none":
-        return None
-    mask = Mask.load(folder.mask)
-    mask.check(model)
-    return mask
-
-
-def load_model(experiment, task, folder, strategy=None):
-    """The trained plain model of an experiment, its mask and history; trains what its checkpoints do not have yet."""
-    model = build_model(experiment.model, task.data)
-    mask = load_mask(experiment, model, task, folder, strategy)
-    history = train(
-        model,
-        task,
-        mask,
-        experiment.recipe,
-        folder=folder.path,
-        strategy=strategy,
-        dtype=policy(experiment.mixed_precision),
-        jit_compile=experiment.jit_compile,
-        steps_per_execution=experiment.steps_per_execution,
-    )
-    return model, mask, history
-
-
 def _stages(experiment, folder, strategy):
     started = time.monotonic()
     task = load_task(experiment)  # before anything is deleted: data may be missing
@@ -125,16 +56,13 @@ def _stages(experiment, folder, strategy):
     folder.check_settings(experiment)
     folder.write_flags(experiment)
     model, mask, history = load_model(experiment, task, folder, strategy)
-    files = {}
-    for format in exports(experiment):
-        name = parse(format)[0]
-        if not folder.exports[name].exists():
-            log.info("Exporting %s.", format)
-            export_model(model, format, folder.exports[name], mask=mask, data=task.data)
-        files[name] = folder.exports[name].name
+    for format, path in _missing(experiment, folder).items():
+        log.info("Exporting %s.", format)
+        export_model(model, format, path, mask=mask, data=task.data)
+    files = {name: path.name for name, path in folder.exported(EXPORTERS).items()}
     accuracies = {**evaluate(model, task), **_best(model, task, folder)}
     best = best_epoch(read_history(folder.history))
-    result = metrics(model, mask, best, len(history.epoch), accuracies, prunable(model))
+    result = metrics(model, mask, best, task.epochs, accuracies, prunable(model))
     result |= {"seconds": round(sum(history.history.get("seconds", [])), 1), "files": files}
     log.info("This session took %.0f s.", time.monotonic() - started)
     write_json(folder.metrics, result)
@@ -148,6 +76,17 @@ def _best(model, task, folder):
     best = clone(model)
     load_best(folder.best, paths.weights(best))
     return {"test_accuracy_at_best_validation": accuracy(best, task.data.test)}
+
+
+def _missing(experiment, folder):
+    """The exports that are asked for and not there: format with options -> path."""
+    paths = {}
+    for format in exports(experiment):
+        name = parse(format)[0]
+        path = folder.export(name, EXPORTERS[name].suffix)
+        if not path.exists():
+            paths[format] = path
+    return paths
 
 
 def _train_along(experiment, folder, strategy):

@@ -96,9 +96,19 @@ def ends_in_softmax(model):
     >>> ends_in_softmax(keras.Sequential([keras.layers.Dense(2, activation="softmax", input_shape=(3,))]))
     True
     """
-    layer = model.layers[-1]
+    layer = _last_layer(model)
     while isinstance(layer, keras.Model):
-        layer = layer.layers[-1]
+        layer = _last_layer(layer)
     if isinstance(layer, keras.layers.Softmax) or getattr(layer, "symbol", None) == "nn.softmax":
         return True
     return getattr(layer, "activation", None) in (keras.activations.softmax, tf.nn.softmax)
+
+
+def _last_layer(model):
+    """The layer that makes the outputs; what only changes their shape is passed over."""
+    if not model.outputs:  # subclassed: the last that it made is the best guess
+        return model.layers[-1]
+    layer = model.outputs[0].node.layer
+    while isinstance(layer, keras.layers.Reshape | keras.layers.Flatten):
+        layer = layer.input.node.layer
+    return layer

@@ -1,12 +1,17 @@
 """Checkpoints of a training: the last completed epochs, and the best."""
 
+import logging
 import pathlib
+import re
 import tempfile
 
 import tensorflow as tf
 import tf_keras as keras
 
-KEEP = 2  # if the newest turns out damaged, the one before is there
+log = logging.getLogger(__name__)
+
+KEEP = 2  # if the newest turns out damaged, the one before serves
+_NAME = re.compile(r"epoch-(\d+)\.index$")  # written last: without it a checkpoint was not finished
 
 
 class Checkpoints:
@@ -25,30 +30,45 @@ class Checkpoints:
         state = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=self.epoch)
         target = str(self.folder) if writes else tempfile.mkdtemp(prefix="tfsparse_worker_")
         self._manager = tf.train.CheckpointManager(state, target, max_to_keep=KEEP, checkpoint_name="epoch")
-        self._latest = tf.train.latest_checkpoint(str(self.folder))
         self._state = state
 
     def restore(self):
         """Loads the last completed epoch, if there is one; returns the number of completed epochs.
 
+        A damaged one is passed over, with a warning, for the one before.
+
         Raises:
-            ValueError: the checkpoint is damaged, or belongs to another model.
+            ValueError: there are checkpoints, and all are damaged or belong to another model.
         """
-        if self._latest is None:
+        problem = None
+        for prefix in saved_epochs(self.folder):
+            try:
+                self._state.restore(prefix).assert_existing_objects_matched()
+            except (tf.errors.OpError, AssertionError, ValueError, LookupError) as error:
+                problem = problem or error
+                log.warning("Checkpoint %s cannot be restored (%s).", prefix, str(error).splitlines()[0])
+            else:
+                return int(self.epoch)
+        if problem is None:
             return 0
-        try:
-            self._state.restore(self._latest).assert_existing_objects_matched()
-        except (tf.errors.OpError, AssertionError, ValueError, LookupError) as error:
-            raise ValueError(
-                f"Checkpoint {self._latest} cannot be restored: it is damaged or of another model "
-                f"({str(error).splitlines()[0]}). Delete {self.folder} or use --overwrite to train anew."
-            ) from error
-        return int(self.epoch)
+        raise ValueError(
+            f"No checkpoint in {self.folder} can be restored: they are damaged or of another model "
+            f"({str(problem).splitlines()[0]}). Delete that folder or use --overwrite to train anew."
+        ) from problem
 
     def save(self, completed):
         """Saves the state after `completed` epochs."""
         self.epoch.assign(completed)
         self._manager.save(checkpoint_number=completed)
+
+
+def saved_epochs(folder):
+    """Paths of the checkpoints in `folder`, without suffix, the latest first.
+
+    Found by their files: TensorFlow's own list of them may be what is damaged.
+    """
+    numbers = {int(match[1]) for path in pathlib.Path(folder).glob("epoch-*") if (match := _NAME.match(path.name))}
+    return [str(pathlib.Path(folder) / f"epoch-{number}") for number in sorted(numbers, reverse=True)]
 
 
 class SaveEpochs(keras.callbacks.Callback):

@@ -25,7 +25,10 @@ def make_strategy(name):
 def is_chief(strategy):
     """Whether this process is the one that finds masks and writes files: all are, but for workers 1, 2, ..."""
     cluster = getattr(strategy, "cluster_resolver", None)
-    return cluster is None or cluster.task_type in (None, "chief") or not cluster.task_id
+    if cluster is None or cluster.task_type in (None, "chief"):
+        return True
+    appointed = "chief" in cluster.cluster_spec().as_dict()  # else worker 0 is it
+    return cluster.task_type == "worker" and cluster.task_id == 0 and not appointed
 
 
 def meet(strategy):

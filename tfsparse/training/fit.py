@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.training.best import SaveBest
-from tfsparse.training.checkpoints import Checkpoints, SaveEpochs
+from tfsparse.training.checkpoints import Checkpoints, SaveEpochs, saved_epochs
 from tfsparse.training.devices import is_chief, scaled
 from tfsparse.training.history import HistoryFile
 from tfsparse.training.watch import EpochLogs, StopOnNaN
@@ -99,7 +99,7 @@ def _compile(model, optimizer, loss, measured, settings):
 
 def has_checkpoint(folder):
     """Whether a training in `folder` would be resumed."""
-    return folder is not None and tf.train.latest_checkpoint(str(pathlib.Path(folder) / "checkpoints")) is not None
+    return folder is not None and bool(saved_epochs(pathlib.Path(folder) / "checkpoints"))
 
 
 def metrics(task, loss):

@@ -20,6 +20,19 @@ class StopOnNaN(keras.callbacks.Callback):
                 "A lower learning rate, or data without extreme values, may help."
             )
 
+    def on_epoch_end(self, epoch, logs=None):
+        # The last update of an epoch shows in no loss of it, and its weights are about to be saved.
+        spoilt = [
+            v.name
+            for v in self.model.weights
+            if v.dtype.is_floating and not np.all(np.isfinite(tf.convert_to_tensor(v)))
+        ]
+        if spoilt:
+            raise Diverged(
+                f"The weights {spoilt[0]!r} are not finite at the end of epoch {epoch + 1}. The checkpoint of the epoch "
+                "before is kept. A lower learning rate may help."
+            )
+
 
 class EpochLogs(keras.callbacks.Callback):
     """Adds the learning rate and the number of live weights to the logs of an epoch.

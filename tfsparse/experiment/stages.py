@@ -1,0 +1,79 @@
+"""The stages of a run up to the trained model; each finds what an earlier run left in the folder."""
+
+import logging
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse.data import load_data
+from tfsparse.experiment.train import train
+from tfsparse.mask import Mask
+from tfsparse.masks import find_mask
+from tfsparse.models import build_model
+from tfsparse.task import Task
+from tfsparse.training import is_chief, meet, policy
+
+log = logging.getLogger(__name__)
+
+
+def load_task(experiment):
+    """The task of an experiment, its data loaded; random states are seeded."""
+    keras.utils.set_random_seed(experiment.seed)
+    if experiment.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    data = load_data(
+        experiment.data,
+        batch_size=experiment.batch_size,
+        seed=experiment.seed,
+        augment=experiment.augment,
+        data_dir=experiment.data_dir,
+        download=experiment.download,
+    )
+    names = ("epochs", "learning_rate", "momentum", "weight_decay", "schedule", "seed")
+    return Task(data, **{name: getattr(experiment, name) for name in names})
+
+
+def search_mask(experiment, model, task):
+    """Finds the mask of an experiment."""
+    log.info("Finding a mask: %s, sparsity %g.", experiment.mask, experiment.sparsity)
+    return find_mask(
+        model,
+        experiment.mask,
+        sparsity=experiment.sparsity,
+        task=task,
+        prunable=experiment.prunable,
+        strict=experiment.strict,
+    )
+
+
+def load_mask(experiment, model, task, folder, strategy=None):
+    """The mask of an experiment: from the run folder if it is there, else found and written there; None is dense.
+
+    With several workers the chief finds it, and the others wait here until it has.
+    """
+    if experiment.mask != "none" and not folder.mask.is_file() and is_chief(strategy):
+        search_mask(experiment, model, task).save(folder.mask)
+    meet(strategy)
+    if experiment.mask == "none":
+        return None
+    mask = Mask.load(folder.mask)
+    mask.check(model)
+    return mask
+
+
+def load_model(experiment, task, folder, strategy=None):
+    """The trained plain model of an experiment, its mask and history; trains what its checkpoints do not have yet."""
+    model = build_model(experiment.model, task.data)
+    mask = load_mask(experiment, model, task, folder, strategy)
+    history = train(
+        model,
+        task,
+        mask,
+        experiment.recipe,
+        folder=folder.path,
+        strategy=strategy,
+        dtype=policy(experiment.mixed_precision),
+        jit_compile=experiment.jit_compile,
+        steps_per_execution=experiment.steps_per_execution,
+    )
+    return model, mask, history
