@@ -6,7 +6,7 @@ import tf_keras as keras
 
 
 def step(rate, steps, *, drops=(0.5, 0.75), factor=0.1):
-    """Falls by `factor` after each share `drops` of the run (the default protocol: 90 and 135 of 182 epochs).
+    """Falls by `factor` after each share `drops` of the run (by default as in the 160-epoch protocols, 80 and 120).
 
     >>> rate = step(0.1, 100)
     >>> [round(float(rate(s)), 4) for s in (0, 49, 50, 75)]
