@@ -72,7 +72,8 @@ class Data:
     def scoring(self, batches):
         """The first `batches` training batches as masks are found on them: normalised, never augmented.
 
-        In the given order with `shuffle=False`, in the order of epoch 0 with `shuffle=True`: the same at every call.
+        In the given order with `shuffle=False`, in the order of epoch 0 with `shuffle=True`: the same at every call, as
+        far as a dataset given to `from_datasets` gives the same batches twice.
         """
         if not 1 <= batches <= self.steps_per_epoch:
             raise ValueError(

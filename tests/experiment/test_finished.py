@@ -1,0 +1,34 @@
+"""What the scripts do with a finished run, in one walk: evaluate it, export it again, add a format."""
+
+import dataclasses
+import json
+
+import pytest
+
+from tfsparse.experiment import Experiment, evaluate_files, export_run, run_experiment
+
+
+def test_a_finished_run_is_evaluated_and_exported(tmp_path):
+    settings = {"model": "resnet20(width=0.1)", "mask": "erk", "recipe": "none", "batch_size": 256, "epochs": 1}
+    experiment = Experiment(output_dir=str(tmp_path), run_name="run", export="saved_model", **settings)
+    numbers = run_experiment(experiment)
+    assert numbers["files"] == {"saved_model": "saved_model"}
+    rows = evaluate_files(tmp_path / "run", "test")
+    assert rows["model"] == rows["saved_model"] == numbers["test_accuracy"]
+    result = export_run(tmp_path / "run", "tflite", tmp_path / "small.tflite")
+    assert evaluate_files(result.path, "test", data="digits") == {str(result.path): numbers["test_accuracy"]}
+    with pytest.raises(ValueError, match="Give --data"):
+        evaluate_files(result.path, "test")
+
+    both = dataclasses.replace(experiment, export="saved_model,tflite")  # the same run, one file more
+    assert set(run_experiment(both)["files"]) == {"saved_model", "tflite"}
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test_accuracy"] == numbers["test_accuracy"]
+
+    (tmp_path / "run" / "mask.safetensors").unlink()
+    with pytest.raises(ValueError, match="has lost its mask.safetensors"):
+        evaluate_files(tmp_path / "run", "test")
+
+
+def test_a_run_that_has_not_finished_is_told_how_to(tmp_path):
+    with pytest.raises(ValueError, match="no run folder"):
+        export_run(tmp_path, "tflite", tmp_path / "x.tflite")
