@@ -27,9 +27,7 @@ def open_run(path, **changes):
         raise ValueError(f"{folder.path} is no run folder: it has no {folder.flags.name}.")
     experiment = dataclasses.replace(Experiment.from_flagfile(folder.flags), **changes)
     if experiment.mask != "none" and not folder.mask.is_file():
-        raise ValueError(
-            f"{folder.path} has lost its {folder.mask.name}, and no other tells which weights live."
-        )
+        raise ValueError(f"{folder.path} has lost its {folder.mask.name}, and no other tells which weights live.")
     saved = saved_epochs(folder.checkpoints)
     if not saved or int(saved[0].rsplit("-", 1)[1]) < experiment.epochs:
         raise ValueError(

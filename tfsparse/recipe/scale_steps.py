@@ -2,11 +2,9 @@
 
 import tensorflow as tf
 
-from tfsparse import paths
-
 
 class ScaleSteps:
-    """The three computations of an iteration, compiled.
+    """The three computations of an iteration.
 
     Args:
         model: the plain masked model.
@@ -23,10 +21,8 @@ class ScaleSteps:
         self.forward, self.loss, self.masks, self.eta = forward, loss, masks, eta
         self.variables = model.trainable_variables
         self.gradient = tf.function(self._gradient, reduce_retracing=True)
-        # oneDNN fuses the gradients of a convolution's kernel and bias. In second derivatives one depends on the other:
-        # "nodes in a cycle". Op by op nothing is fused.
-        compiled = tf.function(self._norm_derivatives, reduce_retracing=True)
-        self.norm_derivatives = self._norm_derivatives if _biased_convolutions(model) else compiled
+        # Op by op: in a graph, TensorFlow fuses gradients on the CPU (a convolution's kernel and bias, for one) although a
+        # second derivative leads from one to the other. Seen: "nodes in a cycle", and other numbers in every process.
         self.ahead = tf.function(self._ahead, reduce_retracing=True)
 
     def _gradient(self, x, y):
@@ -36,7 +32,7 @@ class ScaleSteps:
         gradients = [g if m is None else g * m for g, m in zip(gradients, self.masks, strict=True)]
         return gradients, tf.linalg.global_norm(gradients), loss
 
-    def _norm_derivatives(self, x, y):
+    def norm_derivatives(self, x, y):
         with tf.GradientTape() as tape:
             _, norm, _ = self._gradient(x, y)
         return self._along_scales(tape.gradient(norm, self.variables, unconnected_gradients="zero"))
@@ -55,8 +51,3 @@ class ScaleSteps:
 
     def _along_scales(self, derivatives):
         return tf.stack([tf.reduce_sum(d * v) for d, v in zip(derivatives, self.variables, strict=True)])
-
-
-def _biased_convolutions(model):
-    owned = paths.owned_weights(model)
-    return any(hasattr(owner, "kernel_size") and path.endswith("bias") for path, _, owner in owned)
