@@ -1,5 +1,10 @@
 """Rescaled initialisation against the reference's iterations, and its invariants."""
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -10,6 +15,7 @@ from tfsparse.mask import apply_mask
 from tfsparse.recipe import RescaledInit
 from tfsparse.task import Data, Task
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 needs_fixtures = pytest.mark.skipif(not SHARED.is_dir(), reason=f"reference fixtures are not at {SHARED}")
 
 
@@ -81,3 +87,23 @@ def test_both_kinds_of_step_lower_what_they_should(task):
 def test_options_are_checked():
     with pytest.raises(ValueError, match="iterations >= 1"):
         RescaledInit(iterations=0)
+
+
+IN_A_PROCESS_OF_ITS_OWN = """
+import tfsparse as ts, numpy as np, tf_keras as keras
+from tests.conftest import make_data
+from tfsparse.recipe import RescaledInit
+keras.utils.set_random_seed(0)
+model = ts.build_model("resnet20(width=0.25)", make_data())
+rows = RescaledInit(iterations=3, gamma=1e-3).run(model, None, ts.Task(make_data()))
+print(rows[-1]["scales"].tolist())
+"""
+
+
+def test_every_process_finds_the_same_scales():
+    """TensorFlow rewrites graphs in an order that differs between processes; second derivatives did not bear that."""
+    command = [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    found = [subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300) for _ in range(2)]
+    assert [ended.returncode for ended in found] == [0, 0], found[0].stderr
+    assert found[0].stdout == found[1].stdout

@@ -21,8 +21,6 @@ class ScaleSteps:
         self.forward, self.loss, self.masks, self.eta = forward, loss, masks, eta
         self.variables = model.trainable_variables
         self.gradient = tf.function(self._gradient, reduce_retracing=True)
-        # Op by op: in a graph, TensorFlow fuses gradients on the CPU (a convolution's kernel and bias, for one) although a
-        # second derivative leads from one to the other. Seen: "nodes in a cycle", and other numbers in every process.
         self.ahead = tf.function(self._ahead, reduce_retracing=True)
 
     def _gradient(self, x, y):
@@ -33,6 +31,8 @@ class ScaleSteps:
         return gradients, tf.linalg.global_norm(gradients), loss
 
     def norm_derivatives(self, x, y):
+        # Op by op: in a graph, TensorFlow fuses gradients on the CPU (a convolution's kernel and bias, for one) although a
+        # second derivative leads from one to the other. Seen: "nodes in a cycle", and other numbers in every process.
         with tf.GradientTape() as tape:
             _, norm, _ = self._gradient(x, y)
         return self._along_scales(tape.gradient(norm, self.variables, unconnected_gradients="zero"))
