@@ -1,4 +1,4 @@
-"""Two worker processes on this machine train one model: the chief writes, both see the same losses."""
+"""Two worker processes on this machine train one model: both get to the end, and the chief writes."""
 
 import json
 import os

@@ -49,25 +49,26 @@ class GhostsLeave(keras.callbacks.Callback):
     """
 
     def on_train_begin(self, logs=None):
+        self._clocks = clocks(self.model)  # once: looking through all layers is too much for every batch
         self._update()
 
     def on_epoch_begin(self, epoch, logs=None):
         # Reading the counter waits for the device; once an epoch is enough, between we count along.
-        self._start = {name: clock.count for name, clock in clocks(self.model).items()}
+        self._start = {name: clock.count for name, clock in self._clocks.items()}
 
     def on_train_batch_end(self, batch, logs=None):
-        for name, clock in clocks(self.model).items():
+        for name, clock in self._clocks.items():
             if name not in self._done and self._start[name] + batch + 1 >= clock.steps:
                 self._update()
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
-            logs.update({name: clock.now for name, clock in clocks(self.model).items()})
+            logs.update({name: clock.now for name, clock in self._clocks.items()})
 
     def _update(self):
         if ghosts_leave(self.model):
             self.model.make_train_function(force=True)
             self.model.test_function = self.model.predict_function = None  # traced with the ghosts in
-        self._done = {name for name, clock in clocks(self.model).items() if clock.now == 0.0}
+        self._done = {name for name, clock in self._clocks.items() if clock.now == 0.0}
         # A constant ghost is never done, but there is nothing to look for either.
-        self._done |= {name for name, clock in clocks(self.model).items() if clock.hand_over == "constant"}
+        self._done |= {name for name, clock in self._clocks.items() if clock.hand_over == "constant"}
