@@ -13,8 +13,8 @@ MODULES = sorted((ROOT / "tfsparse").rglob("*.py"))
 
 LEVELS = (
     {"registry", "task", "paths", "flags", "files", "graph", "version", "progress", "_keras"},
-    {"mask", "surgery", "frozen"},
-    {"masks", "recipe", "models", "data", "training", "export", "report"},
+    {"mask", "surgery", "frozen", "positive"},
+    {"masks", "recipe", "models", "data", "training", "export", "report", "diagnosis"},
     {"experiment"},
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

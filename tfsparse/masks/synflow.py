@@ -1,15 +1,11 @@
 """SynFlow: weights that carry the most paths, found without data."""
 
 import tensorflow as tf
-import tf_keras as keras
-from tf_keras.src.mixed_precision.policy import policy_scope
 
 from tfsparse import paths
-from tfsparse.graph import clone, copy_layer, require_graph
+from tfsparse.graph import require_graph
 from tfsparse.masks.search import Ranking
-
-_SQUASHING = (keras.activations.softmax, keras.activations.sigmoid)
-_PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization)
+from tfsparse.positive import ones, positive
 
 
 def synflow(search, *, rounds=100):
@@ -35,9 +31,9 @@ def synflow(search, *, rounds=100):
         ValueError: the model is subclassed, has an input of unknown size, or lets nothing through.
     """
     require_graph(search.model, "SynFlow rebuilds the model in float64 and")
-    ones = _ones(search)
-    positive = _positive(search.model)
-    variables = paths.weights(positive)
+    example = ones(search.model, search.task and search.task.data)
+    copy = positive(search.model)
+    variables = paths.weights(copy)
     kernels = [variables[path] for path in search.weights]
     start = [kernel.numpy() for kernel in kernels]
 
@@ -45,7 +41,7 @@ def synflow(search, *, rounds=100):
     def flow():
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(kernels)
-            r = tf.add_n([tf.reduce_sum(out) for out in tf.nest.flatten(positive(ones, training=False))])
+            r = tf.add_n([tf.reduce_sum(out) for out in tf.nest.flatten(copy(example, training=False))])
         slopes = tape.gradient(r, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return [tf.abs(w * slope) for w, slope in zip(kernels, slopes, strict=True)]
 
@@ -61,58 +57,3 @@ def synflow(search, *, rounds=100):
         return scores
 
     return Ranking(score, rounds=rounds)
-
-
-def _ones(search):
-    """One example of ones for each input; sizes that the model leaves open are those of the task's images."""
-    examples = []
-    for tensor in search.model.inputs:
-        shape = tuple(tensor.shape[1:])
-        if None in shape and search.task is not None and len(search.task.data.input_shape) == len(shape):
-            shape = tuple(search.task.data.input_shape)
-        if None in shape:
-            raise ValueError(
-                f"SynFlow needs the size of input {tensor.name!r}, which is {tuple(tensor.shape)}. "
-                "Build the model with a full input_shape, or pass a task, whose images have a size."
-            )
-        examples.append(tf.ones((1, *shape), tf.float64 if tensor.dtype.is_floating else tensor.dtype))
-    return examples if len(examples) > 1 else examples[0]
-
-
-def _positive(model):
-    """A copy of `model` in float64, its parameters made positive, nothing in it saturating where a known layer would."""
-    ends = {id(layer) for layer in _output_layers(model)}
-
-    def replace(_, layer):
-        layer = paths.unwrap(layer)
-        at_end = id(layer) in ends
-        if isinstance(layer, _PREPROCESSING) or (at_end and isinstance(layer, keras.layers.Softmax)):
-            return keras.layers.Activation("linear", name=layer.name, dtype="float64")
-        changes = {"dtype": "float64"}
-        if at_end and getattr(layer, "activation", None) in _SQUASHING:
-            changes["activation"] = "linear"
-        if isinstance(layer, keras.layers.ReLU) and not _is_gate(layer):
-            changes["max_value"] = None
-        return copy_layer(layer, **changes)
-
-    with policy_scope("float64"):  # parts that a composite layer makes do not see the dtype of its configuration
-        copy = clone(model, replace)
-    for variable in copy.variables:
-        if variable.dtype.is_floating:
-            variable.assign(tf.abs(variable))
-    return copy
-
-
-def _is_gate(layer):
-    """Whether a ReLU6 is part of a hard sigmoid, relu6(x + 3) / 6: without its ceiling hard swish would be a square."""
-    before = [source for node in layer.inbound_nodes for source in tf.nest.flatten(node.inbound_layers)]
-    return any(type(source).__name__ == "TFOpLambda" for source in before)
-
-
-def _output_layers(model):
-    for tensor in model.outputs:
-        layer = tensor.node.layer
-        if isinstance(layer, keras.Model):
-            yield from _output_layers(layer)
-        else:
-            yield layer
