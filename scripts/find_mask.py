@@ -2,10 +2,12 @@
 
     python scripts/find_mask.py --flagfile=configs/digits.flags --mask="snip(batches=2)" --out=mask.safetensors
 
-Takes all flags of a training, so that its flagfiles serve; those of later stages change nothing here.
+Takes all flags of a training, so that its flagfiles serve; those of later stages change nothing here. Methods that train
+(imp, gem_miner) keep their finished rounds in a folder beside the file (mask.rounds/) and go on there when started again.
 """
 
 import os
+import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
 
@@ -22,12 +24,13 @@ OUT = absl_flags.DEFINE_string("out", "mask.safetensors", "File that the mask is
 
 def main(argv):
     experiment = flags.read(Experiment)
-    with flags.reported_errors():
+    with flags.reported_errors("A method that trains goes on after its last finished round."):
         check(experiment)
         if experiment.mask == "none":
             raise ValueError("--mask=none is a dense run: there is no mask to find.")
         task = load_task(experiment)
-        mask = search_mask(experiment, build_model(experiment.model, task.data), task)
+        rounds = pathlib.Path(OUT.value).with_suffix(".rounds")
+        mask = search_mask(experiment, build_model(experiment.model, task.data), task, rounds)
         mask.save(OUT.value)
     Console().print(mask_table(mask))
     print(f"{mask} in {OUT.value}")

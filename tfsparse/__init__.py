@@ -17,10 +17,10 @@ from tfsparse._keras import choose_keras_2
 choose_keras_2()  # before anything imports TensorFlow, KerasCV or TF-MOT
 
 from tfsparse.data import load_data
-from tfsparse.experiment import Experiment, run_experiment, train
+from tfsparse.experiment import Experiment, find_mask, run_experiment, train
 from tfsparse.export import export_model, load_exported
 from tfsparse.mask import Mask, prunable, sparsify
-from tfsparse.masks import find_mask, scores
+from tfsparse.masks import scores
 from tfsparse.models import build_model
 from tfsparse.recipe import Recipe, callbacks, ghosts_leave, prepare, strip, transfer
 from tfsparse.task import Data, Task

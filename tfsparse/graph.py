@@ -62,6 +62,12 @@ def clone(model, replace=None):
     return copy
 
 
+def fresh(model):
+    """A copy of `model` whose weights are drawn anew, by its layers' own initialisers and the process's random state."""
+    require_graph(model, "Initialising anew")
+    return _clone(model, None, "")
+
+
 def _clone(model, replace, prefix):
     custom = type(model).get_config not in (keras.Model.get_config, keras.Sequential.get_config)
     if replace is None and custom and type(model) not in (keras.Model, keras.Sequential):

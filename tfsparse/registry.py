@@ -21,10 +21,10 @@ def parse(text):
     Raises:
         ValueError: if `text` is not of that form.
     """
+    if str(text).strip().isidentifier():  # also words that Python keeps for itself: 'global'
+        return text.strip(), {}
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-        if isinstance(tree, ast.Name):
-            return tree.id, {}
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.args:
             return tree.func.id, {word.arg: ast.literal_eval(word.value) for word in tree.keywords}
     except (SyntaxError, ValueError, TypeError, AttributeError):
@@ -60,23 +60,29 @@ def lookup(table, name, kind):
     raise ValueError(f"Unknown {kind} {name!r}.{_hint(name, table)} Known: {', '.join(sorted(table))}.")
 
 
-def resolve(table, text, kind):
+def resolve(table, text, kind, *, further=None, common=()):
     """Finds what `text` names in `table`; returns the entry and its options, both checked.
 
     Args:
         table: dict from name to function or class.
         text: for example `"snip(batches=4)"`.
         kind: what the table holds, for the error messages.
+        further: dict of options given beside the text.
+        common: dict of options, with their defaults, that every entry takes beside its own.
 
     Returns:
         (entry, dict of options).
 
     Raises:
-        ValueError: unknown name (lists the names, and the nearest) or option (lists the options).
+        ValueError: unknown name (lists the names, and the nearest) or option (lists the options), or one given twice.
     """
     name, given = parse(text)
     entry = lookup(table, name, kind)
-    known = options(entry)
+    known = {**options(entry), **dict(common)}
+    twice = sorted(given.keys() & (further or {}).keys())
+    if twice:
+        raise ValueError(f"Option {twice[0]!r} of {kind} {name!r} is given twice: in {text!r} and beside it.")
+    given = {**given, **(further or {})}
     for word in given:
         if word not in known:
             takes = ", ".join(f"{key}={value!r}" for key, value in known.items()) or "no options"

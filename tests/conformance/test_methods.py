@@ -9,11 +9,12 @@ from tf_keras.src import backend
 
 from tests.conformance import settings
 from tests.conftest import make_data, make_model
+from tfsparse import find_mask
 from tfsparse.mask import prunable
-from tfsparse.masks import METHODS, find_mask
+from tfsparse.masks import METHODS
 from tfsparse.task import Task
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*left without a weight")
+pytestmark = pytest.mark.filterwarnings("ignore:.*without a weight")
 
 
 @pytest.fixture(params=sorted(METHODS))

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from tfsparse.masks.allocate import ALLOCATIONS, budgets, keep_top, live_count
+from tfsparse.masks.allocate import keep_top, live_count
+from tfsparse.masks.allocations import ALLOCATIONS, budgets, find_allocation
 
 
 @pytest.mark.parametrize("bad", [1.0, -0.1, 1.5, float("nan"), "0.9", None])
@@ -42,7 +43,7 @@ def test_erk_gives_the_published_densities(density, expected):
     total = sum(int(np.prod(shape)) for shape in shapes.values())
     assert total == 268_336
     ideal = ALLOCATIONS["erk"](shapes, density * total)
-    counts = budgets("erk", shapes, round(density * total))
+    counts = budgets(ALLOCATIONS["erk"], shapes, round(density * total))
     assert sum(counts.values()) == round(density * total)
     assert all(abs(counts[path] - ideal[path]) < 1.5 for path in shapes)
     rows = ["conv1", "stage1.0", "stage1.5", "stage2.0", "stage2.1", "stage3.0", "stage3.1", "fc"]
@@ -57,19 +58,19 @@ def test_budgets_sum_up_and_fit(allocation):
         shapes = {str(i): tuple(random.integers(1, 9, random.integers(2, 5))) for i in range(6)}
         sizes = {path: int(np.prod(shape)) for path, shape in shapes.items()}
         for count in (1, sum(sizes.values()) // 3, sum(sizes.values())):
-            counts = budgets(allocation, shapes, count)
+            counts = budgets(find_allocation(allocation), shapes, count)
             assert sum(counts.values()) == count
             assert all(0 <= counts[path] <= sizes[path] for path in shapes)
 
 
 def test_budgets_stay_within_what_lives():
-    counts = budgets("uniform", {"a": (10,), "b": (10,)}, 10, room={"a": 2, "b": 10})
+    counts = budgets(ALLOCATIONS["uniform"], {"a": (10,), "b": (10,)}, 10, room={"a": 2, "b": 10})
     assert counts == {"a": 2, "b": 8}
 
 
 def keep(scores, count, allocation="global", seed=0, live=None):
     live = live or {path: np.ones(array.shape, bool) for path, array in scores.items()}
-    return keep_top(scores, live, count, allocation, np.random.default_rng(seed))
+    return keep_top(scores, live, count, np.random.default_rng(seed), allocation=allocation)
 
 
 def test_the_threshold_separates():

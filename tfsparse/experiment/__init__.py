@@ -5,6 +5,8 @@ from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.finished import evaluate_files, export_run, open_run
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.run import run_experiment
+from tfsparse.experiment.sanity import sanity_checks, sanity_table
+from tfsparse.experiment.search import find_mask
 from tfsparse.experiment.stages import load_task, search_mask
 from tfsparse.experiment.train import train
 
@@ -14,9 +16,12 @@ __all__ = [
     "check",
     "evaluate_files",
     "export_run",
+    "find_mask",
     "load_task",
     "open_run",
     "run_experiment",
+    "sanity_checks",
+    "sanity_table",
     "search_mask",
     "train",
 ]

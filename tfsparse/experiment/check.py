@@ -6,7 +6,7 @@ import pathlib
 from tfsparse.data import AUGMENTATIONS, DATASETS
 from tfsparse.export import EXPORTERS
 from tfsparse.mask import Mask
-from tfsparse.masks import METHODS
+from tfsparse.masks import read_method
 from tfsparse.models import MODELS
 from tfsparse.recipe import Recipe
 from tfsparse.registry import lookup, parse_list, resolve
@@ -22,8 +22,11 @@ def check(experiment):
     resolve(MODELS, experiment.model, "model")
     if experiment.mask.endswith(".safetensors"):
         Mask.load(experiment.mask)
+    elif experiment.mask.endswith(".npz"):
+        if not pathlib.Path(experiment.mask).is_file():
+            raise FileNotFoundError(f"No mask file {experiment.mask!r}.")
     elif experiment.mask != "none":
-        resolve(METHODS, experiment.mask, "mask method")
+        read_method(experiment.mask)
     if not 0 <= experiment.sparsity < 1:
         raise ValueError(
             f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}."
@@ -55,3 +58,8 @@ def check(experiment):
 def exports(experiment):
     """The export formats of an experiment, with their options."""
     return [] if experiment.export in ("", "none") else parse_list(experiment.export)
+
+
+def excluded(experiment):
+    """The weights and layers of an experiment that stay dense."""
+    return [name.strip() for name in experiment.exclude.split(",") if name.strip()]

@@ -24,11 +24,15 @@ class Experiment:
     batch_size: int = setting(128, "Training images a step, over all devices.")
     model: str = setting("resnet20", "Network, with options: resnet18, resnet20, 'vgg16(width=0.5)', mobilenet, ...")
     mask: str = setting(
-        "synflow", "Mask method with options, such as 'snip(batches=4)', a mask file, or 'none' (dense)."
+        "synflow",
+        "Mask method with options, such as \"snip(batches=4, pattern='2:4')\", a mask file, or 'none' (dense).",
     )
     sparsity: float = setting(0.9, "Share of prunable weights that are zero, in [0, 1).")
     prunable: str = setting(
         "all", "Which kernels are pruned: convolutions and dense layers, or convolutions.", ["all", "conv"]
+    )
+    exclude: str = setting(
+        "", "Layers or weights that stay dense and are not counted, separated by commas, such as 'stem,classifier'."
     )
     strict: bool = setting(False, "Refuse a mask that leaves a layer without a weight, instead of warning.")
     recipe: str = setting(

@@ -6,9 +6,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.data import load_data
+from tfsparse.experiment.check import excluded
+from tfsparse.experiment.search import find_mask
 from tfsparse.experiment.train import train
 from tfsparse.mask import Mask
-from tfsparse.masks import find_mask
 from tfsparse.models import build_model
 from tfsparse.task import Task
 from tfsparse.training import is_chief, meet, policy
@@ -33,8 +34,8 @@ def load_task(experiment):
     return Task(data, **{name: getattr(experiment, name) for name in names})
 
 
-def search_mask(experiment, model, task):
-    """Finds the mask of an experiment."""
+def search_mask(experiment, model, task, folder, strategy=None):
+    """Finds the mask of an experiment; `folder` keeps the rounds of methods that train."""
     log.info("Finding a mask: %s, sparsity %g.", experiment.mask, experiment.sparsity)
     return find_mask(
         model,
@@ -42,23 +43,39 @@ def search_mask(experiment, model, task):
         sparsity=experiment.sparsity,
         task=task,
         prunable=experiment.prunable,
+        exclude=excluded(experiment),
         strict=experiment.strict,
+        folder=folder,
+        training=_settings(experiment, strategy if experiment.strategy == "mirrored" else None),
     )
 
 
 def load_mask(experiment, model, task, folder, strategy=None):
     """The mask of an experiment: from the run folder if it is there, else found and written there; None is dense.
 
-    With several workers the chief finds it, and the others wait here until it has.
+    If the method says what training shall start from (rewound weights), `model` gets it. With several workers the chief
+    finds the mask, and the others wait here until it has.
     """
     if experiment.mask != "none" and not folder.mask.is_file() and is_chief(strategy):
-        search_mask(experiment, model, task).save(folder.mask)
+        search_mask(experiment, model, task, folder.search, strategy).save(folder.mask)
     meet(strategy)
     if experiment.mask == "none":
         return None
     mask = Mask.load(folder.mask)
     mask.check(model)
+    if mask.weights is not None:
+        mask.rewind(model)
     return mask
+
+
+def _settings(experiment, strategy):
+    """How to train, as the experiment says."""
+    return {
+        "strategy": strategy,
+        "dtype": policy(experiment.mixed_precision),
+        "jit_compile": experiment.jit_compile,
+        "steps_per_execution": experiment.steps_per_execution,
+    }
 
 
 def load_model(experiment, task, folder, strategy=None):
@@ -71,9 +88,6 @@ def load_model(experiment, task, folder, strategy=None):
         mask,
         experiment.recipe,
         folder=folder.path,
-        strategy=strategy,
-        dtype=policy(experiment.mixed_precision),
-        jit_compile=experiment.jit_compile,
-        steps_per_execution=experiment.steps_per_execution,
+        **_settings(experiment, strategy),
     )
     return model, mask, history

@@ -9,7 +9,7 @@ from tfsparse.mask import Mask, check_model, prunable
 from tfsparse.mask.sparsify import release
 
 
-def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
+def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **settings):
     """Trains `model` in place under `mask` with `recipe`; afterwards it is the plain model, its zeros exact.
 
     Args:
@@ -18,6 +18,8 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
         mask: `Mask`; None trains the dense model.
         recipe: `Recipe` or its text: `"tost"`, `"none"`, `"ghost_skips(share=0.25),label_smoothing"`.
         callbacks: Keras callbacks of your own, as for `fit`.
+        steps: (first, end), a part of the task's steps, with the data and learning rates that they have in an unbroken
+            training; None: all. Not with ghosts, whose clocks begin with the training.
         **settings: `folder`, `strategy`, `dtype`, `jit_compile`, `steps_per_execution`, `verbose`: see
             `tfsparse.training.Settings`. With a `folder` the training is resumed from its last completed epoch.
 
@@ -33,6 +35,8 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
     check_model(model)
     mask = mask if mask is None or isinstance(mask, Mask) else Mask(mask)
     loss = task.loss_for(model)
+    if steps is not None and (recipe.needs_graph or not 0 <= steps[0] < steps[1] <= task.steps):
+        raise ValueError(f"steps={steps} must lie in 0 to {task.steps}, and the recipe must have no ghosts.")
     if settings.strategy is not None and not is_graph(model):
         raise ValueError(
             f"A strategy needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied."
@@ -56,6 +60,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), **settings):
             masked=lambda prepared: _masked(prepared, mask),
             callbacks=lambda prepared: [*recipes.callbacks(prepared), *callbacks],
             settings=settings,
+            steps=steps,
         )
     finally:
         if not is_graph(model):  # it was masked in place

@@ -9,21 +9,24 @@ from safetensors.numpy import save
 
 from tfsparse.files import written_aside
 
+START = "weights::"  # before the paths of weights that training shall start from
 MAX_WEIGHTS = 1 << 33  # 8 GiB of booleans: above it a header is damaged, or not ours
 
 
-def write(path, arrays, metadata):
+def write(path, arrays, metadata, weights=None):
     """Writes a mask to `path`; the file appears under its name only when it is complete.
 
     Args:
         path: file name, by convention ending in `.safetensors`.
         arrays: weight path -> boolean array.
         metadata: strings to anything that `str` can show.
+        weights: weight path -> array that training shall start from, or None.
 
     Returns:
         `pathlib.Path` of the file.
     """
     path = pathlib.Path(path)
+    arrays = {**arrays, **{START + name: array for name, array in (weights or {}).items()}}
     with written_aside(path) as scratch:
         scratch.write_bytes(save(arrays, metadata={key: str(value) for key, value in metadata.items()}))
     return path
@@ -33,7 +36,7 @@ def read(path):
     """Reads a mask file; sizes are checked before any array is read.
 
     Returns:
-        (dict from weight path to array, dict of metadata).
+        (dict from weight path to array, dict of metadata, dict of start weights or None).
 
     Raises:
         FileNotFoundError: no such file.
@@ -50,7 +53,8 @@ def read(path):
                 if total > MAX_WEIGHTS:
                     raise ValueError(f"It claims more than {MAX_WEIGHTS:,} weights.")
             arrays = {name: _sound(name, content.get_tensor(name)) for name in content.keys()}  # noqa: SIM118
-            return arrays, content.metadata() or {}
+            weights = {name.removeprefix(START): arrays.pop(name) for name in list(arrays) if name.startswith(START)}
+            return arrays, content.metadata() or {}, weights or None
     except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise unreadable(path, error) from error
 

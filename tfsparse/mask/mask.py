@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tfsparse import paths
 from tfsparse.mask import files
 from tfsparse.mask.prunable import prunable
 
@@ -14,6 +15,8 @@ class Mask(Mapping):
     Args:
         arrays: path -> array of 0 and 1 (or booleans), for example `{"stage1/block0/conv1/kernel": ...}`.
         metadata: what the mask file should say about its origin: strings to strings.
+        weights: path -> array of any weights of the model: what the method that found the mask means training to start
+            from (late rewinding, Gem-Miner); None: the model's own. No part of the mapping.
 
     >>> mask = Mask({"head/kernel": [[1, 0], [0, 0]]})
     >>> mask.sparsity, mask.live, mask.total
@@ -25,13 +28,14 @@ class Mask(Mapping):
         ValueError: an array holds anything but 0 and 1, or there is no weight.
     """
 
-    def __init__(self, arrays, metadata=None):
+    def __init__(self, arrays, metadata=None, weights=None):
         if not arrays:
             raise ValueError("A mask needs at least one array.")
         self._arrays = {name: _boolean(name, array) for name, array in arrays.items()}
         if not self.total:
             raise ValueError(f"A mask needs at least one weight; all {len(self)} arrays are empty.")
         self.metadata = dict(metadata or {})
+        self.weights = None if weights is None else {path: np.asarray(array) for path, array in weights.items()}
 
     def __getitem__(self, name):
         return self._arrays[name]
@@ -90,7 +94,7 @@ class Mask(Mapping):
 
     def save(self, path):
         """Writes the mask as a safetensors file (bool), whole or not at all; returns its `pathlib.Path`."""
-        return files.write(path, dict(self.items()), self.metadata)
+        return files.write(path, dict(self.items()), self.metadata, self.weights)
 
     @classmethod
     def load(cls, path):
@@ -100,11 +104,27 @@ class Mask(Mapping):
             FileNotFoundError: no such file.
             ValueError: damaged, or not a mask.
         """
-        arrays, metadata = files.read(path)
+        arrays, metadata, weights = files.read(path)
         try:
-            return cls(arrays, metadata)
+            return cls(arrays, metadata, weights)
         except ValueError as error:
             raise files.unreadable(path, error) from error
+
+    def rewind(self, model):
+        """Gives `model` the weights that training shall start from.
+
+        Raises:
+            ValueError: the mask has none, or one of them does not fit; the model is then left as it was.
+        """
+        if self.weights is None:
+            raise ValueError("This mask holds no weights to start from: its method means the model's own.")
+        places = paths.weights(model)
+        for path, array in self.weights.items():
+            if path not in places or tuple(places[path].shape) != array.shape:
+                found = tuple(places[path].shape) if path in places else "no such weight"
+                raise ValueError(f"Start weight {path!r} has shape {array.shape}, the model {found}.")
+        for path, array in self.weights.items():
+            places[path].assign(array)
 
     @classmethod
     def from_zeros(cls, model, prunable="all"):

@@ -1,15 +1,12 @@
-"""From scores to a mask: how many weights live, how the budget spreads over the layers, who wins a tie.
-
-- `global`: one ranking over all layers.
-- `uniform`: the same density in every layer.
-- `erk`: density falls with the layer's size (Erdos-Renyi-Kernel; Evci et al., "Rigging the Lottery", 2020).
-"""
+"""From scores to a mask: how many weights live, who wins a tie."""
 
 import math
 
 import numpy as np
 
-from tfsparse.registry import lookup
+from tfsparse.masks.allocations import budgets, find_allocation
+from tfsparse.masks.pattern import Pattern
+from tfsparse.masks.top import top
 
 
 def live_count(sparsity, total):
@@ -31,102 +28,88 @@ def live_count(sparsity, total):
     return count
 
 
-def keep_top(scores, live, count, allocation, random):
+def keep_top(scores, live, count, random, *, allocation="global", pattern=None, least=0):
     """Keeps the `count` live weights of the highest scores; what is not live stays so.
 
     Args:
         scores: path -> array.
         live: path -> boolean array; only these weights are ranked.
         count: how many stay, in all layers together.
-        allocation: a name in `ALLOCATIONS`.
         random: `np.random.Generator` that decides between equal scores.
+        allocation: what `find_allocation` takes, or gives.
+        pattern: what `find_pattern` gives; None: single weights.
+        least: weights that every layer keeps, if it has them.
 
     Returns:
-        path -> boolean array, exactly `count` of them True.
+        path -> boolean array, exactly `count` of them True; with a pattern of blocks or filters as near as whole ones come.
 
     >>> scores, everything = {"a": np.array([3.0, 1.0]), "b": np.array([2.0])}, {"a": np.ones(2, bool), "b": np.ones(1, bool)}
-    >>> {k: v.tolist() for k, v in keep_top(scores, everything, 2, "global", np.random.default_rng(0)).items()}
+    >>> kept = keep_top(scores, everything, 2, np.random.default_rng(0))
+    >>> {path: array.tolist() for path, array in kept.items()}
     {'a': [True, False], 'b': [True]}
     """
-    if lookup(ALLOCATIONS, allocation, "allocation") is None:
-        groups = [(list(scores), count)]
+    pattern = pattern or Pattern({})
+    shapes = {path: array.shape for path, array in scores.items()}
+    live = pattern.limit(scores, live, count / sum(map(math.prod, shapes.values())), random)
+    kept = {path: live[path] for path in pattern.whole(shapes)}
+    count -= sum(int(np.count_nonzero(array)) for array in kept.values())
+    ranked = {path: shape for path, shape in shapes.items() if path not in kept}
+    room = {path: int(np.count_nonzero(live[path])) for path in ranked}
+    spread = allocation if callable(allocation) else find_allocation(allocation)
+    shares = budgets(spread, ranked, count, room, least)
+    layers = [_Layer(path, scores[path], live[path], pattern) for path in ranked]
+    for layer in layers:
+        sure = min(least, room[layer.path]) if shares is None else shares[layer.path]
+        cells = math.ceil(sure / layer.size) if shares is None else sure // layer.size
+        layer.keep(top(layer.scores[layer.open], cells, random))
+    _fill(layers, count - sum(layer.kept for layer in layers), random)
+    kept |= {layer.path: layer.mask() for layer in layers}
+    return {path: kept[path] for path in shapes}
+
+
+class _Layer:
+    """The cells of one layer: those still open, and those taken."""
+
+    def __init__(self, path, scores, live, pattern):
+        self.path, self.live, self.pattern = path, live, pattern
+        self.size = pattern.size(path, scores.shape)
+        self.scores = scores if self.size == 1 else pattern.pool(path, np.where(live, scores, 0))
+        self.open = live if self.size == 1 else pattern.pool(path, live)
+        self.taken = np.zeros(self.open.shape, bool)
+
+    @property
+    def kept(self):
+        """Number of weights taken."""
+        return self.size * int(np.count_nonzero(self.taken))
+
+    def keep(self, chosen):
+        """Takes the open cells that `chosen`, one boolean each, marks."""
+        new = np.zeros_like(self.taken)
+        new[self.open] = chosen
+        self.taken, self.open = self.taken | new, self.open & ~new
+
+    def mask(self):
+        """The weights of the cells that were taken."""
+        return self.taken if self.size == 1 else self.pattern.expand(self.path, self.taken, self.live.shape) & self.live
+
+
+def _fill(layers, count, random):
+    """Takes the best open cells of all `layers` together, `count` weights or as near as whole cells come."""
+    values = [layer.scores[layer.open] for layer in layers]
+    sizes, flat = [layer.size for layer in layers], np.concatenate(values)
+    if len(set(sizes)) == 1:
+        chosen = top(flat, max(round(count / sizes[0]), 0), random)
     else:
-        room = {path: int(np.count_nonzero(array)) for path, array in live.items()}
-        shares = budgets(allocation, {path: array.shape for path, array in scores.items()}, count, room)
-        groups = [([path], share) for path, share in shares.items()]
-    kept = {}
-    for paths, share in groups:
-        values = [scores[path][live[path]] for path in paths]
-        chosen = _top(np.concatenate(values), share, random)
-        parts = np.split(chosen, np.cumsum([len(value) for value in values])[:-1])
-        for path, part in zip(paths, parts, strict=True):
-            kept[path] = live[path].copy()
-            kept[path][live[path]] = part
-    return kept
+        chosen = _greedy(flat, np.repeat(sizes, [len(value) for value in values]), count, random)
+    for layer, part in zip(layers, np.split(chosen, np.cumsum([len(v) for v in values])[:-1]), strict=True):
+        layer.keep(part)
 
 
-def _top(values, count, random):
-    """Marks the `count` highest of a flat array; among those equal to the last one in, `random` draws."""
-    if count >= len(values):
-        return np.ones(len(values), bool)
-    if count == 0:
-        return np.zeros(len(values), bool)
-    threshold = np.partition(values, len(values) - count)[len(values) - count]
-    chosen = values > threshold
-    tied = np.flatnonzero(values == threshold)
-    missing = count - np.count_nonzero(chosen)
-    chosen[tied if missing == len(tied) else random.choice(tied, missing, replace=False)] = True
+def _greedy(values, sizes, count, random):
+    """Takes cells of several sizes from the best down, passing over those that no longer fit."""
+    chosen = np.zeros(len(values), bool)
+    for index in np.lexsort((random.random(len(values)), -values)):
+        if sizes[index] <= count:
+            chosen[index] = True
+            count -= sizes[index]
     return chosen
-
-
-def budgets(allocation, shapes, count, room=None):
-    """How many weights each layer keeps; the counts sum to `count` exactly (largest remainders are rounded up).
-
-    Args:
-        allocation: `"uniform"` or `"erk"`.
-        shapes: path -> shape of the weight.
-        count: of weights in all layers.
-        room: path -> upper limit of a layer; None: its size.
-
-    >>> budgets("uniform", {"a": (3, 5), "b": (5,)}, 10)
-    {'a': 8, 'b': 2}
-    """
-    ideal = ALLOCATIONS[allocation](shapes, count)
-    room = room or {path: math.prod(shape) for path, shape in shapes.items()}
-    counts = {path: min(int(ideal[path]), room[path]) for path in shapes}
-    by_remainder = sorted(shapes, key=lambda path: int(ideal[path]) - ideal[path])
-    missing = count - sum(counts.values())
-    while missing > 0:
-        for path in by_remainder:
-            if missing > 0 and counts[path] < room[path]:
-                counts[path] += 1
-                missing -= 1
-    return counts
-
-
-def _uniform(shapes, count):
-    total = sum(math.prod(shape) for shape in shapes.values())
-    return {path: math.prod(shape) * count / total for path, shape in shapes.items()}
-
-
-def _erk(shapes, count):
-    """density = epsilon * (sum of the shape) / (product of the shape), full layers taken out one after another.
-
-    Epsilon makes the counts sum up; whenever the fullest layer would be more than full, it stays dense.
-    """
-    size = {path: math.prod(shape) for path, shape in shapes.items()}
-    ideal = {path: float(number) for path, number in size.items()}
-    sparse = list(shapes)
-    while sparse:
-        left = count - sum(size[path] for path in shapes if path not in sparse)
-        epsilon = left / sum(sum(shapes[path]) for path in sparse)
-        density = {path: epsilon * sum(shapes[path]) / size[path] for path in sparse}
-        fullest = max(density.values())
-        if fullest <= 1:
-            ideal.update({path: density[path] * size[path] for path in sparse})
-            break
-        sparse = [path for path in sparse if density[path] < fullest]
-    return ideal
-
-
-ALLOCATIONS = {"global": None, "uniform": _uniform, "erk": _erk}

@@ -1,23 +1,21 @@
 """Random masks: nothing is scored, only the budgets of the layers differ."""
 
-from tfsparse.masks.allocate import keep_top
+from tfsparse.masks.search import Ranking
 
 
-def random(search, *, allocation="uniform"):
+def random(search):
     """Draws the living weights, every one of a layer equally likely.
 
-    A surprisingly strong baseline (Liu et al., "The Unreasonable Effectiveness of Random Pruning", 2022).
+    A surprisingly strong baseline (Liu et al., "The Unreasonable Effectiveness of Random Pruning", 2022). The budgets are
+    those of `allocation`: `"uniform"` if none is named, `"erk"`, `"balanced"`, `"smart_ratio"`, another mask's.
 
     Args:
         search: `Search`.
-        allocation: `"uniform"`, the same density in every layer; `"erk"`; `"global"`, one draw over all layers.
 
     Returns:
-        path -> boolean array.
+        `Ranking`.
     """
-    generator = search.random
-    drawn = {path: generator.random(variable.shape) for path, variable in search.weights.items()}
-    return keep_top(drawn, search.everything, search.count, allocation, generator)
+    return _draws(search, "uniform")
 
 
 def erk(search):
@@ -30,6 +28,15 @@ def erk(search):
         search: `Search`.
 
     Returns:
-        path -> boolean array.
+        `Ranking`.
     """
-    return random(search, allocation="erk")
+    return _draws(search, "erk")
+
+
+def _draws(search, allocation):
+    generator = search.random()
+
+    def score(live):
+        return {path: generator.random(variable.shape) for path, variable in search.weights.items()}
+
+    return Ranking(score, allocation=allocation, drawn=True)

@@ -5,7 +5,7 @@ import numpy as np
 from tfsparse.masks.search import Ranking
 
 
-def magnitude(search, *, allocation="global"):
+def magnitude(search):
     """Keeps the weights of the largest absolute value: |w| (LeCun et al., "Optimal Brain Damage", 1990, names it).
 
     At initialisation |w| says mostly how wide a layer is: wide layers start with small weights and are pruned first,
@@ -13,13 +13,8 @@ def magnitude(search, *, allocation="global"):
 
     Args:
         search: `Search`.
-        allocation: `"global"`, `"uniform"` or `"erk"`.
 
     Returns:
         `Ranking`.
     """
-    return Ranking(lambda live: _magnitudes(search.weights), allocation=allocation)
-
-
-def _magnitudes(weights):
-    return {path: np.abs(variable.numpy()) for path, variable in weights.items()}
+    return Ranking(lambda live: {path: np.abs(variable.numpy()) for path, variable in search.weights.items()})

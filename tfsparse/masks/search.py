@@ -1,13 +1,14 @@
-"""What a mask method is given, what it gives back, and the rounds in between."""
+"""What a mask method is given, and what it gives back."""
 
 import dataclasses
 import numbers
+import pathlib
 from collections.abc import Callable
 
 import numpy as np
 import tf_keras as keras
 
-from tfsparse.masks.allocate import ALLOCATIONS, keep_top, live_count
+from tfsparse.masks.allocate import live_count
 from tfsparse.registry import lookup
 
 
@@ -17,11 +18,14 @@ class Search:
 
     Args:
         model: the model; the method leaves it as it is.
-        weights: path -> variable, the prunable weights.
+        weights: path -> variable, the weights that the mask is for.
         sparsity: share of them that shall be zero, in [0, 1).
         task: `Task` or None.
         seed: of all that is random.
         shown: `shown(items, label)` yields the items and shows how far it is.
+        folder: where a method that trains keeps what it has done so far; there is one whenever it runs.
+        train: `train(model, task, mask, folder, steps)` trains a model in place and returns its accuracies; or None.
+        notes: what the method wants the mask file to say; strings to anything JSON holds.
     """
 
     model: keras.Model
@@ -30,10 +34,13 @@ class Search:
     task: object = None
     seed: int = 0
     shown: Callable = lambda items, label, total=None: items
+    folder: pathlib.Path | None = None
+    train: Callable | None = None
+    notes: dict = dataclasses.field(default_factory=dict)
 
     @property
     def total(self):
-        """Number of prunable weights."""
+        """Number of weights that the mask is for."""
         return sum(variable.shape.num_elements() for variable in self.weights.values())
 
     @property
@@ -46,27 +53,39 @@ class Search:
         """The dense mask: path -> array of True."""
         return {path: np.ones(variable.shape, bool) for path, variable in self.weights.items()}
 
-    @property
-    def random(self):
-        """A new `np.random.Generator`, always the same for the same seed."""
-        return np.random.default_rng(self.seed)
+    def random(self, number=0):
+        """A new `np.random.Generator`, always the same for the same seed and number."""
+        return np.random.default_rng([self.seed, number])
 
     def require_task(self, method):
         """The task; ValueError if none was given."""
         if self.task is None:
-            raise ValueError(f"Mask method {method!r} scores weights on training data: pass task=Task(data, ...).")
+            raise ValueError(f"Mask method {method!r} looks at training data: pass task=Task(data, ...).")
         return self.task
+
+    def require_training(self, method):
+        """What trains models in the rounds of a method; ValueError if nothing was given."""
+        if self.train is None:
+            raise ValueError(
+                f"Mask method {method!r} trains: use tfsparse.find_mask, which hands in how, or pass train=... yourself."
+            )
+        return self.train
 
 
 @dataclasses.dataclass(frozen=True)
 class Ranking:
-    """What a method returns that ranks scores; counting, ties, budgets and rounds are done for it.
+    """What a method returns: its scores; counting, ties, budgets, patterns and rounds are done for it.
 
     Args:
         score: (path -> boolean array of the weights still alive) -> path -> array of scores, highest kept.
             The scores are those of the network masked so; scores of dead weights are not looked at.
-        rounds: with more than one, the density falls geometrically and each round scores anew.
-        allocation: a name in `ALLOCATIONS`.
+        rounds: with more than one, the density falls from round to round, and each scores anew.
+        schedule: how it falls, `"exponential"` or `"linear"`.
+        allocation: a name in `ALLOCATIONS`, if the user names no other.
+        trains: whether a round takes so long that it is kept: `score` is then called with the round's number (from 1)
+            too, and the mask after every round is saved in the search's folder. A search that was stopped goes on there.
+        weights: () -> path -> array, what training shall start from, called at the end; None: the model's own.
+        drawn: whether the scores mean nothing (random masks).
 
     Raises:
         ValueError: an argument out of range.
@@ -74,41 +93,36 @@ class Ranking:
 
     score: Callable
     rounds: int = 1
+    schedule: str = "exponential"
     allocation: str = "global"
+    trains: bool = False
+    weights: Callable | None = None
+    drawn: bool = False
 
     def __post_init__(self):
         whole("rounds", self.rounds)
-        lookup(ALLOCATIONS, self.allocation, "allocation")
+        lookup(SCHEDULES, self.schedule, "schedule")
+
+    def density(self, done, sparsity):
+        """Share of the weights that live after `done` of the rounds."""
+        return SCHEDULES[self.schedule](done / self.rounds, sparsity)
 
 
-def whole(name, value):
-    """`value` if it is a whole number of at least 1, else ValueError."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, received {value!r}.")
+SCHEDULES = {
+    "exponential": lambda share, sparsity: (1 - sparsity) ** share,
+    "linear": lambda share, sparsity: 1 - sparsity * share,
+}
+
+
+def whole(name, value, least=1):
+    """`value` if it is a whole number of at least `least`, else ValueError."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, received {value!r}.")
     return value
 
 
-def rank(search, ranking):
-    """The mask that a ranking leads to: path -> boolean array. A pruned weight stays pruned.
-
-    After round r of R the density is d**(r / R), d the final one (SynFlow's exponential schedule). On the way a
-    fraction of a weight is kept, as the reference code does: one weight more or less early on changes many later.
-    """
-    live, total, random = search.everything, search.total, search.random
-    for done in search.shown(range(1, ranking.rounds + 1), "Ranking weights"):
-        density = (1 - search.sparsity) ** (done / ranking.rounds)
-        count = search.count if done == ranking.rounds else total - int((1 - density) * total)
-        live = keep_top(checked(ranking.score(live)), live, count, ranking.allocation, random)
-    return live
-
-
-def checked(scores):
-    """The scores; ValueError if any is NaN or infinite, for there is no order among those."""
-    for path, array in scores.items():
-        if not np.isfinite(array).all():
-            bad = int(np.count_nonzero(~np.isfinite(array)))
-            raise ValueError(
-                f"Scores of {path!r} are not finite ({bad:,} of {array.size:,}). Does the model hold NaN or infinite "
-                "weights, or does its loss overflow on these data?"
-            )
-    return scores
+def one_of(name, value, known):
+    """`value` if it is one of `known`, else ValueError."""
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, received {value!r}.")
+    return value

@@ -11,6 +11,7 @@ from tfsparse.training.best import SaveBest
 from tfsparse.training.checkpoints import Checkpoints, SaveEpochs, saved_epochs
 from tfsparse.training.devices import is_chief, scaled
 from tfsparse.training.history import HistoryFile
+from tfsparse.training.spans import spans
 from tfsparse.training.watch import EpochLogs, StopOnNaN
 
 BEST = "best.safetensors"
@@ -37,7 +38,7 @@ class Settings:
     verbose: str | int = "auto"
 
 
-def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, settings):
+def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, settings, steps=None):
     """Trains what `make_model` makes to the end of `task`, from the last completed epoch on if there is a checkpoint.
 
     Args:
@@ -49,6 +50,8 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, setti
         masked: (model) -> the variables whose live weights the logs count.
         callbacks: (model) -> list of Keras callbacks.
         settings: `Settings`.
+        steps: (first, end) of a part of the task's steps; None: all. Data and learning rate are those of an unbroken
+            training.
 
     Returns:
         (trained prepared model, list of one dict of numbers per epoch).
@@ -67,6 +70,9 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, setti
         _compile(model, optimizer, loss, metrics(task, plain_loss), settings)
         checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", model, optimizer, writes=writes)
         completed = checkpoints.restore() if checkpoints else 0
+        first, end = steps or (0, task.steps)
+        if not completed:
+            optimizer.iterations.assign(first)
     history = HistoryFile(folder and folder / "history.csv", completed, writes=writes)
     watchers = [*callbacks(model), EpochLogs(masked(model)), StopOnNaN(), history]
     if checkpoints:
@@ -74,12 +80,12 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, setti
         watchers += [best, SaveEpochs(checkpoints)]
     if folder and writes:
         watchers += [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
-    if completed < task.epochs:
+    for span in spans(max(first, completed * task.data.steps_per_epoch), end, task.data.steps_per_epoch):
         model.fit(
-            task.data.epochs(completed, task.epochs),
-            initial_epoch=completed,
-            epochs=task.epochs,
-            steps_per_epoch=task.data.steps_per_epoch,
+            task.data.epochs(span.epoch, span.end).skip(span.skip),
+            initial_epoch=span.epoch,
+            epochs=span.end,
+            steps_per_epoch=span.steps,
             validation_data=task.data.validation,
             callbacks=watchers,
             verbose=_verbose(settings.verbose),

@@ -23,7 +23,8 @@ class HistoryFile(keras.callbacks.Callback):
         super().__init__()
         self.writes = writes
         self.path = None if path is None else pathlib.Path(path)
-        self.rows = read_history(path)[:completed] if self.path and completed else []
+        rows = read_history(path) if self.path and completed else []
+        self.rows = [row for row in rows if row["epoch"] <= completed]
 
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.monotonic()

@@ -1,0 +1,36 @@
+"""Runs one experiment with its mask and with the literature's sanity checks of it, and compares.
+
+    python scripts/sanity_check.py --flagfile=configs/digits.flags --mask=snip --recipe=none --seeds=3
+
+The mask as it is, shuffled within its layers, found on other initial weights, and inverted. A method that knows which weights
+matter loses by them; one that knows only how many weights each layer needs does not lose by the first two.
+Started again with the same flags it goes on where it ended.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
+
+from absl import flags as absl_flags
+from rich.console import Console
+
+from tfsparse import flags
+from tfsparse.experiment import Experiment, sanity_checks, sanity_table
+from tfsparse.files import write_json
+
+SEEDS = absl_flags.DEFINE_integer("seeds", 3, "Runs of each, with seeds from --seed on.", lower_bound=1)
+OUT = absl_flags.DEFINE_string("out", "sanity.json", "File that the numbers are written to.")
+
+
+def main(argv):
+    experiment = flags.read(Experiment)
+    with flags.reported_errors("The same command goes on from the last completed epoch."):
+        rows = sanity_checks(experiment, SEEDS.value)
+        write_json(OUT.value, rows)
+    Console().print(sanity_table(rows))
+    print(f"Numbers in {OUT.value}")
+
+
+if __name__ == "__main__":
+    flags.define(Experiment)
+    flags.run(main)

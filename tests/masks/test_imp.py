@@ -1,0 +1,166 @@
+"""Lottery tickets: rounds, rewinding, resuming, refusals."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from tests.conftest import make_data, make_model
+from tfsparse import find_mask, paths
+from tfsparse.experiment import search
+from tfsparse.mask import Mask
+from tfsparse.masks import find_mask as without_training
+from tfsparse.masks.imp import RETRAIN
+from tfsparse.task import Task
+
+SPARSITY = 1 - 0.8**3
+
+
+def values(model):
+    return {path: variable.numpy() for path, variable in paths.weights(model).items()}
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What every training of a round was given: (live, steps, stem's weights, learning rate), and what came out of it."""
+    rows = []
+    train = search.train
+
+    def watched(model, task, mask, recipe, **settings):
+        before = values(model)
+        rate = float(task.make_optimizer().learning_rate) if task.optimizer else task.learning_rate
+        train(model, task, mask, recipe, **settings)
+        rows.append(
+            {"live": mask.live, "steps": settings["steps"], "before": before, "after": values(model), "rate": rate}
+        )
+
+    monkeypatch.setattr(search, "train", watched)
+    return rows
+
+
+def test_the_original_ticket(task, calls, tmp_path):
+    model = make_model()
+    start = values(model)
+    mask = find_mask(model, "imp(rounds=3)", sparsity=SPARSITY, task=task, folder=tmp_path)
+    assert (
+        [call["live"] for call in calls] == [452, 362, 290]
+        and mask.live == round(0.8**3 * 452)
+        and mask.weights is None
+    )
+    masks = [Mask.load(tmp_path / f"round{number}.safetensors") for number in (1, 2, 3)]
+    assert masks[2] == mask
+    for outer, inner in itertools.pairwise(masks):
+        assert all((outer[path] >= inner[path]).all() for path in mask), "rounds are nested"
+    for call, masked in zip(calls, [None, *masks], strict=False):
+        assert call["steps"] == (0, task.steps)
+        for path, value in start.items():
+            np.testing.assert_array_equal(call["before"][path], value)
+        if masked:
+            assert all((call["after"][path][~masked[path]] == 0).all() for path in mask)
+    trained, first = calls[0]["after"], masks[0]
+    living = np.concatenate([np.abs(trained[path][first[path]]) for path in first])
+    dead = np.concatenate([np.abs(trained[path][~first[path]]) for path in first])
+    assert living.min() >= dead.max(), "not the largest trained weights"
+    rows = json.loads(mask.metadata["rounds"])
+    assert rows == json.loads((tmp_path / "rounds.json").read_text())
+    assert [row["round"] for row in rows] == [1, 2, 3] and all(0 <= row["test_accuracy"] <= 1 for row in rows)
+
+
+@pytest.mark.parametrize("step", [3, 4, 6])  # within an epoch of four steps, at its end, in the second
+def test_late_rewinding(task, calls, step):
+    model = make_model()
+    mask = find_mask(model, f"imp(rounds=2, rewind_steps={step})", sparsity=0.5, task=task)
+    assert [call["steps"] for call in calls] == [(0, step), (step, 8), (step, 8)]
+    early = calls[0]["after"]
+    for call in calls[1:]:
+        for path, value in early.items():
+            np.testing.assert_array_equal(call["before"][path], value)
+    for path, value in early.items():
+        np.testing.assert_array_equal(mask.weights[path], value)
+
+
+def test_learning_rate_rewinding_and_fine_tuning(task, calls):
+    for retrain in RETRAIN[1:]:
+        calls.clear()
+        mask = find_mask(make_model(), "imp", rounds=2, rewind_steps=2, retrain=retrain, sparsity=0.5, task=task)
+        assert [call["steps"] for call in calls] == [(0, 8), (2, 8)]
+        for path, value in calls[0]["after"].items():
+            np.testing.assert_array_equal(calls[1]["before"][path], value)
+        for path, value in calls[1]["after"].items():
+            np.testing.assert_array_equal(mask.weights[path], value)
+        assert calls[1]["rate"] == pytest.approx(0.05 if retrain == "learning_rate_rewinding" else 0.0005)
+
+
+def test_a_part_of_the_steps_is_that_part_of_an_unbroken_training(data, tmp_path):
+    """Without momentum, two halves are the whole."""
+    from tfsparse import train
+
+    task = Task(data, epochs=3, learning_rate=0.05, momentum=0.0)
+    whole, halves = make_model(), make_model()
+    halves.set_weights(whole.get_weights())
+    train(whole, task, None, "none", verbose=0)
+    for steps in ((0, 7), (7, 12)):
+        train(halves, task, None, "none", steps=steps, verbose=0)
+    for ours, theirs in zip(halves.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_stopped_anywhere_it_goes_on(task, monkeypatch, tmp_path):
+    """A kill while a round trains, between training and its file, and between two rounds."""
+    model, method = make_model(), "imp(rounds=3, rewind_steps=3)"
+    whole = find_mask(model, method, sparsity=SPARSITY, task=task, folder=tmp_path / "whole")
+    train, trainings = search.train, []
+
+    def dying(*args, **settings):
+        trainings.append(settings["steps"])
+        if len(trainings) in (2, 4):
+            raise Killed
+        train(*args, **settings)
+        if len(trainings) == 6:
+            raise Killed
+
+    monkeypatch.setattr(search, "train", dying)
+    for _ in range(3):
+        with pytest.raises(Killed):
+            find_mask(model, method, sparsity=SPARSITY, task=task, folder=tmp_path / "killed")
+    mask = find_mask(model, method, sparsity=SPARSITY, task=task, folder=tmp_path / "killed")
+    assert mask == whole and mask.metadata == whole.metadata
+    assert trainings == [(0, 3), (3, 8), (3, 8), (3, 8), (3, 8), (3, 8), (3, 8)], (
+        "finished rounds are not trained again"
+    )
+    again = find_mask(model, method, sparsity=SPARSITY, task=task, folder=tmp_path / "killed")
+    assert again == whole and len(trainings) == 7
+
+
+def test_rounds_of_another_search_are_refused(task, tmp_path):
+    model = make_model()
+    find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path)
+    with pytest.raises(ValueError, match="holds the rounds of another search: sparsity differ"):
+        find_mask(model, "imp(rounds=1)", sparsity=0.6, task=task, folder=tmp_path)
+    model.layers[1].kernel.assign_add(model.layers[1].kernel)
+    with pytest.raises(ValueError, match="weights differ. Delete the folder to begin anew"):
+        find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path)
+
+
+def test_refusals(model, task):
+    with pytest.raises(ValueError, match="'imp' trains: use tfsparse.find_mask"):
+        without_training(model, "imp", sparsity=0.5, task=task)
+    with pytest.raises(ValueError, match="'imp' looks at training data: pass task"):
+        find_mask(model, "imp", sparsity=0.5)
+    with pytest.raises(ValueError, match="rewind_steps=8 must come before the end of training, at 8 steps"):
+        find_mask(model, "imp(rewind_steps=8)", sparsity=0.5, task=task)
+    with pytest.raises(ValueError, match="retrain must be one of 'weight_rewinding', "):
+        find_mask(model, "imp(retrain='never')", sparsity=0.5, task=task)
+
+
+def test_a_ticket_learns():
+    """On data whose classes differ in brightness, the ticket's training reaches what the dense one does."""
+    model, task = make_model(), Task(make_data(48), epochs=6, learning_rate=0.02)
+    mask = find_mask(model, "imp(rounds=2)", sparsity=0.6, task=task)
+    accuracies = [row["test_accuracy"] for row in json.loads(mask.metadata["rounds"])]
+    assert max(accuracies) > 0.5

@@ -1,0 +1,64 @@
+"""`find_mask` with what methods that train need: training by the default protocol, and accuracies."""
+
+import functools
+
+from tfsparse import masks
+from tfsparse.experiment.train import train
+from tfsparse.report import evaluate
+
+
+def find_mask(
+    model,
+    method,
+    *,
+    sparsity=None,
+    task=None,
+    seed=None,
+    prunable="all",
+    exclude=(),
+    strict=False,
+    folder=None,
+    training=None,
+    **options,
+):
+    """Finds the weights of `model` that live; the model and all random states are left bit for bit as they were.
+
+    Args:
+        model: built tf_keras model.
+        method: a name in `METHODS`, with options or without: `"snip(batches=4)"`; or a `Mask`, or the path of a mask
+            file (`.safetensors`, `.npz`), which is then only checked against the model.
+        sparsity: share of the prunable weights that are zero, in [0, 1): exactly `round((1 - sparsity) * n)` live.
+            A given mask has its own, which wins; a note in the log says when they differ.
+        task: `Task`; methods that look at data need one.
+        seed: of draws and ties; None: the task's, or 0.
+        prunable: `"all"`, or `"conv"` for convolution kernels only. A given mask names its weights itself.
+        exclude: paths of weights, or of layers, that stay dense and are not counted.
+        strict: refuse a mask that leaves a layer without a weight, instead of warning.
+        folder: where methods that train in rounds (`imp`, `gem_miner`) keep them; called again with the same folder, the
+            search goes on after the last finished round. None: nothing is kept.
+        training: settings of the trainings in such rounds, as `tfsparse.train` takes them: `strategy`, `dtype`, ...
+        **options: options of the method, as in its call: `find_mask(model, "snip", batches=4, pattern="2:4", ...)`.
+            Those that all methods have in common: `tfsparse.masks.Choices`.
+
+    Returns:
+        `Mask`; its metadata say how it was found, its `weights` what training shall start from, if the method says so.
+
+    >>> import tf_keras as keras
+    >>> model = keras.Sequential([keras.layers.Dense(4, input_shape=(5,), name="head")])
+    >>> find_mask(model, "random", sparsity=0.75)
+    Mask(1 weights, 5 of 20 live, sparsity 0.7500)
+
+    Raises:
+        ValueError: unknown method or option, a sparsity out of range or that leaves nothing, a method that needs a task
+            without one, scores that are not finite, a mask that does not fit, with `strict` a layer without a weight.
+        FileNotFoundError: no such mask file.
+    """
+    settings = {"sparsity": sparsity, "task": task, "seed": seed, "prunable": prunable, "exclude": exclude}
+    train_one = functools.partial(_train, training or {})
+    return masks.find_mask(model, method, strict=strict, folder=folder, train=train_one, **settings, **options)
+
+
+def _train(settings, model, task, mask, folder, steps):
+    """Trains by the default protocol, one line an epoch: a progress bar of the rounds is there already."""
+    train(model, task, mask, "none", folder=folder, steps=steps, **{"verbose": 2, **settings})
+    return evaluate(model, task)

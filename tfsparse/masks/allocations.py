@@ -1,0 +1,140 @@
+"""How the budget spreads over the layers.
+
+- `global`: one ranking over all layers.
+- `uniform`: the same density in every layer.
+- `erk`: density falls with the layer's size (Erdos-Renyi-Kernel; Evci et al., "Rigging the Lottery", 2020).
+- `balanced`: the same number of weights in every layer (after Gadhikar et al., "Why Random Pruning Is All We Need", 2023).
+- `smart_ratio`: density falls with depth (Su et al., "Sanity-Checking Pruning Methods", 2020).
+- a `Mask`, or the path of a mask file: the densities of that mask.
+"""
+
+import math
+import os
+
+import numpy as np
+
+from tfsparse.mask.mask import Mask
+from tfsparse.registry import resolve
+
+
+def budgets(allocation, shapes, count, room=None, least=0):
+    """How many weights each layer keeps; the counts sum to `count` exactly (largest remainders are rounded up).
+
+    Args:
+        allocation: function (shapes, count) -> path -> ideal count, as `find_allocation` gives it.
+        shapes: path -> shape of the weight, in the order of the layers.
+        count: of weights in all layers.
+        room: path -> upper limit of a layer; None: its size.
+        least: lower limit of every layer, as far as it has room.
+
+    >>> budgets(find_allocation("uniform"), {"a": (3, 5), "b": (5,)}, 10)
+    {'a': 8, 'b': 2}
+
+    Returns:
+        path -> count; None where all layers share one ranking.
+    """
+    ideal = allocation(shapes, count)
+    if ideal is None:
+        return None
+    room = room or {path: math.prod(shape) for path, shape in shapes.items()}
+    if not sum(min(least, number) for number in room.values()) <= count <= sum(room.values()):
+        raise ValueError(
+            f"{count:,} weights cannot be spread over {len(shapes)} layers with room for {sum(room.values()):,}, "
+            f"{least} at least in each."
+        )
+    counts = {path: min(max(int(ideal[path]), least), room[path]) for path in shapes}
+    by_remainder = sorted(shapes, key=lambda path: int(ideal[path]) - ideal[path])
+    missing = count - sum(counts.values())
+    while missing > 0:
+        for path in by_remainder:
+            if missing > 0 and counts[path] < room[path]:
+                counts[path] += 1
+                missing -= 1
+    for _ in range(-missing):  # the lower limit took more than there is: the fullest give it back
+        counts[max(counts, key=counts.get)] -= 1
+    return counts
+
+
+def find_allocation(allocation):
+    """The function (shapes, count) -> path -> ideal count that `allocation` names.
+
+    Args:
+        allocation: a name in `ALLOCATIONS`, with options or without; a `Mask`; the path of a mask file.
+
+    Raises:
+        ValueError: unknown name or option. FileNotFoundError: no such mask file.
+    """
+    if isinstance(allocation, os.PathLike) or str(allocation).endswith(".safetensors"):
+        allocation = Mask.load(allocation)
+    if isinstance(allocation, Mask):
+        return lambda shapes, count: copied(shapes, count, allocation)
+    entry, given = resolve(ALLOCATIONS, allocation, "allocation")
+    return lambda shapes, count: entry(shapes, count, **given)
+
+
+def together(shapes, count):
+    """No budgets: all layers share one ranking."""
+    return None
+
+
+def copied(shapes, count, mask):
+    """The densities of another mask; they all grow or shrink by one factor if the budget is another."""
+    for path, shape in shapes.items():
+        if path not in mask or mask[path].shape != tuple(shape):
+            raise ValueError(f"The mask that the allocation is copied from says nothing of {path!r} {tuple(shape)}.")
+    return _scaled({path: np.count_nonzero(mask[path]) for path in shapes}, shapes, count)
+
+
+def uniform(shapes, count):
+    total = sum(math.prod(shape) for shape in shapes.values())
+    return {path: math.prod(shape) * count / total for path, shape in shapes.items()}
+
+
+def erk(shapes, count):
+    """density = epsilon * (sum of the shape) / (product of the shape)."""
+    return _scaled({path: sum(shape) for path, shape in shapes.items()}, shapes, count)
+
+
+def balanced(shapes, count):
+    """Equal numbers; layers that are smaller than their share stay dense, and the others share what is left over."""
+    return _scaled(dict.fromkeys(shapes, 1), shapes, count)
+
+
+def smart_ratio(shapes, count, *, classifier=0.3, vgg=False):
+    """density of layer l of L proportional to (L - l + 1)^2 + (L - l + 1), divided by l^2 with `vgg=True`; the last layer
+    keeps the share `classifier`, less if the budget asks for it."""
+    if not 0 < classifier <= 1:
+        raise ValueError(f"smart_ratio's classifier is a share in (0, 1], received {classifier!r}.")
+    *body, last = shapes
+    size, depth = {path: math.prod(shape) for path, shape in shapes.items()}, len(shapes)
+    density = {}
+    for number, path in enumerate(body, 1):
+        left = depth - number + 1
+        density[path] = (left**2 + left) / (number**2 if vgg else 1)
+    rest = sum(size[path] for path in body)
+    kept = max(min(classifier * size[last], count), count - rest)  # what the body has no room for goes here
+    ideal = _scaled(
+        {path: density[path] * size[path] for path in body}, {path: shapes[path] for path in body}, count - kept
+    )
+    return {**ideal, last: kept}
+
+
+def _scaled(parts, shapes, count):
+    """Counts proportional to `parts` that sum to `count`, at most the layers' sizes: whenever the fullest layers would be
+    more than full, they stay dense, and the others are scaled anew."""
+    size = {path: math.prod(shapes[path]) for path in parts}
+    ideal = {path: float(number) for path, number in size.items()}
+    sparse = list(parts)
+    while sparse:
+        left = count - sum(size[path] for path in parts if path not in sparse)
+        epsilon = left / (sum(parts[path] for path in sparse) or 1)
+        density = {path: epsilon * parts[path] / size[path] for path in sparse}
+        fullest = max(density.values())
+        if fullest <= 1:
+            ideal.update({path: density[path] * size[path] for path in sparse})
+            break
+        sparse = [path for path in sparse if density[path] < fullest]
+    return ideal
+
+
+ALLOCATIONS = {"global": together, "uniform": uniform, "erk": erk, "balanced": balanced, "smart_ratio": smart_ratio}

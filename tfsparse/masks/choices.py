@@ -1,0 +1,56 @@
+"""The options that all mask methods have in common."""
+
+import dataclasses
+import math
+
+from tfsparse.mask.axes import channel_axes
+from tfsparse.masks.allocations import find_allocation
+from tfsparse.masks.patterns import find_pattern
+from tfsparse.masks.search import one_of, whole
+
+SANITY = ("shuffle", "reinitialize", "invert")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choices:
+    """How the budget is spent, whatever the scores; options of every mask method: `"snip(batches=4, pattern='2:4')"`.
+
+    Args:
+        allocation: how it spreads over the layers: `"global"`, `"uniform"`, `"erk"`, `"balanced"`, `"smart_ratio"`, another
+            `Mask` or mask file whose densities are copied; None: the method's own.
+        pattern: which weights live or die together: `"2:4"`, `"block(1x4)"`, `"filter"`; None: every weight for itself.
+        min_per_layer: weights that each layer keeps at least, if it has as many.
+        sanity: one of the literature's sanity checks (Frankle et al., "Pruning Neural Networks at Initialization: Why Are
+            We Missing the Mark?", 2021; Su et al., 2020). A method that knows which weights matter should lose by them.
+            `"shuffle"`: the mask's weights are drawn anew in each layer, their number stays; `"reinitialize"`: the mask
+            is found on other initial weights than it will be trained with; `"invert"`: the lowest scores are kept.
+
+    Raises:
+        ValueError: unknown name, or out of range. FileNotFoundError: no such mask file.
+    """
+
+    allocation: object = None
+    pattern: str | None = None
+    min_per_layer: int = 0
+    sanity: str | None = None
+
+    def __post_init__(self):
+        find_allocation(self.allocation or "global")
+        find_pattern(self.pattern, {})
+        whole("min_per_layer", self.min_per_layer, least=0)
+        one_of("sanity", self.sanity, (None, *SANITY))
+
+    def pattern_for(self, search):
+        """The pattern, checked against the layers of the search."""
+        outputs = search.model.output_shape if search.model.outputs else None
+        outputs = outputs[-1] if isinstance(outputs, tuple) else None
+        pattern = find_pattern(self.pattern, channel_axes(search.model), outputs)
+        shapes = {path: tuple(variable.shape) for path, variable in search.weights.items()}
+        pattern.check(shapes, search.count)
+        least = sum(min(self.min_per_layer, math.prod(shape)) for shape in shapes.values())
+        if least > search.count:
+            raise ValueError(
+                f"min_per_layer={self.min_per_layer} needs {least:,} live weights; sparsity={search.sparsity} leaves "
+                f"{search.count:,}. Lower one of the two."
+            )
+        return pattern

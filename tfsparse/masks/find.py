@@ -1,0 +1,94 @@
+"""`find_mask` and `scores`: a method, its options and its search brought together."""
+
+import dataclasses
+import logging
+import os
+import time
+
+from tfsparse.frozen import kept_random_state
+from tfsparse.mask.mask import Mask
+from tfsparse.masks.collapse import check_collapse, check_room
+from tfsparse.masks.given import given_mask
+from tfsparse.masks.rank import checked, rank
+from tfsparse.masks.reinitialized import reinitialized
+from tfsparse.masks.rounds import Rounds, workplace
+from tfsparse.masks.start import begin
+from tfsparse.progress import progress
+
+log = logging.getLogger(__name__)
+
+
+def find_mask(
+    model,
+    method,
+    *,
+    sparsity=None,
+    task=None,
+    seed=None,
+    prunable="all",
+    exclude=(),
+    strict=False,
+    folder=None,
+    train=None,
+    **options,
+):
+    """What `tfsparse.find_mask` does, which says what is what; it hands in `train`.
+
+    Args:
+        train: `train(model, task, mask, folder, steps)` trains a model in place over a part of the task's steps and
+            returns its accuracies; for methods that train. None: those are refused.
+    """
+    started = time.monotonic()
+    if isinstance(method, (Mask, os.PathLike)) or str(method).endswith((".safetensors", ".npz")):
+        mask = given_mask(model, method, sparsity, options)
+    else:
+        start = begin(model, method, task, seed, prunable, exclude, sparsity, options, train=train)
+        check_room(start.search, strict)
+        mask = _search(start, folder)
+    check_collapse(mask, strict)
+    if time.monotonic() - started > 1:
+        log.info("%s: %r, %.1f s", method, mask, time.monotonic() - started)
+    return mask
+
+
+def scores(model, method, task=None, *, prunable="all", exclude=(), **options):
+    """The scores that `find_mask` ranks (in its first round, if the method has several); the highest are kept.
+
+    Args:
+        model: built tf_keras model; left as it is.
+        method: a name in `METHODS`, with options or without, that ranks scores.
+        task: `Task`; methods that look at data need one.
+        prunable: as in `find_mask`; `exclude` and options options likewise.
+
+    Returns:
+        Dict from weight path to array of the weight's shape; float64 where float32 could overflow.
+
+    >>> import tf_keras as keras
+    >>> head = keras.layers.Dense(1, kernel_initializer="ones", input_shape=(2,), name="head")
+    >>> scores(keras.Sequential([head]), "magnitude")["head/kernel"].tolist()
+    [[1.0], [1.0]]
+
+    Raises:
+        ValueError: as `find_mask`; or the method has no scores (`random`, `erk`), or trains for them (`imp`, `gem_miner`).
+    """
+    start = begin(model, method, task, None, prunable, exclude, 0.0, options)
+    search = start.search
+    with kept_random_state(), progress() as shown:
+        ranking = start.entry(dataclasses.replace(search, shown=shown), **start.given)
+        if ranking.drawn or ranking.trains:
+            raise ValueError(f"Mask method {start.name!r} ranks no scores of its own; find_mask gives its mask.")
+        return checked(ranking.score(search.everything), search.weights, search.everything)
+
+
+def _search(start, folder):
+    with kept_random_state(), progress() as shown, workplace(folder) as place:
+        search = dataclasses.replace(start.search, shown=shown, folder=place)
+        if start.choices.sanity == "reinitialize":
+            search = reinitialized(search)
+        ranking = start.entry(search, **start.given)
+        rounds = Rounds(place, start.fingerprint()) if ranking.trains else None
+        arrays = rank(search, ranking, start.choices, rounds)
+        weights = ranking.weights and ranking.weights()
+    if start.choices.sanity == "reinitialize":
+        weights = None  # those of the other initialisation
+    return Mask(arrays, start.metadata(search.notes), weights)

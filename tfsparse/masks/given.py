@@ -1,0 +1,30 @@
+"""A mask that was found before, here or elsewhere."""
+
+import logging
+import pathlib
+
+from tfsparse.mask.mask import Mask
+from tfsparse.masks.allocate import live_count
+
+log = logging.getLogger(__name__)
+
+
+def given_mask(model, mask, sparsity, further):
+    """A `Mask`, or the mask of a file, checked against `model`; `.npz` files are taken as PyTorch's.
+
+    Raises:
+        ValueError: it does not fit, or options are given. FileNotFoundError: no such file.
+    """
+    if further:
+        raise ValueError(f"A mask that is given takes no options, received {', '.join(further)}.")
+    if not isinstance(mask, Mask):
+        path = pathlib.Path(mask)
+        if path.suffix == ".npz":
+            from tfsparse.mask.interchange import import_mask
+
+            return import_mask(path, model)
+        mask = Mask.load(path)
+    mask.check(model)
+    if sparsity is not None and live_count(sparsity, mask.total) != mask.live:
+        log.warning("The mask has sparsity %.4f; sparsity=%s is not used.", mask.sparsity, sparsity)
+    return mask

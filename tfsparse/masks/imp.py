@@ -1,0 +1,136 @@
+"""Iterative magnitude pruning: train, prune the smallest weights, rewind, repeat."""
+
+import dataclasses
+import json
+import logging
+import shutil
+
+import numpy as np
+import tf_keras as keras
+
+from tfsparse import paths
+from tfsparse.files import write_json
+from tfsparse.frozen import frozen
+from tfsparse.mask.mask import Mask
+from tfsparse.masks.search import Ranking, one_of, whole
+
+log = logging.getLogger(__name__)
+
+RETRAIN = ("weight_rewinding", "learning_rate_rewinding", "fine_tuning")
+
+
+def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=None):
+    """Finds lottery tickets: trains, keeps the largest trained weights |w|, goes back to early weights, and repeats
+    (Frankle & Carbin, "The Lottery Ticket Hypothesis", 2019; Frankle et al., "Linear Mode Connectivity and the Lottery
+    Ticket Hypothesis", 2020; Renda et al., "Comparing Rewinding and Fine-tuning in Neural Network Pruning", 2020).
+
+    The density falls geometrically to the one asked for: `rounds` to d prune the share 1 - d**(1 / rounds) of what is left
+    in each round (20 % a round: 10 rounds to 0.107). Training is the task's, by the default protocol, without a recipe; data
+    and learning rate at step k are those of an unbroken training, the momentum is 0 after rewinding, as in the authors'
+    code. BatchNorm's statistics rewind too. Costs `rounds` trainings, one more for the ticket itself.
+
+    Args:
+        search: `Search`; needs a task. Each round's accuracy is in its notes, the mask's metadata and `rounds.json`.
+        rounds: of training and pruning.
+        rewind_steps: the step k that rounds after the first begin at; 0 is the original lottery ticket, some hundred to
+            two thousand steps are late rewinding.
+        retrain: what rounds after the first begin with: `"weight_rewinding"`, the weights and the learning rate of step k;
+            `"learning_rate_rewinding"`, the trained weights and the learning rate of step k; `"fine_tuning"`, the trained
+            weights and the last learning rate, for as many steps.
+        epochs: of each training; None: the task's.
+
+    Returns:
+        `Ranking`, whose weights are those of step k, or the last trained ones; the model's own for `rewind_steps=0`.
+
+    Raises:
+        ValueError: no task, an option out of range.
+    """
+    task, _ = search.require_task("imp"), search.require_training("imp")
+    if epochs is not None:
+        task = dataclasses.replace(task, epochs=whole("epochs", epochs))
+    if whole("rewind_steps", rewind_steps, least=0) >= task.steps:
+        raise ValueError(f"rewind_steps={rewind_steps} must come before the end of training, at {task.steps} steps.")
+    tickets = _Tickets(search, task, rewind_steps, one_of("retrain", retrain, RETRAIN))
+
+    def score(live, number):
+        trained = tickets.trained(live, number)
+        return {path: np.abs(trained[path]) for path in search.weights}
+
+    return Ranking(score, rounds=rounds, trains=True, weights=lambda: tickets.start(rounds + 1))
+
+
+class _Tickets:
+    """The trainings of one search, each left in the search's folder as a mask file with weights."""
+
+    def __init__(self, search, task, step, retrain):
+        self.search, self.task, self.step, self.retrain = search, task, step, retrain
+
+    def trained(self, live, number):
+        """The weights after the training of round `number`: path -> array."""
+        file = self._file(number)
+        if not file.is_file():
+            rewound = number > 1 or self.retrain == "weight_rewinding"
+            fine = number > 1 and self.retrain == "fine_tuning"
+            task, steps = _at_last_rate(self.task) if fine else self.task, (rewound * self.step, self.task.steps)
+            self._train(file, live, self.start(number), task, steps)
+            self._file(number - 1).unlink(missing_ok=True)
+        ticket = Mask.load(file)
+        self._note(number, ticket)
+        return ticket.weights
+
+    def start(self, number):
+        """What round `number` begins with: path -> array; None: the model's own weights."""
+        if self.retrain == "weight_rewinding":
+            return self._early() if self.step else None
+        return Mask.load(self._file(number - 1)).weights if number > 1 else None
+
+    def _early(self):
+        """The weights after `step` steps of dense training."""
+        file = self.search.folder / "rewind.safetensors"
+        if not file.is_file():
+            self._train(file, self.search.everything, None, self.task, (0, self.step))
+        return Mask.load(file).weights
+
+    def _train(self, file, live, start, task, steps):
+        """Trains the masked model over a span of steps and writes `file`. All it needs on the way is beside the file."""
+        model, place = self.search.model, file.with_suffix("")
+        log.info("%s: steps %d to %d, density %.4f.", file.stem, *steps, _density(live))
+        with frozen(model):
+            mask = Mask(live, weights=start)
+            if start is not None:
+                mask.rewind(model)
+            accuracies = self.search.train(model, task, mask, place, steps)
+            values = {path: variable.numpy() for path, variable in paths.weights(model).items()}
+            Mask(live, {"accuracies": json.dumps(accuracies)}, values).save(file)
+        for left in [path for path in place.iterdir() if path.name != "history.csv"]:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+    def _note(self, number, ticket):
+        """Tells how a round did; the accuracy is that of the mask it trained, before it pruned."""
+        file = self.search.folder / "rounds.json"
+        rows = json.loads(file.read_text(encoding="utf-8"))[: number - 1] if file.is_file() else []
+        rows.append({"round": number, "sparsity": ticket.sparsity, **json.loads(ticket.metadata["accuracies"])})
+        write_json(file, rows)
+        self.search.notes["rounds"] = rows
+        log.info("Round %d: %s", number, ", ".join(f"{name} {value:.4f}" for name, value in list(rows[-1].items())[1:]))
+
+    def _file(self, number):
+        return self.search.folder / f"trained{number}.safetensors"
+
+
+def _density(live):
+    return sum(np.count_nonzero(array) for array in live.values()) / sum(array.size for array in live.values())
+
+
+def _at_last_rate(task):
+    """The task with its last learning rate throughout."""
+
+    def optimizer(_):
+        made = task.make_optimizer()
+        config = made.get_config()
+        if isinstance(config["learning_rate"], dict):
+            schedule = keras.optimizers.schedules.deserialize(config["learning_rate"])
+            config["learning_rate"] = float(schedule(task.steps - 1))
+        return type(made).from_config(config)
+
+    return dataclasses.replace(task, optimizer=optimizer)

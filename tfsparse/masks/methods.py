@@ -1,0 +1,16 @@
+"""The table of mask methods."""
+
+from tfsparse.masks.drawn import erk, random
+from tfsparse.masks.imp import imp
+from tfsparse.masks.magnitude import magnitude
+from tfsparse.masks.snip import snip
+from tfsparse.masks.synflow import synflow
+
+METHODS = {
+    "random": random,
+    "erk": erk,
+    "imp": imp,
+    "magnitude": magnitude,
+    "snip": snip,
+    "synflow": synflow,
+}

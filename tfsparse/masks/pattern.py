@@ -1,0 +1,44 @@
+"""What a pattern of live weights is; here the one that has none."""
+
+
+class Pattern:
+    """No pattern: every weight is a cell of its own."""
+
+    def __init__(self, axes):
+        self.axes = axes
+
+    def size(self, path, shape):
+        """Weights in a cell."""
+        return 1
+
+    def check(self, shapes, count):
+        """Raises ValueError if the pattern does not divide a layer, or cannot have `count` live weights."""
+
+    def limit(self, scores, live, density, random):
+        """The weights of `live` that may stay at `density`."""
+        return live
+
+    def count(self, shapes, density, count):
+        """How many weights live on the way, at `density`, where without a pattern `count` would."""
+        return count
+
+    def whole(self, shapes):
+        """Paths of layers that are kept whole."""
+        return []
+
+    def pool(self, path, array):
+        """Cells of an array of weights: their mean; of booleans: whether any is True."""
+        return array
+
+    def expand(self, path, cells, shape):
+        """The weights of an array of cells."""
+        return cells
+
+
+def divides(path, shape, box, pattern):
+    for axis, (length, edge) in enumerate(zip(shape, box, strict=True)):
+        if length % edge:
+            raise ValueError(
+                f"The pattern {pattern} does not divide {path!r}, whose shape is {tuple(shape)}: {length} channels on "
+                f"axis {axis} are no multiple of {edge}. Leave the layer dense: exclude={path!r}."
+            )

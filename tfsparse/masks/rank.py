@@ -1,0 +1,77 @@
+"""From a ranking to a mask, round by round."""
+
+import numpy as np
+
+from tfsparse.masks.allocate import keep_top
+from tfsparse.masks.allocations import find_allocation
+
+SHUFFLE = 1 << 31  # the number of the draws that no round has
+
+
+def rank(search, ranking, choices, rounds=None):
+    """The mask that a ranking leads to: path -> boolean array. A pruned weight stays pruned.
+
+    On the way a fraction of a weight is kept, as SynFlow's reference code does: one weight more or less early on changes
+    many later. Ties of every round are drawn from a generator of its own, so that a search can go on at any round.
+
+    Args:
+        search: `Search`.
+        ranking: `Ranking`.
+        choices: `Choices`.
+        rounds: `Rounds` that were done before, and where new ones are kept; None: all are done here, and none is kept.
+    """
+    pattern = choices.pattern_for(search)
+    allocation = find_allocation(choices.allocation or ranking.allocation)
+    shapes = {path: tuple(variable.shape) for path, variable in search.weights.items()}
+    done, live = rounds.last(search) if rounds else (0, search.everything)
+    for number in search.shown(range(done + 1, ranking.rounds + 1), "Ranking weights"):
+        density, count = ranking.density(number, search.sparsity), search.count
+        if number < ranking.rounds:
+            count = pattern.count(shapes, density, search.total - int((1 - density) * search.total))
+        scores = _scores(search, ranking, live, number)
+        if choices.sanity == "invert":
+            scores = {path: -array for path, array in scores.items()}
+        options = {"allocation": allocation, "pattern": pattern, "least": choices.min_per_layer}
+        live = keep_top(scores, live, count, search.random(number), **options)
+        if rounds:
+            rounds.keep(number, live)
+    return _shuffled(search, live, pattern) if choices.sanity == "shuffle" else live
+
+
+def _scores(search, ranking, live, number):
+    found = ranking.score(live, number) if ranking.trains else ranking.score(live)
+    return checked(found, search.weights, live)
+
+
+def _shuffled(search, live, pattern):
+    """As many live weights in each layer, in the same pattern, drawn anew."""
+    random = search.random(SHUFFLE)
+    draws = {path: random.random(array.shape) for path, array in live.items()}
+    counts = {path: int(np.count_nonzero(array)) for path, array in live.items()}
+    allocation = lambda shapes, count: {path: counts[path] for path in shapes}  # noqa: E731
+    return keep_top(draws, search.everything, sum(counts.values()), random, allocation=allocation, pattern=pattern)
+
+
+def checked(scores, weights, live):
+    """The scores; ValueError if there is no order among them: any is NaN or infinite, or all that count are 0.
+
+    Args:
+        scores: path -> array.
+        weights: path -> variable, to tell a layer that is zero itself.
+        live: path -> boolean array; only these scores count.
+    """
+    for path, array in scores.items():
+        if not np.isfinite(array).all():
+            bad = int(np.count_nonzero(~np.isfinite(array)))
+            raise ValueError(
+                f"Scores of {path!r} are not finite ({bad:,} of {array.size:,}). Does the model hold NaN or infinite "
+                "weights, or does its loss overflow on these data?"
+            )
+    silent = [path for path, array in scores.items() if live[path].any() and not array[live[path]].any()]
+    if len(silent) < sum(array.any() for array in live.values()):
+        return scores
+    zero = [path for path in silent if not np.any(weights[path])] or silent[:1]
+    raise ValueError(
+        f"All scores are 0, those of {', '.join(zero)} too: nothing tells the weights apart. Is a layer all zero, or an "
+        "activation saturated, so that nothing comes through? 'random' and 'erk' do not look at the network."
+    )

@@ -1,0 +1,62 @@
+"""Rounds of a long search, kept in a folder: what was stopped goes on after the last one that was finished."""
+
+import contextlib
+import json
+import pathlib
+import re
+import tempfile
+
+from tfsparse.files import write_json
+from tfsparse.mask.mask import Mask
+
+_NAME = re.compile(r"round(\d+)\.safetensors$")
+
+
+class Rounds:
+    """The masks after the finished rounds of one search: `round1.safetensors`, `round2.safetensors`, ...
+
+    Args:
+        folder: made if it is not there.
+        settings: what decides the search's outcome, as JSON holds it.
+
+    Raises:
+        ValueError: the folder holds the rounds of another search.
+    """
+
+    def __init__(self, folder, settings):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        known = self.folder / "search.json"
+        if not known.is_file():
+            write_json(known, settings)
+        before, now = json.loads(known.read_text(encoding="utf-8")), json.loads(json.dumps(settings))
+        differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        if differing:
+            raise ValueError(
+                f"{self.folder} holds the rounds of another search: {', '.join(sorted(differing))} differ. "
+                "Delete the folder to begin anew, or choose another."
+            )
+
+    def last(self, search):
+        """(number of finished rounds, mask after the last as path -> boolean array)."""
+        found = {int(match[1]): path for path in self.folder.iterdir() if (match := _NAME.match(path.name))}
+        if not found:
+            return 0, search.everything
+        number = max(found)
+        mask = Mask.load(found[number])
+        mask.check(search.model)
+        return number, {path: mask[path] for path in search.weights}
+
+    def keep(self, number, live):
+        """Saves the mask after round `number`."""
+        Mask(live, {"round": number}).save(self.folder / f"round{number}.safetensors")
+
+
+@contextlib.contextmanager
+def workplace(folder):
+    """The folder, or one that is deleted at the end if there is none."""
+    if folder is not None:
+        yield pathlib.Path(folder)
+    else:
+        with tempfile.TemporaryDirectory(prefix="tfsparse_") as scratch:
+            yield pathlib.Path(scratch)

@@ -1,0 +1,100 @@
+"""What is checked and put together before the work of a search starts."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfsparse.mask.prunable import prunable as prunable_weights
+from tfsparse.masks.allocate import live_count
+from tfsparse.masks.choices import Choices
+from tfsparse.masks.methods import METHODS
+from tfsparse.masks.search import Search
+from tfsparse.registry import options, parse, resolve
+from tfsparse.version import __version__
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """A method, its own options, those that all methods have, and the search that it will be given."""
+
+    name: str
+    entry: Callable
+    given: dict
+    choices: Choices
+    search: Search
+    prunable: str
+
+    def _facts(self):
+        common = {name: value for name, value in vars(self.choices).items() if value not in (None, 0)}
+        given = {**options(self.entry), **self.given, **{name: _text(value) for name, value in common.items()}}
+        search = self.search
+        return {
+            "method": self.name,
+            "options": json.dumps(given),
+            "sparsity": search.sparsity,
+            "seed": search.seed,
+            "prunable": self.prunable,
+        }
+
+    def metadata(self, notes):
+        """What a mask file says about its origin; all strings, as safetensors wants."""
+        notes = {name: value if isinstance(value, str) else json.dumps(value) for name, value in notes.items()}
+        return {**{name: str(value) for name, value in self._facts().items()}, **notes, "version": __version__}
+
+    def fingerprint(self):
+        """What decides the outcome of the search: settings, and a digest of the weights it begins with."""
+        digest, task = hashlib.sha256(), self.search.task
+        for variable in self.search.model.weights:
+            digest.update(variable.numpy().tobytes())
+        names = ("epochs", "learning_rate", "momentum", "weight_decay", "schedule", "seed")
+        facts = {} if task is None else {name: getattr(task, name) for name in names} | {"data": task.data.name}
+        return {**self._facts(), **facts, "weights": digest.hexdigest()}
+
+
+def begin(model, method, task, seed, prunable, exclude, sparsity, further, train=None):
+    """Checks everything that can be checked before work starts; returns a `Start`. Arguments as of `find_mask`."""
+    entry, given, choices = read_method(method, further)
+    if tf.distribute.has_strategy():
+        raise ValueError("Masks are found outside strategy.scope(): the scores must not be spread over replicas.")
+    weights = _without(prunable_weights(model, prunable), exclude)
+    if sparsity is None and hasattr(choices.allocation, "sparsity"):
+        sparsity = choices.allocation.sparsity
+    if sparsity is None:
+        raise ValueError(f"Mask method {method!r} needs a sparsity in [0, 1).")
+    seed = (0 if task is None else task.seed) if seed is None else seed
+    search = Search(model, weights, sparsity, task, seed, train=train)
+    live_count(sparsity, search.total)  # a sparsity out of range shall not be found out later
+    choices.pattern_for(search)
+    return Start(parse(method)[0], entry, given, choices, search, prunable)
+
+
+def read_method(method, further=None):
+    """The entry of `METHODS` that a text names, its own options, and the `Choices`; all are checked.
+
+    >>> entry, given, choices = read_method("snip(batches=4, pattern='2:4')")
+    >>> entry.__name__, given, choices.pattern
+    ('snip', {'batches': 4}, '2:4')
+    """
+    common = options(Choices)
+    entry, given = resolve(METHODS, method, "mask method", further=further, common=common)
+    choices = Choices(**{name: value for name, value in given.items() if name in common})
+    return entry, {name: value for name, value in given.items() if name not in common}, choices
+
+
+def _without(weights, exclude):
+    """The weights that are not excluded; every name must exclude something."""
+    exclude = [exclude] if isinstance(exclude, str) else list(exclude)
+    for name in exclude:
+        if not any(path == name or path.startswith(name + "/") for path in weights):
+            raise ValueError(f"exclude={name!r} is no prunable weight or layer. Known: {', '.join(weights)}.")
+    kept = {p: v for p, v in weights.items() if not any(p == name or p.startswith(name + "/") for name in exclude)}
+    if not kept:
+        raise ValueError(f"exclude={exclude} leaves nothing to prune.")
+    return kept
+
+
+def _text(value):
+    return value if isinstance(value, str | int) else repr(value)
