@@ -9,6 +9,7 @@ from tests import fixtures_net
 from tfsparse.frozen import frozen
 from tfsparse.mask import prunable
 from tfsparse.masks import find_mask, scores
+from tfsparse.masks.allocate import keep_top
 from tfsparse.task import Data, Task
 
 NETS = ["sf_vgg_narrow", "sf_resnet20_w8", "tost_resnet18_w8", "tost_oresnet20_w8"]
@@ -17,12 +18,22 @@ SCORES = {  # id: our method, relative L2 error
     "snip_eval_b0": ("snip(bn_mode='inference')", 1e-3),
     "snip_eval_b0123": ("snip(batches=4, bn_mode='inference')", 1e-3),
     "snip_train_b0": ("snip", 3e-2),
+    "snip_train_b0123": ("snip(batches=4)", 3e-2),
+    "taylor_eval_b0": ("taylor(bn_mode='inference')", 1e-3),
+    "taylor_train_b0": ("taylor", 3e-2),
+    "grasp_T200_eval_b0": ("grasp(bn_mode='inference')", 1e-3),
+    "grasp_T200_eval_b0123": ("grasp(batches=4, bn_mode='inference')", 1e-3),
+    "grasp_T200_train_b0": ("grasp", 3e-2),
+    "grasp_T1_eval_b0": ("grasp(temperature=1, bn_mode='inference')", 1e-3),
     "synflow_eval_it1": ("synflow", 1e-5),
 }
 MASKS = {  # id without sparsity: our method, share of the kept entries that may differ
     "mag": ("magnitude", 0),
     "snip_eval_b0": ("snip(bn_mode='inference')", 0.002),
     "snip_train_b0": ("snip", 0.02),
+    "taylor_eval_b0": ("taylor(bn_mode='inference')", 0.002),
+    "grasp_T200_eval_b0": ("grasp(bn_mode='inference')", 0.002),
+    "grasp_T200_train_b0": ("grasp", 0.02),
     "synflow_eval_n100": ("synflow", 0.002),
     "synflow_eval_n1": ("synflow(rounds=1)", 0.002),
 }
@@ -82,6 +93,8 @@ def test_scores(name, score_id):
     ours = np.concatenate([found[path].ravel() for path in places.values()])
     theirs = [fixtures_net.to_keras(arrays[f"score/{score_id}/{layer}"]) for layer in places]
     reference = np.concatenate([array.ravel() for array in theirs]).astype("float64")
+    if score_id.startswith("grasp"):  # the reference divides by the signed sum, which cancels
+        ours, reference = ours / np.abs(ours).sum(), reference / np.abs(reference).sum()
     assert np.linalg.norm(ours - reference) <= tolerance * np.linalg.norm(reference)
 
 
@@ -89,6 +102,51 @@ def test_scores(name, score_id):
 @pytest.mark.parametrize("mask_id", MASKS)
 def test_masks(name, mask_id):
     compare(name, f"{mask_id}_s0.98", *MASKS[mask_id])
+
+
+@pytest.mark.parametrize("name", NETS[:2])
+def test_magnitude_within_layers(name):
+    """The reference rounds in each layer; ours share what is left over, one weight a layer at most."""
+    arrays, _, model, places = net(name)
+    mask = find_mask(model, "magnitude(allocation='uniform')", sparsity=0.9)
+    for layer, path in places.items():
+        reference = fixtures_net.to_keras(arrays[f"mask/mag_local_s0.90/{layer}"])
+        assert np.count_nonzero(mask[path] != reference) <= 1
+
+
+def test_grasp_original():
+    """GraSP's own code, on its own order of samples, as two batches."""
+    arrays, meta, model, places = net("sf_vgg_narrow")
+    x, y = fixtures_net.images([0, 1, 2, 3])
+    order = arrays["grasp_original_order"]
+    data = Data.from_arrays(train=(x[order], y[order]), batch_size=50, num_classes=10, shuffle=False)
+    mask = find_mask(model, "grasp(batches=2)", sparsity=0.9, task=Task(data))
+    reference = {p: fixtures_net.to_keras(arrays[f"mask/grasp_original_train_s0.90/{n}"]) for n, p in places.items()}
+    kept = sum(int(array.sum()) for array in reference.values())
+    assert 0 <= kept - mask.live <= 2
+    assert sum(np.count_nonzero(mask[path] != reference[path]) for path in reference) <= 0.02 * kept
+
+
+@pytest.mark.parametrize("name", NETS[:2])
+def test_linear_schedule(name):
+    compare(name, "synflow_eval_n100_linear_s0.98", "synflow(schedule='linear')", 0.002)
+
+
+def test_rounds_of_tickets():
+    """20 % of what is left goes in each round; the reference drops the weight at the threshold as well."""
+    arrays, meta = fixtures_net.load("tickets_oresnet8")
+    model, places = fixtures_net.build(meta, arrays)
+    places = {layer: path for layer, path in places.items() if layer != "fc"}
+    scores = {path: np.abs(variable.numpy()) for path, variable in prunable(model, "conv").items()}
+    assert set(scores) == set(places.values())
+    live = {path: np.ones(array.shape, bool) for path, array in scores.items()}
+    for number, count in enumerate(meta["global_kept"], 1):
+        reference = {p: fixtures_net.to_keras(arrays[f"global_round{number}/mask/{n}"]) for n, p in places.items()}
+        live = keep_top(scores, live, count, np.random.default_rng(0))
+        assert all(np.array_equal(live[path], reference[path]) for path in reference)
+        ours = find_mask(model, "magnitude", sparsity=1 - 0.8**number, prunable="conv")
+        assert abs(ours.live - count) <= number
+        assert sum(np.count_nonzero(ours[path] != reference[path]) for path in reference) <= number
 
 
 @pytest.mark.slow

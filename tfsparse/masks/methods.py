@@ -1,16 +1,20 @@
 """The table of mask methods."""
 
 from tfsparse.masks.drawn import erk, random
+from tfsparse.masks.grasp import grasp
 from tfsparse.masks.imp import imp
 from tfsparse.masks.magnitude import magnitude
 from tfsparse.masks.snip import snip
 from tfsparse.masks.synflow import synflow
+from tfsparse.masks.taylor import taylor
 
 METHODS = {
     "random": random,
     "erk": erk,
+    "grasp": grasp,
     "imp": imp,
     "magnitude": magnitude,
     "snip": snip,
     "synflow": synflow,
+    "taylor": taylor,
 }

@@ -8,12 +8,12 @@ from tfsparse.masks.search import Ranking
 from tfsparse.positive import ones, positive
 
 
-def synflow(search, *, rounds=100):
+def synflow(search, *, rounds=100, schedule="exponential"):
     """Scores a weight by the synaptic flow through it: |w * dR/dw|, R = sum of the logits for an input of ones, in the
     network whose every parameter is replaced by its absolute value (Tanaka et al., "Pruning neural networks without any
     data by iteratively conserving synaptic flow", 2020).
 
-    The density falls geometrically over the rounds, each scoring the network that is left: no layer is pruned away
+    The density falls over the rounds, geometrically, each scoring the network that is left: no layer is pruned away
     while another has weights to spare. Everything becomes positive, biases, norm scales and shifts and moving averages
     too; BatchNorm uses its moving averages. The products of many layers overflow float32, so all is in float64.
 
@@ -23,6 +23,7 @@ def synflow(search, *, rounds=100):
     Args:
         search: `Search`.
         rounds: 1 scores once and collapses like the other one-shot methods.
+        schedule: how the density falls, `"exponential"` or `"linear"`.
 
     Returns:
         `Ranking`.
@@ -56,4 +57,4 @@ def synflow(search, *, rounds=100):
             )
         return scores
 
-    return Ranking(score, rounds=rounds)
+    return Ranking(score, rounds=rounds, schedule=schedule)
