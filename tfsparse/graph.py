@@ -46,18 +46,19 @@ def copy_layer(layer, **changes):
         ) from error
 
 
-def clone(model, replace=None):
+def clone(model, replace=None, input_dtype=None):
     """A copy of `model` with the same weights, nested models and shared layers kept as they are.
 
     Args:
         model: built functional or Sequential model.
         replace: (path, layer) -> the layer that stands for it in the copy; None: copies throughout.
+        input_dtype: of floating inputs, also of nested models, which cast what they are given; None: as they are.
 
     Returns:
         A model of the same architecture; of the same class, too, if nothing is replaced.
     """
     require_graph(model, "Copying")
-    copy = _clone(model, replace, "")
+    copy = _clone(model, replace, "", input_dtype)
     copy_weights(model, copy)
     return copy
 
@@ -68,7 +69,7 @@ def fresh(model):
     return _clone(model, None, "")
 
 
-def _clone(model, replace, prefix):
+def _clone(model, replace, prefix, input_dtype=None):
     custom = type(model).get_config not in (keras.Model.get_config, keras.Sequential.get_config)
     if replace is None and custom and type(model) not in (keras.Model, keras.Sequential):
         return type(model).from_config(model.get_config())
@@ -76,12 +77,18 @@ def _clone(model, replace, prefix):
     def one(layer):
         path = prefix + layer.name
         if isinstance(layer, keras.Model):
-            return _clone(layer, replace, path + "/")
+            return _clone(layer, replace, path + "/", input_dtype)
         if isinstance(layer, keras.layers.InputLayer) or replace is None:
             return copy_layer(layer)
         return replace(path, layer)
 
-    return keras.models.clone_model(model, clone_function=one)
+    inputs = [_input(tensor, input_dtype) for tensor in model.inputs] if input_dtype else None
+    return keras.models.clone_model(model, inputs, clone_function=one)
+
+
+def _input(tensor, dtype):
+    name, dtype = tensor.node.layer.name, dtype if tensor.dtype.is_floating else tensor.dtype
+    return keras.Input(batch_shape=tensor.shape, dtype=dtype, name=name)
 
 
 def copy_weights(source, target):

@@ -42,7 +42,7 @@ def positive(model, dtype="float64", replace=None):
         return copy_layer(layer, **changes)
 
     with policy_scope(dtype):  # parts that a composite layer makes do not see the dtype of its configuration
-        copy = clone(model, one)
+        copy = clone(model, one, dtype)
     for variable in copy.variables:
         if variable.dtype.is_floating:
             variable.assign(tf.abs(variable))

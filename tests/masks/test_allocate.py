@@ -110,4 +110,4 @@ def test_what_is_pruned_stays_pruned(allocation):
 
 def test_the_order_of_ties_is_the_same_on_every_machine():
     kept = keep({"a": np.zeros(12)}, 4, seed=3)["a"]
-    assert list(itertools.compress(range(12), kept)) == [0, 1, 2, 7]
+    assert list(itertools.compress(range(12), kept)) == [2, 3, 5, 11]

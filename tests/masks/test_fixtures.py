@@ -116,7 +116,7 @@ def test_magnitude_within_layers(name):
 
 def test_grasp_original():
     """GraSP's own code, on its own order of samples, as two batches."""
-    arrays, meta, model, places = net("sf_vgg_narrow")
+    arrays, _, model, places = net("sf_vgg_narrow")
     x, y = fixtures_net.images([0, 1, 2, 3])
     order = arrays["grasp_original_order"]
     data = Data.from_arrays(train=(x[order], y[order]), batch_size=50, num_classes=10, shuffle=False)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfsparse.masks.allocations import budgets, find_allocation
 from tfsparse.masks.pattern import Pattern
-from tfsparse.masks.top import top
+from tfsparse.masks.top import nth_highest
 
 
 def live_count(sparsity, total):
@@ -28,7 +28,7 @@ def live_count(sparsity, total):
     return count
 
 
-def keep_top(scores, live, count, random, *, allocation="global", pattern=None, least=0):
+def keep_top(scores, live, count, random, *, allocation="global", pattern=None, least=None):
     """Keeps the `count` live weights of the highest scores; what is not live stays so.
 
     Args:
@@ -38,7 +38,7 @@ def keep_top(scores, live, count, random, *, allocation="global", pattern=None, 
         random: `np.random.Generator` that decides between equal scores.
         allocation: what `find_allocation` takes, or gives.
         pattern: what `find_pattern` gives; None: single weights.
-        least: weights that every layer keeps, if it has them.
+        least: path -> weights that a layer keeps, if it has them; None: 0.
 
     Returns:
         path -> boolean array, exactly `count` of them True; with a pattern of blocks or filters as near as whole ones come.
@@ -56,12 +56,13 @@ def keep_top(scores, live, count, random, *, allocation="global", pattern=None, 
     ranked = {path: shape for path, shape in shapes.items() if path not in kept}
     room = {path: int(np.count_nonzero(live[path])) for path in ranked}
     spread = allocation if callable(allocation) else find_allocation(allocation)
+    least = least or dict.fromkeys(shapes, 0)
     shares = budgets(spread, ranked, count, room, least)
     layers = [_Layer(path, scores[path], live[path], pattern) for path in ranked]
     for layer in layers:
-        sure = min(least, room[layer.path]) if shares is None else shares[layer.path]
+        sure = min(least[layer.path], room[layer.path]) if shares is None else shares[layer.path]
         cells = math.ceil(sure / layer.size) if shares is None else sure // layer.size
-        layer.keep(top(layer.scores[layer.open], cells, random))
+        _take([layer], cells, random)
     _fill(layers, count - sum(layer.kept for layer in layers), random)
     kept |= {layer.path: layer.mask() for layer in layers}
     return {path: kept[path] for path in shapes}
@@ -82,11 +83,9 @@ class _Layer:
         """Number of weights taken."""
         return self.size * int(np.count_nonzero(self.taken))
 
-    def keep(self, chosen):
-        """Takes the open cells that `chosen`, one boolean each, marks."""
-        new = np.zeros_like(self.taken)
-        new[self.open] = chosen
-        self.taken, self.open = self.taken | new, self.open & ~new
+    def take(self, chosen):
+        """Takes the open cells that `chosen`, an array of booleans, marks."""
+        self.taken, self.open = self.taken | chosen, self.open & ~chosen
 
     def mask(self):
         """The weights of the cells that were taken."""
@@ -95,21 +94,38 @@ class _Layer:
 
 def _fill(layers, count, random):
     """Takes the best open cells of all `layers` together, `count` weights or as near as whole cells come."""
-    values = [layer.scores[layer.open] for layer in layers]
-    sizes, flat = [layer.size for layer in layers], np.concatenate(values)
-    if len(set(sizes)) == 1:
-        chosen = top(flat, max(round(count / sizes[0]), 0), random)
+    sizes = {layer.size for layer in layers}
+    if len(sizes) == 1:
+        _take(layers, round(count / sizes.pop()), random)
     else:
-        chosen = _greedy(flat, np.repeat(sizes, [len(value) for value in values]), count, random)
-    for layer, part in zip(layers, np.split(chosen, np.cumsum([len(v) for v in values])[:-1]), strict=True):
-        layer.keep(part)
+        _take_what_fits(layers, count, random)
 
 
-def _greedy(values, sizes, count, random):
+def _take(layers, cells, random):
+    """Takes the best `cells` open cells of `layers`; `random` draws among those equal to the last one in."""
+    if cells <= 0:
+        return
+    threshold = nth_highest([layer.scores for layer in layers], [layer.open for layer in layers], cells)
+    chosen = [layer.open & (layer.scores >= threshold) for layer in layers]
+    surplus = sum(int(np.count_nonzero(marks)) for marks in chosen) - cells
+    if surplus > 0:
+        tied = [np.flatnonzero(layer.open & (layer.scores == threshold)) for layer in layers]
+        out = np.zeros(sum(map(len, tied)), bool)
+        out[random.choice(len(out), surplus, replace=False)] = True
+        for marks, places, drop in zip(
+            chosen, tied, np.split(out, np.cumsum([len(t) for t in tied])[:-1]), strict=True
+        ):
+            marks.flat[places[drop]] = False
+    for layer, marks in zip(layers, chosen, strict=True):
+        layer.take(marks)
+
+
+def _take_what_fits(layers, count, random):
     """Takes cells of several sizes from the best down, passing over those that no longer fit."""
-    chosen = np.zeros(len(values), bool)
+    places = [(layer, place) for layer in layers for place in np.flatnonzero(layer.open)]
+    values = np.array([layer.scores.flat[place] for layer, place in places])
     for index in np.lexsort((random.random(len(values)), -values)):
-        if sizes[index] <= count:
-            chosen[index] = True
-            count -= sizes[index]
-    return chosen
+        layer, place = places[index]
+        if layer.size <= count:
+            layer.taken.flat[place] = True
+            count -= layer.size

@@ -17,7 +17,7 @@ from tfsparse.mask.mask import Mask
 from tfsparse.registry import resolve
 
 
-def budgets(allocation, shapes, count, room=None, least=0):
+def budgets(allocation, shapes, count, room=None, least=None):
     """How many weights each layer keeps; the counts sum to `count` exactly (largest remainders are rounded up).
 
     Args:
@@ -25,7 +25,7 @@ def budgets(allocation, shapes, count, room=None, least=0):
         shapes: path -> shape of the weight, in the order of the layers.
         count: of weights in all layers.
         room: path -> upper limit of a layer; None: its size.
-        least: lower limit of every layer, as far as it has room.
+        least: path -> lower limit of a layer, as far as it has room; None: 0.
 
     >>> budgets(find_allocation("uniform"), {"a": (3, 5), "b": (5,)}, 10)
     {'a': 8, 'b': 2}
@@ -37,12 +37,13 @@ def budgets(allocation, shapes, count, room=None, least=0):
     if ideal is None:
         return None
     room = room or {path: math.prod(shape) for path, shape in shapes.items()}
-    if not sum(min(least, number) for number in room.values()) <= count <= sum(room.values()):
+    least = least or dict.fromkeys(shapes, 0)
+    if not sum(min(least[path], room[path]) for path in shapes) <= count <= sum(room.values()):
         raise ValueError(
-            f"{count:,} weights cannot be spread over {len(shapes)} layers with room for {sum(room.values()):,}, "
-            f"{least} at least in each."
+            f"{count:,} weights cannot be spread over {len(shapes)} layers that have room for {sum(room.values()):,} "
+            f"and keep at least {sum(least.values()):,}."
         )
-    counts = {path: min(max(int(ideal[path]), least), room[path]) for path in shapes}
+    counts = {path: min(max(int(ideal[path]), least[path]), room[path]) for path in shapes}
     by_remainder = sorted(shapes, key=lambda path: int(ideal[path]) - ideal[path])
     missing = count - sum(counts.values())
     while missing > 0:
@@ -50,8 +51,8 @@ def budgets(allocation, shapes, count, room=None, least=0):
             if missing > 0 and counts[path] < room[path]:
                 counts[path] += 1
                 missing -= 1
-    for _ in range(-missing):  # the lower limit took more than there is: the fullest give it back
-        counts[max(counts, key=counts.get)] -= 1
+    for _ in range(-missing):  # the lower limits took more than there is: who is furthest above gives it back
+        counts[max(counts, key=lambda path: counts[path] - least[path])] -= 1
     return counts
 
 

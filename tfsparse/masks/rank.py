@@ -28,19 +28,31 @@ def rank(search, ranking, choices, rounds=None):
         density, count = ranking.density(number, search.sparsity), search.count
         if number < ranking.rounds:
             count = pattern.count(shapes, density, search.total - int((1 - density) * search.total))
-        scores = _scores(search, ranking, live, number)
-        if choices.sanity == "invert":
-            scores = {path: -array for path, array in scores.items()}
-        options = {"allocation": allocation, "pattern": pattern, "least": choices.min_per_layer}
-        live = keep_top(scores, live, count, search.random(number), **options)
+        live = _round(search, ranking, choices, live, number, count, pattern, allocation)
         if rounds:
             rounds.keep(number, live)
     return _shuffled(search, live, pattern) if choices.sanity == "shuffle" else live
 
 
-def _scores(search, ranking, live, number):
+def _scores(search, ranking, choices, live, number):
     found = ranking.score(live, number) if ranking.trains else ranking.score(live)
-    return checked(found, search.weights, live)
+    found = checked(found, search.weights, live)
+    return {path: -array for path, array in found.items()} if choices.sanity == "invert" else found
+
+
+def _round(search, ranking, choices, live, number, count, pattern, allocation):
+    """Prunes to `count` weights; in more than one step if the method finds that one would take too much."""
+    options = {"allocation": allocation, "pattern": pattern, "least": dict.fromkeys(live, choices.min_per_layer)}
+    left = sum(int(np.count_nonzero(array)) for array in live.values())
+    while True:
+        scores, step = _scores(search, ranking, choices, live, number), count
+        kept = keep_top(scores, live, step, search.random(number), **options)
+        while ranking.safe and left - step > 1 and not ranking.safe(scores, live, kept):
+            step = left - (left - step) // 2
+            kept = keep_top(scores, live, step, search.random(number), **options)
+        live, left = kept, step
+        if step == count:
+            return live
 
 
 def _shuffled(search, live, pattern):
@@ -67,7 +79,7 @@ def checked(scores, weights, live):
                 f"Scores of {path!r} are not finite ({bad:,} of {array.size:,}). Does the model hold NaN or infinite "
                 "weights, or does its loss overflow on these data?"
             )
-    silent = [path for path, array in scores.items() if live[path].any() and not array[live[path]].any()]
+    silent = [path for path, array in scores.items() if live[path].any() and not np.any(live[path] & (array != 0))]
     if len(silent) < sum(array.any() for array in live.values()):
         return scores
     zero = [path for path in silent if not np.any(weights[path])] or silent[:1]

@@ -85,6 +85,8 @@ class Ranking:
         trains: whether a round takes so long that it is kept: `score` is then called with the round's number (from 1)
             too, and the mask after every round is saved in the search's folder. A search that was stopped goes on there.
         weights: () -> path -> array, what training shall start from, called at the end; None: the model's own.
+        safe: (scores, live before, live after) -> whether a round may prune that at once; if not, it takes smaller steps
+            and scores in between. None: always.
         drawn: whether the scores mean nothing (random masks).
 
     Raises:
@@ -97,6 +99,7 @@ class Ranking:
     allocation: str = "global"
     trains: bool = False
     weights: Callable | None = None
+    safe: Callable | None = None
     drawn: bool = False
 
     def __post_init__(self):

@@ -1,11 +1,8 @@
 """SynFlow: weights that carry the most paths, found without data."""
 
-import tensorflow as tf
-
-from tfsparse import paths
 from tfsparse.graph import require_graph
+from tfsparse.masks.flow import Flow
 from tfsparse.masks.search import Ranking
-from tfsparse.positive import ones, positive
 
 
 def synflow(search, *, rounds=100, schedule="exponential"):
@@ -13,9 +10,11 @@ def synflow(search, *, rounds=100, schedule="exponential"):
     network whose every parameter is replaced by its absolute value (Tanaka et al., "Pruning neural networks without any
     data by iteratively conserving synaptic flow", 2020).
 
-    The density falls over the rounds, geometrically, each scoring the network that is left: no layer is pruned away
-    while another has weights to spare. Everything becomes positive, biases, norm scales and shifts and moving averages
-    too; BatchNorm uses its moving averages. The products of many layers overflow float32, so all is in float64.
+    The density falls over the rounds, geometrically, each scoring the network that is left: no layer is pruned away while
+    another has weights to spare, unless a shortcut carries the flow around it. The paper's argument needs rounds that prune
+    little: one that could cut the last path takes smaller steps here. Everything becomes positive, biases, norm scales and
+    shifts and moving averages too; BatchNorm uses its moving averages. The reference code overflows in deep networks
+    without noticing; here the flow is in float32 as long as its range is enough, then in float64, then in scaled float64.
 
     What would saturate and stop the flow is opened: a softmax or sigmoid at the outputs, the ceiling of a ReLU6, and
     layers that only rescale the images.
@@ -31,25 +30,11 @@ def synflow(search, *, rounds=100, schedule="exponential"):
     Raises:
         ValueError: the model is subclassed, has an input of unknown size, or lets nothing through.
     """
-    require_graph(search.model, "SynFlow rebuilds the model in float64 and")
-    example = ones(search.model, search.task and search.task.data)
-    copy = positive(search.model)
-    variables = paths.weights(copy)
-    kernels = [variables[path] for path in search.weights]
-    start = [kernel.numpy() for kernel in kernels]
-
-    @tf.function
-    def flow():
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(kernels)
-            r = tf.add_n([tf.reduce_sum(out) for out in tf.nest.flatten(copy(example, training=False))])
-        slopes = tape.gradient(r, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return [tf.abs(w * slope) for w, slope in zip(kernels, slopes, strict=True)]
+    require_graph(search.model, "SynFlow rebuilds the model and")
+    flow = Flow(search.model, search.weights, search.task and search.task.data)
 
     def score(live):
-        for kernel, value, path in zip(kernels, start, search.weights, strict=True):
-            kernel.assign(value * live[path])
-        scores = {path: array.numpy() for path, array in zip(search.weights, flow(), strict=True)}
+        scores = flow(live)
         if not any(array.any() for array in scores.values()):
             raise ValueError(
                 f"SynFlow finds no flow through model {search.model.name!r}: all scores are 0. An activation saturates "
@@ -57,4 +42,15 @@ def synflow(search, *, rounds=100, schedule="exponential"):
             )
         return scores
 
-    return Ranking(score, rounds=rounds, schedule=schedule)
+    return Ranking(
+        score,
+        rounds=rounds,
+        schedule=schedule,
+        safe=_some_is_left if rounds > 1 and schedule == "exponential" else None,
+    )
+
+
+def _some_is_left(scores, before, after):
+    """Whether flow surely survives: the paths through the pruned weights carry less together than all paths do."""
+    lost = sum(float(array[before[path] & ~after[path]].sum(dtype="float64")) for path, array in scores.items())
+    return lost < max(float(array.sum(dtype="float64")) for array in scores.values())

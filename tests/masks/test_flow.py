@@ -1,0 +1,97 @@
+"""Flow through networks whose products leave the range of float32, and of float64."""
+
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from tests.conftest import make_data
+from tfsparse.mask import prunable
+from tfsparse.masks import find_mask, scores
+from tfsparse.masks.flow import Flow
+from tfsparse.models import build_model
+
+LAYERS, WIDTH = 200, 12
+
+
+def chain(gain, bias=0.0):
+    """200 dense layers whose flow grows by `gain` in each."""
+    random, layers = np.random.default_rng(0), []
+    for number in range(LAYERS):
+        kernel = random.uniform(0.5, 1.5, (WIDTH, WIDTH)) * gain / WIDTH
+        initial = {
+            "kernel_initializer": keras.initializers.Constant(kernel),
+            "bias_initializer": keras.initializers.Constant(bias),
+        }
+        layers.append(keras.layers.Dense(WIDTH, activation="relu", name=f"dense{number}", **initial))
+    return keras.Sequential([keras.Input((WIDTH,)), *layers])
+
+
+def exact(model):
+    """log10 of |w dR/dw|, layer by layer, in the extended range of long doubles."""
+    kernels = [v.numpy().astype(np.longdouble) for v in prunable(model).values()]
+    biases = [layer.bias.numpy().astype(np.longdouble) for layer in model.layers]
+    ins, out = [], np.ones(WIDTH, np.longdouble)
+    for kernel, bias in zip(kernels, biases, strict=True):
+        ins.append(out)
+        out = out @ kernel + bias
+    slope, rows = np.ones(WIDTH, np.longdouble), []
+    for kernel, before in zip(reversed(kernels), reversed(ins), strict=True):
+        rows.append(np.log10(kernel * np.outer(before, slope)).astype(float))
+        slope = kernel @ slope
+    return rows[::-1]
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).maxexp < 5000, reason="long double has no extended range here")
+@pytest.mark.parametrize(
+    ("gain", "bias", "dtype"),
+    [(1.0, 0.0, "float32"), (8.0, 0.0, "float64"), (8.0, 0.5, "float64"), (76.0, 0.0, "scaled"), (76.0, 0.5, "scaled")],
+)
+def test_scores_are_right_at_any_depth(gain, bias, dtype):
+    model = chain(gain, bias)
+    flow = Flow(model, prunable(model))
+    found = flow({path: np.ones(v.shape, bool) for path, v in prunable(model).items()})
+    expected = exact(model)
+    assert flow.kernels[0].dtype == ("float32" if dtype == "float32" else "float64")
+    shift = np.log10(next(iter(found.values()))[0, 0]) - expected[0][0, 0]
+    assert abs(shift) > 100 if dtype == "scaled" else abs(shift) < 1e-3
+    for ours, theirs in zip(found.values(), expected, strict=True):
+        np.testing.assert_allclose(np.log10(ours), theirs + shift, atol=2e-4)
+
+
+def test_two_hundred_layers_keep_one_weight_each():
+    """The critical compression: as many weights as layers."""
+    model = chain(76.0)
+    mask = find_mask(model, "synflow", sparsity=1 - 1.5 / WIDTH**2)
+    assert not mask.empty and mask.live == LAYERS * 1.5
+
+
+@pytest.mark.parametrize("method", ["snip", "taylor", "grasp", "magnitude"])
+def test_the_others_on_two_hundred_layers(method):
+    from tfsparse.task import Data, Task
+
+    random = np.random.default_rng(0)
+    data = Data.from_arrays(
+        train=(random.normal(size=(16, WIDTH)).astype("float32"), np.arange(16) % WIDTH), batch_size=8
+    )
+    found = scores(chain(1.0), method, Task(data))
+    assert all(np.isfinite(array).all() for array in found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet104", "vgg16"])
+@pytest.mark.parametrize("method", ["synflow", "snip", "grasp", "magnitude", "taylor"])
+def test_deep_networks(name, method):
+    from tfsparse.task import Data, Task
+
+    images = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3)).astype("uint8")
+    data = Data.from_arrays(train=(images, np.arange(16) % 10), batch_size=16, mean=(128.0,) * 3, std=(64.0,) * 3)
+    mask = find_mask(build_model(name, data), method, sparsity=0.9, task=Task(data))
+    assert mask.live == round(0.1 * mask.total)
+
+
+def test_the_model_is_as_before():
+    model = build_model("resnet20(width=0.25)", make_data())
+    before = model.get_weights()
+    find_mask(model, "synflow(rounds=3)", sparsity=0.5)
+    for ours, theirs in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -1,0 +1,90 @@
+"""The synaptic flow through a positive copy of a network, in as many digits as it needs."""
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse import paths
+from tfsparse.masks.thinned import strided_pointwise, thinned
+from tfsparse.positive import ones, positive
+
+# dtype of the network, of the scores, factor for the input and all that is added on the way, factor for R
+_LADDER = (
+    ("float32", "float32", 1.0, 1.0),
+    ("float64", "float32", 1.0, 1.0),
+    ("float64", "float64", 1.0, 1.0),
+    ("float64", "float64", 1e-140, 1e-140),
+    ("float64", "float64", 1e-290, 1e-290),
+)
+_POOLING = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D)
+
+
+class Flow:
+    """|w * dR/dw| of every kernel, R the sum of the outputs for an input of ones.
+
+    The products of many layers leave the range of float32, and those of hundreds of wide ones that of float64. The first step
+    of a ladder whose range is enough is taken: float32 (not with max pooling: equal values would differ in their last
+    digits, and these decide where the flow goes); float64; float64 with the inputs and all that is added on the way
+    (biases, norm shifts and means) times c and R times c', which multiplies every score by c * c' where the activations are
+    positively homogeneous, as ReLU's are: the ranking is the same. When pruning has made the flow small again, a step is
+    taken back.
+
+    Args:
+        model: built functional or Sequential model; left as it is.
+        names: paths of the kernels.
+        data: `Data` that says the size of the images where the model does not, or None.
+    """
+
+    def __init__(self, model, names, data=None):
+        self.model, self.names, self.data = model, list(names), data
+        self._rung = 0
+        self._build()
+
+    def __call__(self, live):
+        """path -> scores of the network in which only `live` (path -> boolean array) is left."""
+        while True:
+            for kernel, path in zip(self.kernels, self.names, strict=True):
+                kernel.assign(kernel * tf.cast(live[path], kernel.dtype))
+            scores = {path: score.numpy() for path, score in zip(self.names, self._scores(), strict=True)}
+            step = self._step(scores)
+            if not step or self._rung + step == len(_LADDER):
+                return scores
+            self._rung += step
+            self._build()
+
+    def _step(self, scores):
+        """Where to go on the ladder: 0, all are finite and none so small that something of it may be lost; 1; or -1."""
+        _, digits, scale, _ = _LADDER[self._rung]
+        highest = np.max([array.max() for array in scores.values()])  # NaN if there is one
+        if not np.isfinite(highest):
+            return 1
+        if scale != 1:
+            return -1 if highest < 1e-200 else 0
+        return int(digits == "float32" and any(np.any((a > 0) & (a < 1e-30)) for a in scores.values()))
+
+    def _build(self):
+        dtype, digits, inputs, outputs = _LADDER[self._rung]
+        copy = positive(self.model, dtype, lambda layer: thinned(layer, dtype))
+        layers = copy._flatten_layers()
+        if dtype == "float32" and any(isinstance(layer, _POOLING) or strided_pointwise(layer) for layer in layers):
+            self._rung = 1  # those that are still there are inside composite layers
+            return self._build()
+        example = ones(self.model, self.data, dtype)
+        example = tf.nest.map_structure(
+            lambda x: x * tf.constant(inputs, x.dtype) if x.dtype.is_floating else x, example
+        )
+        for path, variable in paths.weights(copy).items():
+            if inputs != 1 and path.endswith(("/bias", "/beta", "/moving_mean")):
+                variable.assign(variable * inputs)
+        variables = paths.weights(copy)
+        self.kernels = kernels = [variables[path] for path in self.names]
+
+        @tf.function
+        def scores():
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(kernels)
+                r = outputs * tf.add_n([tf.reduce_sum(out) for out in tf.nest.flatten(copy(example, training=False))])
+            slopes = tape.gradient(r, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return [tf.cast(tf.abs(kernel * slope), digits) for kernel, slope in zip(kernels, slopes, strict=True)]
+
+        self._scores = scores
