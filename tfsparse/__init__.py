@@ -19,7 +19,7 @@ choose_keras_2()  # before anything imports TensorFlow, KerasCV or TF-MOT
 from tfsparse.data import load_data
 from tfsparse.experiment import Experiment, find_mask, run_experiment, train
 from tfsparse.export import export_model, load_exported
-from tfsparse.mask import Mask, prunable, sparsify
+from tfsparse.mask import Mask, export_mask, import_mask, prunable, sparsify
 from tfsparse.masks import scores
 from tfsparse.models import build_model
 from tfsparse.recipe import Recipe, callbacks, ghosts_leave, prepare, strip, transfer
@@ -37,9 +37,11 @@ __all__ = [
     "__version__",
     "build_model",
     "callbacks",
+    "export_mask",
     "export_model",
     "find_mask",
     "ghosts_leave",
+    "import_mask",
     "load_data",
     "load_exported",
     "prepare",

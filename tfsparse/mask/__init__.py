@@ -2,12 +2,14 @@
 
 - `Mask`: which weights live; saves, loads, checks itself against a model.
 - `prunable`: which weights of a model a mask is for.
+- `import_mask`, `export_mask`: from PyTorch, and for it.
 - `sparsify`: a copy of a model in which a mask holds after every optimizer step.
 """
 
+from tfsparse.mask.interchange import export_mask, import_mask
 from tfsparse.mask.mask import Mask
 from tfsparse.mask.masked_layer import MaskedLayer
 from tfsparse.mask.prunable import check_model, prunable
 from tfsparse.mask.sparsify import apply_mask, sparsify
 
-__all__ = ["Mask", "MaskedLayer", "apply_mask", "check_model", "prunable", "sparsify"]
+__all__ = ["Mask", "MaskedLayer", "apply_mask", "check_model", "export_mask", "import_mask", "prunable", "sparsify"]

@@ -84,12 +84,18 @@ class Mask(Mapping):
             if name not in known:
                 raise ValueError(
                     f"Mask entry {name!r} names no prunable weight of model {model.name!r}, which has "
-                    f"{', '.join(list(known)[:3])}, ... ({len(known)} in all). Was the mask found on another architecture?"
+                    f"{', '.join(list(known)[:3])}, ... ({len(known)} in all). Was the mask found on another architecture? "
+                    "Masks made elsewhere are read by import_mask."
                 )
             if array.shape != tuple(known[name].shape):
+                turned = sorted(array.shape) == sorted(known[name].shape)
+                hint = (
+                    "Is it in PyTorch's layout? import_mask turns it"
+                    if turned
+                    else "Was it found on another architecture?"
+                )
                 raise ValueError(
-                    f"Mask entry {name!r} has shape {array.shape}, the model's weight {tuple(known[name].shape)}. "
-                    "Was the mask found on another architecture?"
+                    f"Mask entry {name!r} has shape {array.shape}, the model's weight {tuple(known[name].shape)}. {hint}"
                 )
 
     def save(self, path):

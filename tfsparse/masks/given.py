@@ -3,6 +3,7 @@
 import logging
 import pathlib
 
+from tfsparse.mask.interchange import import_mask
 from tfsparse.mask.mask import Mask
 from tfsparse.masks.allocate import live_count
 
@@ -19,11 +20,7 @@ def given_mask(model, mask, sparsity, further):
         raise ValueError(f"A mask that is given takes no options, received {', '.join(further)}.")
     if not isinstance(mask, Mask):
         path = pathlib.Path(mask)
-        if path.suffix == ".npz":
-            from tfsparse.mask.interchange import import_mask
-
-            return import_mask(path, model)
-        mask = Mask.load(path)
+        mask = import_mask(path, model) if path.suffix == ".npz" else Mask.load(path)
     mask.check(model)
     if sparsity is not None and live_count(sparsity, mask.total) != mask.live:
         log.warning("The mask has sparsity %.4f; sparsity=%s is not used.", mask.sparsity, sparsity)
