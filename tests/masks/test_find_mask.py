@@ -63,7 +63,7 @@ def test_methods_without_scores(model, method):
 def test_metadata(model, task):
     mask = find_mask(model, "snip(batches=2)", sparsity=0.75, task=task, seed=3)
     options = json.loads(mask.metadata.pop("options"))
-    assert options == {"batches": 2, "rounds": 1, "bn_mode": "batch", "allocation": "global"}
+    assert options == {"batches": 2, "rounds": 1, "bn_mode": "batch"}
     expected = {"method": "snip", "sparsity": "0.75", "seed": "3", "prunable": "all", "version": __version__}
     assert mask.metadata == expected
 
