@@ -15,8 +15,8 @@ from absl import flags as absl_flags
 from rich.console import Console
 
 from tfsparse import flags
+from tfsparse.diagnosis import diagnose
 from tfsparse.experiment import Experiment, check, load_task, search_mask
-from tfsparse.mask.table import mask_table
 from tfsparse.models import build_model
 
 OUT = absl_flags.DEFINE_string("out", "mask.safetensors", "File that the mask is written to.")
@@ -29,11 +29,15 @@ def main(argv):
         if experiment.mask == "none":
             raise ValueError("--mask=none is a dense run: there is no mask to find.")
         task = load_task(experiment)
-        rounds = pathlib.Path(OUT.value).with_suffix(".rounds")
-        mask = search_mask(experiment, build_model(experiment.model, task.data), task, rounds)
-        mask.save(OUT.value)
-    Console().print(mask_table(mask))
-    print(f"{mask} in {OUT.value}")
+        out = pathlib.Path(OUT.value)
+        model = build_model(experiment.model, task.data)
+        mask = search_mask(experiment, model, task, out.with_suffix(".rounds"))
+        found = diagnose(model, mask)
+        found.save_json(out.with_suffix(".json"))
+        found.plot(out.with_suffix(".png"))
+        mask.save(out)
+    Console().print(found.table())
+    print(f"{found}\n{mask} in {out}, what it leaves of the network in {out.with_suffix('.json')} and .png")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from tfsparse._keras import choose_keras_2
 choose_keras_2()  # before anything imports TensorFlow, KerasCV or TF-MOT
 
 from tfsparse.data import load_data
+from tfsparse.diagnosis import Diagnosis, diagnose
 from tfsparse.experiment import Experiment, find_mask, run_experiment, train
 from tfsparse.export import export_model, load_exported
 from tfsparse.mask import Mask, export_mask, import_mask, prunable, sparsify
@@ -29,6 +30,7 @@ from tfsparse.version import __version__
 
 __all__ = [
     "Data",
+    "Diagnosis",
     "Diverged",
     "Experiment",
     "Mask",
@@ -37,6 +39,7 @@ __all__ = [
     "__version__",
     "build_model",
     "callbacks",
+    "diagnose",
     "export_mask",
     "export_model",
     "find_mask",

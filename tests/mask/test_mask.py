@@ -6,7 +6,6 @@ import tf_keras as keras
 
 from tests.conftest import make_model
 from tfsparse.mask import Mask, prunable
-from tfsparse.mask.table import mask_table
 
 
 def test_counts():
@@ -112,16 +111,3 @@ def test_a_shared_layer_has_one_entry_and_nested_names_may_repeat():
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dense(2, name="dense")(inner(inner(inputs))))
     assert list(prunable(model)) == ["inner/dense/kernel", "inner/other/kernel", "dense/kernel"]
-
-
-def test_table_marks_what_is_nearly_gone():
-    model = make_model()
-    arrays = {name: np.ones(array.shape, bool) for name, array in Mask.ones(model).items()}
-    arrays["stem/kernel"][:] = False
-    arrays["conv1/kernel"].flat[3:] = False
-    table = mask_table(Mask(arrays))
-    columns = [list(column.cells) for column in table.columns]
-    assert columns[0][-1] == "all" and len(columns[0]) == len(arrays) + 1
-    assert columns[1][0] == "3x3x3x4"
-    assert columns[2][:3] == ["0", "3", "144"]
-    assert [cell for cell in columns[-1] if cell] == ["empty", "few"]

@@ -23,6 +23,7 @@ class RunFolder:
         self.path = pathlib.Path(path)
         self.flags = self.path / "flags.txt"
         self.mask = self.path / "mask.safetensors"
+        self.diagnosis = self.path / "diagnosis.json"
         self.search = self.path / "search"
         self.history = self.path / "history.csv"
         self.checkpoints = self.path / "checkpoints"

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.data import load_data
+from tfsparse.diagnosis import diagnose
 from tfsparse.experiment.check import excluded
 from tfsparse.experiment.search import find_mask
 from tfsparse.experiment.train import train
@@ -57,7 +58,9 @@ def load_mask(experiment, model, task, folder, strategy=None):
     finds the mask, and the others wait here until it has.
     """
     if experiment.mask != "none" and not folder.mask.is_file() and is_chief(strategy):
-        search_mask(experiment, model, task, folder.search, strategy).save(folder.mask)
+        mask = search_mask(experiment, model, task, folder.search, strategy)
+        _diagnose(model, mask, folder)
+        mask.save(folder.mask)
     meet(strategy)
     if experiment.mask == "none":
         return None
@@ -66,6 +69,16 @@ def load_mask(experiment, model, task, folder, strategy=None):
     if mask.weights is not None:
         mask.rewind(model)
     return mask
+
+
+def _diagnose(model, mask, folder):
+    """Says, and writes, what the mask leaves of the network."""
+    found = diagnose(model, mask)
+    found.save_json(folder.diagnosis)
+    found.plot(folder.diagnosis.with_suffix(".png"))
+    log.info("%s.", found)
+    if found.disconnected:
+        log.warning("No path of live weights leads from the inputs to the outputs: the network cannot learn.")
 
 
 def _settings(experiment, strategy):

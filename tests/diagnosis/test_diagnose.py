@@ -1,0 +1,233 @@
+"""Known answers on networks made by hand."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from tests.conftest import make_mask, make_model
+from tfsparse import diagnose
+from tfsparse.mask import Mask, prunable
+from tfsparse.masks import find_mask
+from tfsparse.models import build_model
+from tfsparse.task import Data
+
+layers = keras.layers
+
+
+def live(model, **chosen):
+    """A mask of ones, but for the arrays given by the name of a layer."""
+    arrays = {path: np.ones(v.shape, bool) for path, v in prunable(model).items()}
+    for name, array in chosen.items():
+        path = next(path for path in arrays if path.split("/")[0] == name)
+        arrays[path] = np.broadcast_to(np.asarray(array, bool), arrays[path].shape)
+    return Mask(arrays)
+
+
+def on_paths(model, mask, **options):
+    return {layer.path.split("/")[0]: layer.effective for layer in diagnose(model, mask, **options).layers}
+
+
+def test_a_chain_of_dense_layers():
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(3, name="a"), layers.Dense(2, name="b"), layers.Dense(1, name="c")]
+    )
+    # Of a's units the first has no input, the third no output; of b's units the second has no output.
+    mask = live(model, a=[[0, 1, 1], [0, 0, 1], [0, 1, 0]], b=[[1, 1], [1, 1], [0, 0]], c=[[1], [0]])
+    found = diagnose(model, mask)
+    assert [(x.live, x.effective) for x in found.layers] == [(4, 2), (4, 1), (1, 1)]
+    assert [(x.dead_inputs, x.inputs, x.dead_outputs, x.outputs) for x in found.layers] == [
+        (0, 3, 1, 3),
+        (1, 3, 0, 2),
+        (1, 2, 0, 1),
+    ]
+    assert (found.total, found.live, found.effective) == (17, 9, 4)
+    assert found.effective_sparsity == pytest.approx(13 / 17) and not found.disconnected
+    assert (found.dense_flops, found.sparse_flops) == (34, 18)
+
+
+def test_a_network_cut_in_two():
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(2, name="a"), layers.Dense(2, name="b")])
+    found = diagnose(model, live(model, a=[[1, 0], [1, 0]], b=[[0, 0], [1, 1]]))
+    assert found.disconnected and found.effective == 0 and not found.empty
+    assert [x.note for x in found.layers] == ["cut off", "cut off"]
+    assert "no path" in [list(column.cells)[-1] for column in found.table().columns][-1]
+
+
+def test_a_branch_that_leads_nowhere():
+    inputs = keras.Input((4, 4, 2))
+    x = layers.Conv2D(2, 3, padding="same", name="a", use_bias=False)(inputs)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.Conv2D(2, 3, padding="same", name="b", use_bias=False)(layers.ReLU()(x))
+    skip = layers.Conv2D(2, 1, name="skip")(inputs)
+    outputs = layers.Dense(3, name="c")(layers.GlobalMaxPooling2D()(layers.Add()([x, skip])))
+    model = keras.Model(inputs, outputs)
+    found = diagnose(model, live(model, b=False))
+    assert found.empty == ["b/kernel"] and not found.disconnected
+    assert {x.path: x.effective for x in found.layers} == {
+        "a/kernel": 0,
+        "b/kernel": 0,
+        "skip/kernel": 4,
+        "c/kernel": 6,
+    }
+    assert [x.note for x in found.layers] == ["cut off", "empty", "", ""]
+
+
+def test_places_that_see_only_padding():
+    """A 3x3 kernel on a map of one pixel: its centre sees the pixel, all else zeros."""
+    model = keras.Sequential([layers.Conv2D(2, 3, padding="same", input_shape=(1, 1, 3), name="a"), layers.Flatten()])
+    found = diagnose(model, live(model)).layers[0]
+    assert (found.live, found.effective, found.dense_flops) == (54, 6, 108)
+
+
+def test_pooling_passes_on_every_place():
+    stack = [layers.Conv2D(1, 2, 2, input_shape=(4, 4, 1), name="a"), layers.MaxPooling2D(2), layers.Flatten()]
+    model = keras.Sequential([*stack, layers.Dense(1, name="b")])
+    assert on_paths(model, live(model)) == {"a": 4, "b": 1}
+
+
+def test_depthwise_separable_transposed_and_concatenated():
+    inputs = keras.Input((6, 6, 2))
+    x = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, name="depthwise")(inputs)
+    y = layers.Conv2DTranspose(3, 1, name="transposed")(inputs)
+    x = layers.Concatenate()([x, y])
+    outputs = layers.Dense(2, name="head")(layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(inputs, outputs)
+    head = np.ones((7, 2), bool)
+    head[[0, 4]] = False  # depthwise channel 0 (input 0, first multiplier) and transposed channel 0 are not read
+    found = {x.path.split("/")[0]: x for x in diagnose(model, live(model, head=head)).layers}
+    assert found["depthwise"].effective == 27 and found["transposed"].effective == 4 and found["head"].effective == 10
+    assert (found["depthwise"].inputs, found["depthwise"].outputs) == (2, 4)
+    assert found["depthwise"].dense_flops == 2 * 36 * 36 and found["transposed"].dense_flops == 2 * 36 * 6
+    assert found["head"].dead_inputs == 2
+
+
+def test_a_layer_called_twice_counts_twice_and_lives_by_either_call():
+    shared = layers.Dense(2, name="shared")
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, layers.Dense(1, name="head")(shared(shared(inputs))))
+    found = diagnose(model, live(model, shared=[[1, 0], [1, 0]], head=[[1], [0]]))
+    assert [x.effective for x in found.layers] == [2, 1] and found.layers[0].dense_flops == 2 * 2 * 4
+
+
+def test_nested_models_and_gates():
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="dense", activation="relu")], name="inner")
+    inputs = keras.Input((4,))
+    x = inner(inputs)
+    gate = layers.Dense(4, activation="sigmoid", name="gate")(x)
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="head")(layers.Multiply()([x, gate])))
+    found = {x.path: x for x in diagnose(model, live(model, gate=False)).layers}
+    assert found["inner/dense/kernel"].effective == 16, "a gate without inputs is half open"
+    assert found["gate/kernel"].note == "empty" and found["head/kernel"].effective == 8
+
+
+def test_a_subclassed_model_has_no_graph():
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.pool, self.head = layers.Conv2D(4, 3), layers.GlobalMaxPooling2D(), layers.Dense(2)
+
+        def call(self, x):
+            return self.head(self.pool(self.conv(x)))
+
+    model = Mine()
+    model(np.zeros((1, 8, 8, 3), "float32"))
+    found = diagnose(model, Mask.ones(model), input_shape=(8, 8, 3))
+    assert found.effective is None and found.effective_sparsity is None and not found.disconnected
+    assert found.dense_flops == 2 * (36 * 108 + 8) and "on a path" not in str(found)
+
+
+def test_what_is_outside_the_mask_counts_as_dense():
+    model = make_model()
+    found = diagnose(model, find_mask(model, "magnitude", sparsity=0.5, prunable="conv"))
+    assert found.dense_flops == 2 * (64 * (108 + 144 + 144) + 32 + 24)
+    assert found.sparse_flops == 2 * (64 * 198 + 32 + 24)
+
+
+def test_no_depth_is_too_deep():
+    """Random masks of one weight in three: by the paths, entry by entry."""
+    random, width = np.random.default_rng(0), 6
+    masks = [random.random((width, width)) < 0.34 for _ in range(150)]
+    model = keras.Sequential([keras.Input((width,)), *[layers.Dense(width, name=f"d{i}") for i in range(150)]])
+    forward = list(itertools.accumulate(masks, lambda on, mask: (on @ mask) > 0, initial=np.ones(width, bool)))
+    back = list(itertools.accumulate(reversed(masks), lambda on, mask: (mask @ on) > 0, initial=np.ones(width, bool)))[
+        ::-1
+    ]
+    expected = [
+        int(np.sum(mask & np.outer(before, after)))
+        for mask, before, after in zip(masks, forward[:-1], back[1:], strict=True)
+    ]
+    found = diagnose(model, {f"d{i}/kernel": mask for i, mask in enumerate(masks)})
+    assert [x.effective for x in found.layers] == expected and found.effective > 0
+
+
+@pytest.mark.parametrize("density", [0.05, 0.2])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_weight_is_on_a_path_if_it_moves_the_outputs(density, seed):
+    """Of the positive network: every live weight is doubled in turn."""
+    model = make_model()
+    mask = make_mask(model, density, seed)
+    random = np.random.default_rng(seed)
+    for variable in model.variables:
+        variable.assign(
+            np.zeros(variable.shape) if "bias" in variable.name or "beta" in variable.name else np.ones(variable.shape)
+        )
+        variable.assign(np.zeros(variable.shape)) if "mean" in variable.name else None
+    weights, image = prunable(model), random.uniform(0.5, 1.5, (1, 8, 8, 3)).astype("float32")
+    for path, array in mask.items():
+        weights[path].assign(array * random.uniform(0.5, 1.5, array.shape))
+    base = float(np.sum(model(image)))
+    for layer in diagnose(model, mask).layers:
+        start, moved = weights[layer.path].numpy(), 0
+        for place in zip(*np.nonzero(mask[layer.path]), strict=True):
+            changed = start.copy()
+            changed[place] *= 3
+            weights[layer.path].assign(changed)
+            moved += float(np.sum(model(image))) != base
+        weights[layer.path].assign(start)
+        assert layer.effective == moved
+
+
+@pytest.mark.parametrize("name", ["resnet20(width=0.25)", "vgg16(width=0.1)", "mobilenet(width=0.25)"])
+def test_dense_networks_are_all_paths(name):
+    images = np.zeros((4, 64, 64, 3), "uint8")
+    model = build_model(
+        name, Data.from_arrays(train=(images, np.arange(4)), batch_size=4, mean=(0.0,) * 3, std=(1.0,) * 3)
+    )
+    before = model.get_weights()
+    found = diagnose(model, Mask.ones(model))
+    assert found.effective == found.live == found.total and found.sparse_flops == found.dense_flops
+    for ours, theirs in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_json_table_and_picture(model, mask, tmp_path):
+    found = diagnose(model, mask)
+    found.save_json(tmp_path / "d.json")
+    assert json.loads((tmp_path / "d.json").read_text()) == json.loads(json.dumps(found.to_dict()))
+    assert found.to_dict()["layers"][0]["path"] == "stem/kernel"
+    found.plot(tmp_path / "d.png")
+    assert (tmp_path / "d.png").read_bytes()[:4] == b"\x89PNG" and len(list(tmp_path.iterdir())) == 2
+    assert found.table().row_count == len(mask) + 1
+
+
+def test_few_and_empty_are_marked(model):
+    arrays = {path: np.zeros(v.shape, bool) for path, v in prunable(model).items()}
+    for path in arrays:
+        arrays[path].flat[:3] = path != "conv1/kernel"
+    found = diagnose(model, arrays)
+    assert found.empty == ["conv1/kernel"] and "head/kernel" in [
+        *found.few,
+        *[x.path for x in found.layers if x.note == "cut off"],
+    ]
+
+
+def test_refusals(model):
+    with pytest.raises(ValueError, match="names no prunable weight"):
+        diagnose(model, {"nowhere/kernel": [[1]]})
+    open_size = keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(2, 3), layers.GlobalMaxPooling2D()])
+    with pytest.raises(ValueError, match="size of the inputs of model 'sequential.*' is not known: pass input_shape"):
+        diagnose(open_size, Mask.ones(open_size))
+    assert diagnose(open_size, Mask.ones(open_size), input_shape=(5, 5, 3)).dense_flops == 2 * 9 * 54

@@ -1,0 +1,81 @@
+"""`diagnose`: what a mask leaves of a network."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfsparse.diagnosis.diagnosis import Diagnosis
+from tfsparse.diagnosis.layer import LayerDiagnosis
+from tfsparse.diagnosis.places import places
+from tfsparse.diagnosis.reach import effective
+from tfsparse.graph import is_graph
+from tfsparse.mask.axes import channel_axes
+from tfsparse.mask.mask import Mask
+from tfsparse.mask.prunable import prunable
+
+
+def diagnose(model, mask, *, input_shape=None):
+    """Says what a mask leaves of a network, before it is trained: live weights, dead channels, weights on no path from the
+    inputs to the outputs, floating-point operations, layers that are empty or hang by few weights.
+
+    Args:
+        model: built tf_keras model; left as it is. Of a subclassed model, whose graph is hidden, the paths are not known.
+        mask: `Mask`, or a mapping from weight path to array of 0 and 1.
+        input_shape: of one example; None: the model's own.
+
+    Returns:
+        `Diagnosis`.
+
+    >>> import tf_keras as keras
+    >>> dense = [keras.layers.Dense(2, input_shape=(2,), name="a"), keras.layers.Dense(1, name="b")]
+    >>> found = diagnose(keras.Sequential(dense), {"a/kernel": [[1, 1], [0, 0]], "b/kernel": [[1], [0]]})
+    >>> print(found)
+    3 of 6 weights live, 2 on a path (66.67% do nothing); 50.0% of 0.00 MFLOPs
+    >>> [(layer.dead_inputs, layer.dead_outputs) for layer in found.layers]
+    [(1, 0), (1, 0)]
+
+    Raises:
+        ValueError: the mask does not fit, or the size of the inputs is not known.
+    """
+    mask = mask if isinstance(mask, Mask) else Mask(mask)
+    mask.check(model)
+    weights, axes = prunable(model), channel_axes(model)
+    used = places(model, weights, _example(model, input_shape))
+    reached = effective(model, mask, input_shape) if is_graph(model) else dict.fromkeys(mask)
+    layers = tuple(_layer(path, mask[path], reached[path], axes[path], used[path]) for path in weights if path in mask)
+    others = [path for path in weights if path not in mask]
+    return Diagnosis(layers, sum(2 * used[path] * weights[path].shape.num_elements() for path in others))
+
+
+def _layer(path, live, reached, axes, used):
+    inputs, outputs = (_channels(live, kept) for kept in axes)
+    count = int(np.count_nonzero(live))
+    return LayerDiagnosis(
+        path=path,
+        shape=live.shape,
+        live=count,
+        effective=None if reached is None else int(np.count_nonzero(reached)),
+        inputs=inputs.size,
+        dead_inputs=int(np.count_nonzero(~inputs)),
+        outputs=outputs.size,
+        dead_outputs=int(np.count_nonzero(~outputs)),
+        dense_flops=2 * used * live.size,
+        sparse_flops=2 * used * count,
+    )
+
+
+def _channels(live, kept):
+    """Which channels, on the axes `kept`, any live weight belongs to."""
+    return live.any(axis=tuple(axis for axis in range(live.ndim) if axis not in kept))
+
+
+def _example(model, input_shape):
+    shapes = [tuple(input_shape)] if input_shape else [tuple(tensor.shape[1:]) for tensor in model.inputs or []]
+    if not shapes and getattr(model, "_build_input_shape", None) is not None:
+        shapes = [tuple(model._build_input_shape[1:])]
+    if not shapes or any(None in shape for shape in shapes):
+        raise ValueError(
+            f"The size of the inputs of model {model.name!r} is not known: pass input_shape=(height, width, channels)."
+        )
+    dtypes = [tensor.dtype for tensor in model.inputs or []] or [tf.float32]
+    examples = [tf.zeros((1, *shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+    return examples if len(examples) > 1 else examples[0]
