@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "tfsparse").rglob("*.py"))
 
 LEVELS = (
-    {"registry", "task", "paths", "flags", "files", "graph", "version", "progress", "_keras"},
+    {"registry", "task", "paths", "flags", "files", "graph", "version", "progress", "_keras", "batch_norm"},
     {"mask", "surgery", "frozen", "positive"},
     {"masks", "recipe", "models", "data", "training", "export", "report", "diagnosis"},
     {"experiment"},

@@ -8,12 +8,12 @@ import contextlib
 import random
 
 import numpy as np
-import tensorflow as tf
 import tf_keras as keras
 from tensorflow.python.eager import context
 from tensorflow.python.ops import stateful_random_ops
 from tf_keras.src import backend
 
+from tfsparse.batch_norm import on_batch_statistics
 from tfsparse.registry import lookup
 
 
@@ -50,7 +50,7 @@ def frozen(model, bn_mode="inference"):
     arguments = {"training": False} if model._expects_training_arg else {}
     with contextlib.ExitStack() as stack:
         for norm in norms:
-            stack.enter_context(_on_batch_statistics(norm))
+            stack.enter_context(on_batch_statistics(norm))
         try:
             yield lambda x: model(x, **arguments)
         finally:
@@ -85,52 +85,23 @@ def kept_random_state():
 
 
 @contextlib.contextmanager
-def _on_batch_statistics(norm):
-    """Lets one BatchNorm layer compute as in training, without its updates of the moving averages.
+def seeded_initializers(seed):
+    """Lets Keras' initialisers draw from `seed`, and afterwards from where they were.
 
-    The layer's own code runs, so its variants (fused, synchronised, masked) need no copy here. Attributes go to the
-    instance and come off again; Keras' bookkeeping of attributes is passed by.
+    (`keras.utils.set_random_seed` would replace the states that `kept_random_state` knows.)
     """
-    own, call = vars(norm), norm.call
-
-    def in_training(inputs, *args, **kwargs):
-        return call(inputs, *args, **{**kwargs, "training": True})
-
-    changes = {
-        "call": in_training,
-        "_assign_moving_average": _no_update,
-        "_assign_new_value": _no_update,
-        "_no_sync_calculate_mean_and_var": _with_exact_moments(norm._no_sync_calculate_mean_and_var),
-    }
-    before = {name: own[name] for name in changes if name in own}
-    own.update(changes)
+    own = vars(backend._SEED_GENERATOR)
+    before = own.get("generator")
+    own["generator"] = random.Random(seed)
     try:
         yield
     finally:
-        for name in changes:
-            del own[name]
-        own.update(before)
+        del own["generator"]
+        if before is not None:
+            own["generator"] = before
 
 
-def _no_update(variable, *_):
-    return variable.read_value()
-
-
-def _with_exact_moments(moments):
-    """Mean and variance whose second derivatives are right: `tf.nn.moments` stops the gradient at the mean, which only
-    the first derivative survives. (The fused kernel of four-dimensional inputs does not come here and is exact.)"""
-
-    def exact(inputs, reduction_axes, keep_dims, mask=None):
-        if mask is not None:
-            return moments(inputs, reduction_axes, keep_dims, mask=mask)
-        mean = tf.reduce_mean(inputs, reduction_axes, keepdims=True)
-        variance = tf.reduce_mean(tf.square(inputs - mean), reduction_axes, keepdims=keep_dims)
-        return mean if keep_dims else tf.squeeze(mean, reduction_axes), variance
-
-    return exact
-
-
-def _batch_norms(model):
+def batch_norms(model):
     """The BatchNorm layers of `model`, however deep inside, that would use batch statistics in training."""
     held = {id(layer) for layer in _held_in_inference(model)}
     found = [layer for layer in model._flatten_layers() if isinstance(layer, _NORMS) and id(layer) not in held]
@@ -147,4 +118,4 @@ def _held_in_inference(model):
 
 
 _NORMS = (keras.layers.BatchNormalization, keras.layers.experimental.SyncBatchNormalization)
-_BN_MODES = {"inference": lambda model: [], "batch": _batch_norms}
+_BN_MODES = {"inference": lambda model: [], "batch": batch_norms}

@@ -1,6 +1,8 @@
 """Options for entries that need some, or that are slow with their defaults. A row: name -> what is passed."""
 
 METHODS = {
+    "gem_miner": "gem_miner(epochs=3, period=1)",
+    "gradual": "gradual(epochs=2, frequency=2)",
     "imp": "imp(rounds=2, epochs=1)",
     "synflow": "synflow(rounds=5)",
 }

@@ -36,15 +36,17 @@ def test_same_seed_same_mask(method, model, task):
     assert other.live == first.live
 
 
-def test_nothing_is_changed(method):
+@pytest.mark.parametrize("options", [{}, {"sanity": "reinitialize"}], ids=str)
+def test_nothing_is_changed(method, options):
     model, task = make_model(), Task(make_data())
+    tf.random.set_seed(3)
     model.layers[1].trainable = False
     model.compile("sgd", "mse")
     for variable in model.non_trainable_variables:
         variable.assign(np.random.default_rng(0).uniform(0.5, 2, variable.shape))
     tf.random.get_global_generator().uniform([3])
     before = state(model)
-    find_mask(model, method, sparsity=0.9, task=task)
+    find_mask(model, method, sparsity=0.9, task=task, **options)
     assert state(model) == before
 
 

@@ -72,7 +72,7 @@ def test_a_dense_layer_after_flatten_sees_channels_first_in_pytorch(tmp_path, ca
     with caplog.at_level(logging.INFO, logger="tfsparse"):
         ours = import_mask(tmp_path / "mask.npz", model)["head/kernel"]
     np.testing.assert_allclose(image.ravel() @ ours, theirs @ image.transpose(2, 0, 1).ravel())
-    assert "fc.weight_mask [5, 24] -> head/kernel (transposed, inputs reordered after Flatten)" in caplog.text
+    assert "fc.weight_mask [5, 24] -> head/kernel [24, 5] (transposed, inputs reordered after Flatten; found in order)" in caplog.text
 
 
 NETS = ["sf_vgg_narrow", "sf_resnet20_w8", "tost_resnet18_w8", "tost_oresnet20_w8"]
@@ -115,7 +115,7 @@ def test_weights_with_zeros_are_masks_and_what_is_missing_stays_dense(tmp_path, 
         mask = import_mask(tmp_path / "w.npz", model)
     assert list(mask) == ["stem/kernel", "conv1/kernel", "conv2/kernel"]
     np.testing.assert_array_equal(mask["stem/kernel"], (given["stem.weight"] != 0).transpose(2, 3, 1, 0))
-    assert "norm0.weight" in caplog.text and "dense: hidden/kernel, head/kernel" in caplog.text
+    assert "norm0.weight" in caplog.text and "stay dense: hidden/kernel, head/kernel" in caplog.text
 
 
 def test_numbers_in_names_are_numbers(tmp_path):
@@ -149,10 +149,10 @@ def test_refusals(model, tmp_path):
     refused({"stem.bias": np.zeros(4)}, model, tmp_path, "no kernel's mask")
     refused({"w": np.random.default_rng(0).random((4, 3, 3, 3)) + 1}, model, tmp_path, "none of which is 0")
     refused({"w": np.full((4, 3, 3, 3), np.nan)}, model, tmp_path, "NaN or infinity in 'w'")
-    refused({"w": np.zeros((3000, 3000), bool)}, model, tmp_path, "more than such a model has")
+    refused({"w": np.zeros((3000, 3000), bool)}, model, tmp_path, "more than is plausible")
     refused({"w": np.array([["a", "b"]])}, model, tmp_path, "holds no numbers")
-    refused(arrays, model, tmp_path, "names no", names={"stem": "nowhere/kernel"})
-    refused(arrays, model, tmp_path, "fits none of the weights left: conv1/kernel", names={"stem": "conv1/kernel"})
+    refused(arrays, model, tmp_path, "no such weight", names={"stem": "nowhere/kernel"})
+    refused(arrays, model, tmp_path, "fits none of the weights .*: conv1/kernel", names={"stem": "conv1/kernel"})
     for suffix in (".pt", ".pth", ".pkl", ".ckpt"):
         with pytest.raises(
             ValueError, match=r"is a pickle: a program, which is not run here.*safetensors\.torch\.save_file"
@@ -168,7 +168,7 @@ def test_refusals(model, tmp_path):
 
 def test_a_foreign_mask_where_ours_is_expected_says_what_to_do(model, tmp_path):
     save_file(torch_arrays(model), tmp_path / "theirs.safetensors")
-    with pytest.raises(ValueError, match="Masks made elsewhere are read by import_mask"):
+    with pytest.raises(ValueError, match="made elsewhere is read by import_mask"):
         find_mask(model, tmp_path / "theirs.safetensors")
     turned = Mask({"stem/kernel": np.ones((4, 3, 3, 3), bool)})
     with pytest.raises(ValueError, match="PyTorch's layout"):

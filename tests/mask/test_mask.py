@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from tests.conftest import make_model
 from tfsparse.mask import Mask, prunable
 
 

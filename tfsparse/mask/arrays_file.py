@@ -1,101 +1,117 @@
 """Arrays from files of others, `.npz` and `.safetensors`: sizes and types are checked before memory is taken."""
 
+import io
 import math
 import pathlib
 import re
-import tokenize
+import warnings
 import zipfile
-import zlib
 
 import numpy as np
-import safetensors
 
-_KINDS = "biuf"
+from tfsparse.mask.files import read_tensors
+
 _PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".tar")
+_KINDS = "biuf"
+_MOST_ARRAYS = 100_000
+_MOST_HEADER = 1 << 14  # bytes; numpy's own limit is 10,000
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy writes; others take memory of their own
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_arrays(path, most):
-    """The arrays of a file by name, in the order of the file; safetensors keep none, so theirs is that of the names, numbers in
-    them compared as numbers.
+    """The arrays of a file by name, in the order of the file; safetensors have none, so theirs is that of the names, with
+    numbers compared as numbers.
 
     Args:
         path: `.npz` or `.safetensors` file.
-        most: numbers that all arrays may hold together.
+        most: bytes that all arrays may take together.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: another kind of file, damaged, of more or other things than numbers.
+        ValueError: another kind of file, damaged, larger, of other things than numbers.
+
+    >>> import tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mask.npz"
+    >>> np.savez(path, second=[1, 0], first=[1])
+    >>> list(read_arrays(path, most=1000))
+    ['second', 'first']
     """
     path = pathlib.Path(path)
-    if path.suffix in _PICKLED:
+    suffix = path.suffix.lower()
+    if suffix in _PICKLED:
         raise ValueError(
-            f"{path} is a pickle: a program, which is not run here. Save its tensors: safetensors.torch.save_file("
-            "{name: tensor.contiguous() for name, tensor in state_dict.items()}, 'mask.safetensors')."
+            f"{path} is a pickle, or may be one: a program, which is not run here. Save its tensors in PyTorch: "
+            "safetensors.torch.save_file({k: v.contiguous() for k, v in state_dict.items()}, 'mask.safetensors')."
         )
-    if path.suffix not in _READERS:
-        raise ValueError(
-            f"{path}: masks are read from .safetensors and .npz files, not from {path.suffix or 'others'!r}."
-        )
+    if suffix not in _READERS:
+        raise ValueError(f"{path}: masks are read from .safetensors and .npz files, not from {suffix or 'others'!r}.")
     if not path.is_file():
         raise FileNotFoundError(f"No mask file {str(path)!r}.")
     try:
-        return _READERS[path.suffix](path, most)
-    except (
-        *(ValueError, TypeError, KeyError, AttributeError, EOFError, OSError, OverflowError, SyntaxError, RuntimeError),
-        *(NotImplementedError, RecursionError, MemoryError, tokenize.TokenError),
-        *(zipfile.BadZipFile, zlib.error, safetensors.SafetensorError),
-    ) as error:
-        raise ValueError(f"{path} is not a readable file of arrays ({error}).") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the parsers think of a damaged header
+            return _READERS[suffix](path, most)
+    except Exception as error:  # the parsers of zip files, of numpy and of Python's literals raise whatever there is
+        raise ValueError(
+            f"{path} is not a readable file of arrays ({error or type(error).__name__}). "
+            "Save it again, or restore it from where it came."
+        ) from error
 
 
 def _read_npz(path, most):
     arrays = {}
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
+        members = archive.infolist()
+        if len(members) > _MOST_ARRAYS:
+            raise ValueError(f"it holds {len(members):,} entries")
+        for member in members:
             name = member.filename.removesuffix(".npy")
             if name in arrays:
-                raise ValueError(f"It holds {name!r} twice.")
-            with archive.open(member) as stream:
-                arrays[name] = _read_npy(stream, name, member.file_size, most)
-            most -= arrays[name].size
+                raise ValueError(f"it holds {name!r} twice")
+            if member.flag_bits & 1 or member.compress_type not in _COMPRESSIONS:
+                raise ValueError(f"{name!r} is encrypted, or compressed in a way that numpy does not use")
+            arrays[name] = _read_npy(archive, member, name, most)
+            most -= arrays[name].nbytes
     return arrays
 
 
-def _read_npy(stream, name, length, most):
-    version = np.lib.format.read_magic(stream)
-    headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in headers:
-        raise ValueError(f"{name!r} has the unknown format {version}.")
-    shape, by_columns, dtype = headers[version](stream)
-    _check(name, shape, dtype.kind, most)
+def _read_npy(archive, member, name, most):
+    with archive.open(member) as stream:
+        # Not more, and not from the stream: a header may claim a length of gigabytes.
+        start = io.BytesIO(stream.read(_MOST_HEADER))
+    version = np.lib.format.read_magic(start)
+    if version not in _HEADERS:
+        raise ValueError(f"{name!r} has the unknown format {version}")
+    shape, by_columns, dtype = _HEADERS[version](start)
+    if dtype.kind not in _KINDS:
+        raise ValueError(f"{name!r} holds no numbers but {dtype}")
     size = math.prod(shape) * dtype.itemsize
-    if length - stream.tell() != size:
-        raise ValueError(f"{name!r} claims {size:,} bytes and has {length - stream.tell():,}.")
-    array = np.frombuffer(stream.read(size), dtype)
-    if stream.read(1) or array.size != math.prod(shape):
-        raise ValueError(f"{name!r} is not as long as it claims.")
+    if any(length < 0 for length in shape) or size > most:
+        raise ValueError(f"{name!r} claims the shape {shape} of {dtype}, more than is plausible for such a model")
+    if member.file_size != start.tell() + size:
+        raise ValueError(f"{name!r} claims {size:,} bytes and has {member.file_size - start.tell():,}")
+    with archive.open(member) as stream:
+        stream.read(start.tell())
+        content = stream.read(size)  # checks the archive's checksum as well
+    array = np.frombuffer(content, dtype)
+    _sound(name, array)
     return array.reshape(shape, order="F" if by_columns else "C")
 
 
+def _sound(name, array):
+    """A boolean is one byte, which may hold others than 0 and 1."""
+    if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
+        raise ValueError(f"{name!r} holds values other than 0 and 1")
+
+
 def _read_safetensors(path, most):
-    arrays = {}
-    with safetensors.safe_open(path, framework="numpy") as content:
-        for name in sorted(content.keys(), key=_by_numbers):
-            _check(name, content.get_slice(name).get_shape(), "f", most)
-            arrays[name] = content.get_tensor(name)
-            most -= arrays[name].size
-    return arrays
-
-
-def _check(name, shape, kind, most):
-    if kind not in _KINDS:
-        raise ValueError(f"{name!r} holds no numbers.")
-    if any(length < 0 for length in shape) or math.prod(shape) > most:
-        raise ValueError(f"{name!r} claims the shape {tuple(shape)}, more than such a model has.")
+    arrays, _ = read_tensors(path, most)
+    return {name: arrays[name] for name in sorted(arrays, key=_by_numbers)}
 
 
 def _by_numbers(name):
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [int(part) if odd % 2 else part for odd, part in enumerate(re.split(r"(\d+)", name))]
 
 
 _READERS = {".npz": _read_npz, ".safetensors": _read_safetensors}

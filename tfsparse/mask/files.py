@@ -1,9 +1,10 @@
-"""Mask files: safetensors, boolean, keyed by weight path."""
+"""Mask files: safetensors, boolean, keyed by weight path, with a checksum."""
 
 import hashlib
 import json
 import math
 import pathlib
+import re
 
 import numpy as np
 import safetensors
@@ -13,11 +14,14 @@ from tfsparse.files import written_aside
 
 CHECKSUM = "checksum"
 START = "weights::"  # before the paths of weights that training shall start from
-MAX_WEIGHTS = 1 << 33  # 8 GiB of booleans: above it a header is damaged, or not ours
+MAX_WEIGHTS = 1 << 33  # bytes, 8 GiB; as many booleans: above it a header is damaged, or not ours
+
+SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "F16": 2, "U32": 4, "I32": 4, "F32": 4}
+SIZES |= {"U64": 8, "I64": 8, "F64": 8}  # bytes a number; the types of safetensors that numpy has
 
 
 def write(path, arrays, metadata, weights=None):
-    """Writes a mask to `path`; the file appears under its name only when it is complete.
+    """Writes a mask to `path`; the file appears under its name only when it is complete. The same mask gives the same bytes.
 
     Args:
         path: file name, by convention ending in `.safetensors`.
@@ -33,12 +37,12 @@ def write(path, arrays, metadata, weights=None):
     metadata = {key: str(value) for key, value in metadata.items()}
     metadata[CHECKSUM] = _checksum(arrays, metadata)
     with written_aside(path) as scratch:
-        scratch.write_bytes(save(arrays, metadata=metadata))
+        scratch.write_bytes(_in_order(save(arrays, metadata=metadata)))
     return path
 
 
 def read(path):
-    """Reads a mask file; sizes are checked before any array is read.
+    """Reads a mask file; sizes are checked before any array is read. Files of before there were checksums are read, too.
 
     Returns:
         (dict from weight path to array, dict of metadata, dict of start weights or None).
@@ -51,20 +55,46 @@ def read(path):
     if not path.is_file():
         raise FileNotFoundError(f"No mask file {str(path)!r}.")
     try:
+        arrays, metadata = read_tensors(path, MAX_WEIGHTS)
+        _verify(arrays, metadata)
+    except ValueError as error:
+        raise unreadable(path, error) from error
+    metadata.pop(CHECKSUM, None)
+    weights = {name.removeprefix(START): arrays.pop(name) for name in list(arrays) if name.startswith(START)}
+    return arrays, metadata, weights or None
+
+
+def read_tensors(path, most):
+    """The arrays and the metadata of a safetensors file; all that its header claims is checked before an array is read.
+
+    Args:
+        path: file.
+        most: bytes that all arrays may take together.
+
+    Raises:
+        ValueError: damaged, larger, or of types that numpy lacks.
+    """
+    try:
         with safetensors.safe_open(path, framework="numpy") as content:
             total = 0
             for name in content.keys():  # noqa: SIM118 (not a dict)
-                total += math.prod(content.get_slice(name).get_shape())
-                if total > MAX_WEIGHTS:
-                    raise ValueError(f"It claims more than {MAX_WEIGHTS:,} weights.")
-            arrays = {name: _sound(name, content.get_tensor(name)) for name in content.keys()}  # noqa: SIM118
-            metadata = content.metadata() or {}
-            if metadata.pop(CHECKSUM, None) not in (None, _checksum(arrays, metadata)):
-                raise ValueError("Its checksum is not that of its content.")
-            weights = {name.removeprefix(START): arrays.pop(name) for name in list(arrays) if name.startswith(START)}
-            return arrays, metadata, weights or None
-    except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise unreadable(path, error) from error
+                part = content.get_slice(name)
+                if part.get_dtype() not in SIZES:
+                    raise ValueError(f"{name!r} is of type {part.get_dtype()}; save it as float32 or bool")
+                total += math.prod(part.get_shape()) * SIZES[part.get_dtype()]
+            if total > most:
+                raise ValueError(f"it claims more than {most:,} bytes")
+            return {name: _sound(name, content.get_tensor(name)) for name in content.keys()}, content.metadata() or {}  # noqa: SIM118
+    except (safetensors.SafetensorError, TypeError, KeyError, AttributeError, OverflowError, OSError) as error:
+        raise ValueError(str(error)) from error
+
+
+def unreadable(path, error):
+    """The error to raise for a file that holds no mask."""
+    return ValueError(
+        f"{str(path)!r} is not a readable mask file ({error}). Delete it and find the mask again, "
+        "or restore it from where it came."
+    )
 
 
 def _checksum(arrays, metadata):
@@ -77,18 +107,27 @@ def _checksum(arrays, metadata):
     return digest.hexdigest()
 
 
-def unreadable(path, error):
-    """The error to raise for a file that holds no mask."""
-    return ValueError(
-        f"{str(path)!r} is not a readable mask file ({error}). Delete it and find the mask again, "
-        "or restore it from where it came."
-    )
+def _verify(arrays, metadata):
+    """Raises ValueError if there is a checksum, under its name or under one that damage has made of it, and it is wrong."""
+    rest = {key: value for key, value in metadata.items() if key != CHECKSUM}
+    if CHECKSUM in metadata and metadata[CHECKSUM] != _checksum(arrays, rest):
+        raise ValueError("its checksum is not that of its content")
+    if CHECKSUM not in metadata and any(re.fullmatch("[0-9a-f]{64}", value) for value in rest.values()):
+        raise ValueError("its checksum has lost its name")
+
+
+def _in_order(content):
+    """A safetensors file with its metadata sorted: the library writes them in another order each time."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header = {"__metadata__": dict(sorted(header.pop("__metadata__").items())), **header}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # arrays begin at multiples of 8
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def _sound(name, array):
     """The array; a boolean is one byte, and a damaged file may hold others than 0 and 1 in it."""
-    if name.startswith(START) and not np.isfinite(array).all():
-        raise ValueError(f"Start weight {name!r} holds NaN or infinity.")
     if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
-        raise ValueError(f"Mask entry {name!r} holds values other than 0 and 1.")
+        raise ValueError(f"{name!r} holds values other than 0 and 1")
     return array

@@ -3,15 +3,19 @@
 import json
 import logging
 import pathlib
+import zipfile
+from collections import Counter
 
 import numpy as np
 from safetensors.numpy import save
 
 from tfsparse.files import written_aside
 from tfsparse.mask.arrays_file import read_arrays
+from tfsparse.mask.files import MAX_WEIGHTS
+from tfsparse.mask.foreign import kernels, read_table
 from tfsparse.mask.layouts import layouts
 from tfsparse.mask.mask import Mask
-from tfsparse.mask.matching import kernels, match, torch_name
+from tfsparse.mask.matching import match, torch_name
 
 log = logging.getLogger(__name__)
 
@@ -21,16 +25,18 @@ def import_mask(path, model, *, names=None):
 
     Takes masks (0 and 1), whole state dicts with masks in them (`weight_mask`), and weights that are 0 where they are pruned,
     as the code of ToST, Synaptic Flow and torch.nn.utils.prune has them. Entries find their weights by name, else in order
-    and by shape. Kernels are transposed; the inputs of a dense layer after a `Flatten` are put into Keras' order. Weights that
-    the file does not name are outside the mask: they stay dense. What was done is logged, and kept in the mask's metadata.
+    and by shape. Kernels are transposed (a file in Keras' own layout is recognised by its shapes); the inputs of a dense layer
+    after a `Flatten` are put into Keras' order. Biases and norms, which masks do not cover, are left out; weights that the
+    file does not have are outside the mask: they stay dense. All this is logged, and kept in the mask's metadata.
 
     Args:
         path: file.
         model: built tf_keras model.
-        names: dict from the file's names to weight paths, or a JSON file that holds one; None: see above.
+        names: dict from names in the file to weight paths, or a JSON file that holds one; only its entries count. None: see
+            above.
 
     Returns:
-        `Mask`.
+        `Mask`. Its metadata `entries` and `left_out` are JSON.
 
     >>> import tempfile, tf_keras as keras
     >>> model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="head")])
@@ -44,25 +50,22 @@ def import_mask(path, model, *, names=None):
         ValueError: damaged, a pickle, or something that fits no weight of the model.
     """
     path, known = pathlib.Path(path), layouts(model)
-    arrays = read_arrays(path, 8 * model.count_params() + 1_000_000)
+    # A state dict with weights, masks and scores in double precision takes 24 bytes a weight.
+    arrays = read_arrays(path, min(64 * model.count_params() + (1 << 20), MAX_WEIGHTS))
     try:
-        entries, left_out = kernels(arrays)
-        rows = match(entries, known, _table(names, entries, known))
+        table = read_table(names, arrays, known)
+        entries, left_out, lost = kernels(arrays, table)
+        rows = match(entries, known, table)
     except ValueError as error:
         raise ValueError(f"{path} {error}") from error
-    found = {place: known[place].from_torch(entries[n]) if torch else entries[n] for n, place, torch in rows}
-    report = [
-        {"entry": name, "shape": list(entries[name].shape), "weight": place, "how": _how(known[place], torch)}
-        for name, place, torch in rows
-    ]
-    for row in report:
-        log.info("%(entry)s %(shape)s -> %(weight)s (%(how)s)", row)
-    dense = [place for place in known if place not in found]
-    for text, listed in (("left out (no kernels' masks)", left_out), ("not in the file, dense", dense)):
-        if listed:
-            log.info("%s: %s", text, ", ".join(listed))
+    found = {
+        row.path: known[row.path].from_torch(entries[row.entry]) if row.torch else entries[row.entry] for row in rows
+    }
+    report = [_line(row, entries[row.entry].shape, known[row.path]) for row in rows]
+    _log(report, left_out, lost, [place for place in known if place not in found])
     ordered = {place: found[place] for place in known if place in found}
-    return Mask(ordered, {"method": "imported", "file": path.name, "entries": json.dumps(report)})
+    metadata = {"entries": json.dumps(report), "left_out": json.dumps(left_out)}
+    return Mask(ordered, {"method": "imported", "imported": path.name, **metadata})
 
 
 def export_mask(mask, model, path, *, names=None):
@@ -72,43 +75,59 @@ def export_mask(mask, model, path, *, names=None):
         mask: `Mask`.
         model: built tf_keras model that it fits.
         path: `.safetensors` or `.npz` file; appears when it is complete.
-        names: dict from weight paths to the names wanted; None: as above.
+        names: dict from weight paths to the names wanted; None, and what is not in it: as above.
 
     Returns:
         `pathlib.Path` of the file.
 
     Raises:
-        ValueError: another kind of file, or the mask does not fit.
+        ValueError: another kind of file, the mask does not fit, or two entries would have one name.
     """
-    path, known = pathlib.Path(path), layouts(model)
+    path, known, names = pathlib.Path(path), layouts(model), names or {}
     if path.suffix not in (".safetensors", ".npz"):
         raise ValueError(f"{path}: masks are written as .safetensors or .npz.")
     mask.check(model)
-    arrays = {(names or {}).get(place, torch_name(place)): known[place].to_torch(mask[place]) for place in mask}
+    for place in names:
+        if place not in mask:
+            raise ValueError(f"The table of names has {place!r}, which the mask does not cover.")
+    targets = {place: names.get(place, torch_name(place)) for place in mask}
+    twice = [name for name, count in Counter(targets.values()).items() if count > 1]
+    if twice:
+        raise ValueError(f"{path} would hold {twice[0]!r} twice. Pass names={{weight path: name}}, all different.")
+    arrays = {targets[place]: known[place].to_torch(mask[place]) for place in mask}
     with written_aside(path) as scratch:
         if path.suffix == ".npz":
-            with open(scratch, "wb") as out:
-                np.savez_compressed(out, **arrays)
+            _write_npz(scratch, arrays)
         else:
             scratch.write_bytes(save(arrays))
     return path
 
 
-def _table(names, entries, known):
-    if names is None:
-        return None
-    if not isinstance(names, dict):
-        names = json.loads(pathlib.Path(names).read_text(encoding="utf-8"))
-    for name, place in names.items():
-        if name not in entries or place not in known:
-            wrong = f"an array of the file ({', '.join(list(entries)[:3])}, ...)" if name not in entries else "a weight"
-            raise ValueError(
-                f"does not go with the table of names: {name!r} -> {place!r} names no {wrong.removeprefix('a')}."
-            )
-    return names
+def _write_npz(path, arrays):
+    """As `np.savez_compressed`, which appends a suffix of its own and takes no array named `file`."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def _how(layout, torch):
-    if not torch:
-        return "as it is"
-    return "transposed, inputs reordered after Flatten" if layout.image else "transposed"
+def _line(row, shape, layout):
+    return {
+        "entry": row.entry,
+        "shape": list(shape),
+        "weight": row.path,
+        "to": list(layout.shape),
+        "how": layout.how if row.torch else "as it is",
+        "found": row.found,
+    }
+
+
+def _log(report, left_out, lost, dense):
+    for line in report:
+        log.info("%(entry)s %(shape)s -> %(weight)s %(to)s (%(how)s; found %(found)s)", line)
+    if left_out:
+        log.info("Left out, no kernels' masks: %s", ", ".join(left_out))
+    if lost:
+        log.warning("Pruned there and dense here, where masks are for kernels only: %s", ", ".join(lost))
+    if dense:
+        log.info("Not in the file, so they stay dense: %s", ", ".join(dense))

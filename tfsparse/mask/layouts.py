@@ -1,25 +1,27 @@
 """How PyTorch lays out the kernels of a Keras model."""
 
 import dataclasses
-import math
 
 import numpy as np
 import tf_keras as keras
 
 from tfsparse import paths
+from tfsparse.mask.flattened import flattened_images
 from tfsparse.mask.prunable import prunable
-
-_PASSES_ON = (keras.layers.Dropout, keras.layers.Activation, keras.layers.ReLU, keras.layers.BatchNormalization)
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """The layout of one kernel: convolutions (places ..., in, out) there and (out, in, places ...) here, dense kernels
-    (in, out) and (out, in), depthwise ones (places ..., channels, multiplier) and (channels * multiplier, 1, places ...).
+    """The layout of one kernel.
+
+    - convolution: (places ..., in, out) in Keras, (out, in, places ...) in PyTorch; grouped ones, too
+    - transposed convolution: (places ..., out, in) and (in, out, places ...)
+    - depthwise: (places ..., channels, multiplier) and (channels * multiplier, 1, places ...)
+    - dense: (in, out) and (out, in)
 
     Args:
         shape: in Keras.
-        depthwise: whether it is a depthwise kernel.
+        kind: "kernel", "depthwise", or "same" for what PyTorch has no layer for (`EinsumDense`).
         image: (height, width, channels) that were flattened before a dense kernel: PyTorch flattens (channels, height, width).
 
     >>> Layout((3, 3, 8, 16)).torch_shape
@@ -27,62 +29,67 @@ class Layout:
     """
 
     shape: tuple
-    depthwise: bool = False
+    kind: str = "kernel"
     image: tuple | None = None
 
     @property
     def torch_shape(self):
+        """The shape in PyTorch."""
         *places, before, after = self.shape
-        return (before * after, 1, *places) if self.depthwise else (after, before, *places)
+        return {
+            "kernel": (after, before, *places),
+            "depthwise": (before * after, 1, *places),
+            "same": self.shape,
+        }[self.kind]
+
+    @property
+    def how(self):
+        """What `from_torch` does, in words."""
+        if self.kind == "same":
+            return "as it is"
+        return "transposed, inputs reordered after Flatten" if self.image else "transposed"
 
     def to_torch(self, array):
         """A Keras array in PyTorch's layout."""
+        if self.kind == "same":
+            return array
         if self.image:
-            array = array.reshape(*self.image, -1).transpose(2, 0, 1, 3).reshape(self.shape)
+            last = len(self.image) - 1
+            array = array.reshape(*self.image, -1).transpose(last, *range(last), last + 1).reshape(self.shape)
         last = array.ndim - 1
-        axes = (last - 1, last) if self.depthwise else (last, last - 1)
+        axes = (last - 1, last) if self.kind == "depthwise" else (last, last - 1)
         return np.ascontiguousarray(array.transpose(*axes, *range(last - 1)).reshape(self.torch_shape))
 
     def from_torch(self, array):
         """A PyTorch array in Keras' layout."""
+        if self.kind == "same":
+            return array
         *places, before, after = self.shape
-        rows = array.reshape(*((before, after) if self.depthwise else (after, before)), *places)
-        axes = (0, 1) if self.depthwise else (1, 0)
-        array = rows.transpose(*range(2, rows.ndim), *axes)
+        depthwise = self.kind == "depthwise"
+        rows = array.reshape(*((before, after) if depthwise else (after, before)), *places)
+        array = rows.transpose(*range(2, rows.ndim), *((0, 1) if depthwise else (1, 0)))
         if self.image:
-            height, width, channels = self.image
-            array = array.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(self.shape)
+            *places, channels = self.image
+            last = len(places)
+            array = array.reshape(channels, *places, -1).transpose(*range(1, last + 1), 0, last + 1).reshape(self.shape)
         return np.ascontiguousarray(array)
 
 
 def layouts(model):
-    """path -> `Layout` of every prunable weight of `model`."""
+    """path -> `Layout` of every prunable weight of `model`.
+
+    >>> layouts(keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="head")]))
+    {'head/kernel': Layout(shape=(3, 2), kind='kernel', image=None)}
+    """
     owners = {path: owner for path, _, owner in paths.owned_weights(model)}
+    images = flattened_images(model)
     return {
-        path: Layout(
-            tuple(variable.shape),
-            path.rsplit("/", 1)[-1].startswith("depthwise"),
-            _flattened(owners[path]) if len(variable.shape) == 2 else None,
-        )
+        path: Layout(tuple(variable.shape), _kind(path, owners[path]), images.get(id(owners[path])))
         for path, variable in prunable(model).items()
     }
 
 
-def _flattened(layer):
-    """The shape of the image that was flattened on the way to `layer`, if it was one of channels last, and not one pixel."""
-    before = _source(layer)
-    while isinstance(before, _PASSES_ON):
-        before = _source(before)
-    if not isinstance(before, keras.layers.Flatten) or len(before.input_shape) != 4:
-        return None
-    shape = before.input_shape[1:]
-    turned = isinstance(_source(before), keras.layers.Permute) and _source(before).dims == (3, 1, 2)
-    return None if turned or None in shape or math.prod(shape[:2]) == 1 else shape
-
-
-def _source(layer):
-    """The layer that feeds `layer`, if that is one, called once; else None."""
-    nodes = getattr(layer, "inbound_nodes", [])
-    return (
-        nodes[0].inbound_layers if len(nodes) == 1 and isinstance(nodes[0].inbound_layers, keras.layers.Layer) else None
-    )
+def _kind(path, owner):
+    if isinstance(owner, keras.layers.EinsumDense):
+        return "same"
+    return "depthwise" if path.rsplit("/", 1)[-1].startswith("depthwise") else "kernel"

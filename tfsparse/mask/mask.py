@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfsparse import paths
-from tfsparse.mask import files
+from tfsparse.mask import contents, files
+from tfsparse.mask.layouts import layouts
 from tfsparse.mask.prunable import prunable
 
 
@@ -15,8 +15,9 @@ class Mask(Mapping):
     Args:
         arrays: path -> array of 0 and 1 (or booleans), for example `{"stage1/block0/conv1/kernel": ...}`.
         metadata: what the mask file should say about its origin: strings to strings.
-        weights: path -> array of any weights of the model: what the method that found the mask means training to start
-            from (late rewinding, Gem-Miner); None: the model's own. No part of the mapping.
+        weights: what the method that found the mask means training to start from (late rewinding, Gem-Miner): path ->
+            array of any weights of the model, biases and statistics of norms, too; None: the model's own. `rewind` gives
+            them to a model; they are saved in the file, and no part of the mapping.
 
     >>> mask = Mask({"head/kernel": [[1, 0], [0, 0]]})
     >>> mask.sparsity, mask.live, mask.total
@@ -25,17 +26,17 @@ class Mask(Mapping):
     dtype('bool')
 
     Raises:
-        ValueError: an array holds anything but 0 and 1, or there is no weight.
+        ValueError: an array holds anything but 0 and 1, there is no weight, or a start weight is not finite.
     """
 
     def __init__(self, arrays, metadata=None, weights=None):
         if not arrays:
             raise ValueError("A mask needs at least one array.")
-        self._arrays = {name: _boolean(name, array) for name, array in arrays.items()}
+        self._arrays = {name: contents.as_boolean(name, array) for name, array in arrays.items()}
         if not self.total:
             raise ValueError(f"A mask needs at least one weight; all {len(self)} arrays are empty.")
         self.metadata = dict(metadata or {})
-        self.weights = None if weights is None else {path: np.asarray(array) for path, array in weights.items()}
+        self.weights = contents.as_start(weights)
 
     def __getitem__(self, name):
         return self._arrays[name]
@@ -85,17 +86,13 @@ class Mask(Mapping):
                 raise ValueError(
                     f"Mask entry {name!r} names no prunable weight of model {model.name!r}, which has "
                     f"{', '.join(list(known)[:3])}, ... ({len(known)} in all). Was the mask found on another architecture? "
-                    "Masks made elsewhere are read by import_mask."
+                    "A mask made elsewhere is read by import_mask(path, model)."
                 )
             if array.shape != tuple(known[name].shape):
-                turned = sorted(array.shape) == sorted(known[name].shape)
-                hint = (
-                    "Is it in PyTorch's layout? import_mask turns it"
-                    if turned
-                    else "Was it found on another architecture?"
-                )
+                foreign = array.shape == layouts(model)[name].torch_shape
                 raise ValueError(
-                    f"Mask entry {name!r} has shape {array.shape}, the model's weight {tuple(known[name].shape)}. {hint}"
+                    f"Mask entry {name!r} has shape {array.shape}, the model's weight {tuple(known[name].shape)}. "
+                    + (_FOREIGN if foreign else "Was the mask found on another architecture?")
                 )
 
     def save(self, path):
@@ -119,18 +116,18 @@ class Mask(Mapping):
     def rewind(self, model):
         """Gives `model` the weights that training shall start from.
 
+        >>> import tf_keras as keras
+        >>> model = keras.Sequential([keras.layers.Dense(1, input_shape=(2,), name="head")])
+        >>> Mask({"head/kernel": [[1], [0]]}, weights={"head/bias": [0.5]}).rewind(model)
+        >>> model.get_weights()[1].tolist()
+        [0.5]
+
         Raises:
             ValueError: the mask has none, or one of them does not fit; the model is then left as it was.
         """
         if self.weights is None:
             raise ValueError("This mask holds no weights to start from: its method means the model's own.")
-        places = paths.weights(model)
-        for path, array in self.weights.items():
-            if path not in places or tuple(places[path].shape) != array.shape:
-                found = tuple(places[path].shape) if path in places else "no such weight"
-                raise ValueError(f"Start weight {path!r} has shape {array.shape}, the model {found}.")
-        for path, array in self.weights.items():
-            places[path].assign(array)
+        contents.rewind(self.weights, model)
 
     @classmethod
     def from_zeros(cls, model, prunable="all"):
@@ -143,15 +140,5 @@ class Mask(Mapping):
         return cls({name: np.ones(variable.shape, bool) for name, variable in _prunable(model, prunable).items()})
 
 
+_FOREIGN = "That is PyTorch's layout: read the file with import_mask(path, model), which turns it."
 _prunable = prunable  # the class methods above have an argument of that name
-
-
-def _boolean(name, array):
-    array = np.asarray(array)
-    if array.dtype != bool:
-        if array.dtype.kind not in "iuf" or not np.isin(array, (0, 1)).all():
-            raise ValueError(f"Mask entry {name!r} holds values other than 0 and 1 (dtype {array.dtype}).")
-        array = array.astype(bool)
-    array = array.copy()
-    array.setflags(write=False)
-    return array

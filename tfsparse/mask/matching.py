@@ -1,78 +1,105 @@
 """Which entry of a foreign file is the mask of which weight."""
 
-import numpy as np
+import dataclasses
+import logging
+from collections import Counter
+
+log = logging.getLogger(__name__)
 
 
-def kernels(arrays):
-    """The entries that are masks of kernels, name -> boolean array, and the names of those left out.
-
-    If names end in `_mask` (`weight_mask`: Synaptic Flow, torch.nn.utils.prune), only those count. What has fewer than two
-    axes (biases, norms) is left out. Entries that are not 0 and 1 are weights: they live where they are not 0.
-
-    Raises:
-        ValueError: there is nothing, or weights without a zero, or NaN.
-    """
-    masked = {name: array for name, array in arrays.items() if name.endswith("_mask")} or arrays
-    found = {name: array for name, array in masked.items() if array.ndim > 1}
-    if not found:
-        raise ValueError("holds no array of two or more axes: no kernel's mask.")
-    for name, array in found.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"holds NaN or infinity in {name!r}.")
-    are_masks = all(array.dtype == bool or np.isin(array, (0, 1)).all() for array in found.values())
-    if not are_masks and all(array.all() for array in found.values()):
-        raise ValueError("holds weights none of which is 0: it is no mask, and no masked network.")
-    return {name: array != 0 for name, array in found.items()}, [name for name in arrays if name not in found]
-
-
-def match(entries, layouts, names=None):
-    """Finds a weight for every entry: by an explicit table, by name, or in order and by shape.
+@dataclasses.dataclass(frozen=True)
+class Match:
+    """One entry and its weight.
 
     Args:
-        entries: name -> boolean array.
+        entry: name in the file.
+        path: of the weight.
+        torch: whether the entry is in PyTorch's layout.
+        found: "by table", "by name" or "in order".
+    """
+
+    entry: str
+    path: str
+    torch: bool
+    found: str
+
+
+def match(entries, layouts, table=None):
+    """Finds a weight for every entry: by an explicit table, else by name, else in order and by shape.
+
+    All entries are in PyTorch's layout if they fit so, else all in that of Keras.
+
+    Args:
+        entries: name -> array.
         layouts: path -> `Layout`.
-        names: name -> path, or None.
+        table: name -> path for every entry, or None.
 
     Returns:
-        List of (name, path, whether it is in PyTorch's layout).
+        List of `Match`.
 
     Raises:
         ValueError: an entry that fits no weight.
     """
+    named, found = (table, "by table") if table else (_equal_names(entries, layouts), "by name")
     problems = []
     for torch in (True, False):
         shapes = {path: layout.torch_shape if torch else layout.shape for path, layout in layouts.items()}
         try:
-            return [(name, path, torch) for name, path in _match(entries, shapes, names)]
+            pairs = _by_name(entries, shapes, named)
+            rest = {name: array.shape for name, array in entries.items() if name not in pairs}
+            free = {path: shape for path, shape in shapes.items() if path not in pairs.values()}
+            pairs |= _in_order(rest, free)
+            return [Match(n, pairs[n], torch, found if n in named else "in order") for n in entries]
         except ValueError as error:
             problems.append(error)
     raise problems[0]
 
 
-def _match(entries, shapes, names):
-    by_name = names or _equal_names(entries, shapes)
-    free, rows = dict(shapes), []
-    for name, array in entries.items():
-        if by_name:
-            fits = [by_name[name]] if by_name.get(name) in free else []
-            fits = [path for path in fits if free[path] == array.shape]
-        else:
-            fits = [path for path, shape in free.items() if shape == array.shape]
-        if not fits:
-            wanted = by_name.get(name) if by_name else None
-            seen = {wanted: shapes[wanted]} if wanted in shapes else free
-            listed = ", ".join(f"{path} {shape}" for path, shape in list(seen.items())[:4])
-            raise ValueError(f"holds {name!r} of shape {array.shape}, which fits none of the weights left: {listed}.")
-        rows.append((name, fits[0]))
-        del free[fits[0]]
-    return rows
+def _by_name(entries, shapes, named):
+    for name, path in named.items():
+        if entries[name].shape != shapes[path]:
+            raise ValueError(_misfit(name, entries[name].shape, {path: shapes[path]}))
+    return dict(named)
 
 
-def _equal_names(entries, shapes):
-    """name -> path if every entry has the name of a weight, as it is here or as `export_mask` writes it; else None."""
-    known = {torch_name(path): path for path in shapes} | {path: path for path in shapes}
-    plain = {name: name.removesuffix("_mask") for name in entries}
-    return {name: known[own] for name, own in plain.items()} if all(own in known for own in plain.values()) else None
+def _in_order(entries, free):
+    """name -> path: the next weight of the same shape, for orders alike; else the first that is unused."""
+    several = [shape for shape, count in Counter(entries.values()).items() if count < list(free.values()).count(shape)]
+    try:
+        pairs, after = {}, iter(free.items())
+        for name, shape in entries.items():
+            pairs[name] = next(path for path, other in after if other == shape)
+    except StopIteration:
+        pairs, free = {}, dict(free)
+        for name, shape in entries.items():
+            fits = [path for path, other in free.items() if other == shape]
+            if not fits:
+                raise ValueError(_misfit(name, shape, free)) from None
+            pairs[name] = fits[0]
+            del free[fits[0]]
+    for shape in several:
+        log.warning(
+            "There are fewer masks of shape %s than weights: they were given out in order. names= says it for sure.",
+            shape,
+        )
+    return pairs
+
+
+def _misfit(name, shape, wanted):
+    listed = ", ".join(f"{path} {other}" for path, other in list(wanted.items())[:4]) or "none is left"
+    more = f", ... ({len(wanted)} in all)" if len(wanted) > 4 else ""
+    return (
+        f"holds {name!r} of shape {shape}, which fits none of the weights it may be of (shapes in PyTorch's layout): "
+        f"{listed}{more}. Is it of another architecture? Pass names={{name in the file: weight path}} if names mislead."
+    )
+
+
+def _equal_names(entries, layouts):
+    """name -> path of the entries that are named like a weight, as it is here or as `export_mask` writes it."""
+    known = {path: path for path in layouts} | {torch_name(path): path for path in layouts}
+    found = {name: known.get(name.removesuffix("_mask")) for name in entries}
+    counts = Counter(found.values())
+    return {name: path for name, path in found.items() if path and counts[path] == 1}
 
 
 def torch_name(path):

@@ -72,7 +72,8 @@ def _flow(gradients, variables):
 
 def _at_temperature(loss, temperature):
     """The loss of the logits divided by `temperature`."""
-    if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
+    number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
+    if not number or not 0 < temperature < float("inf"):
         raise ValueError(f"temperature must be a finite number above 0, received {temperature!r}.")
     if temperature == 1:
         return loss

@@ -1,6 +1,8 @@
 """The table of mask methods."""
 
 from tfsparse.masks.drawn import erk, random
+from tfsparse.masks.gem_miner import gem_miner
+from tfsparse.masks.gradual import gradual
 from tfsparse.masks.grasp import grasp
 from tfsparse.masks.imp import imp
 from tfsparse.masks.magnitude import magnitude
@@ -11,6 +13,8 @@ from tfsparse.masks.taylor import taylor
 METHODS = {
     "random": random,
     "erk": erk,
+    "gem_miner": gem_miner,
+    "gradual": gradual,
     "grasp": grasp,
     "imp": imp,
     "magnitude": magnitude,

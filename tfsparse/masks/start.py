@@ -50,7 +50,9 @@ class Start:
         for variable in self.search.model.weights:
             digest.update(variable.numpy().tobytes())
         names = ("epochs", "learning_rate", "momentum", "weight_decay", "schedule", "seed")
-        facts = {} if task is None else {name: getattr(task, name) for name in names} | {"data": task.data.name}
+        facts = {} if task is None else {name: getattr(task, name) for name in names}
+        of_data = ("name", "batch_size", "steps_per_epoch", "input_shape", "mean", "std")
+        facts |= {} if task is None else {f"data's {name}": str(getattr(task.data, name)) for name in of_data}
         return {**self._facts(), **facts, "weights": digest.hexdigest()}
 
 

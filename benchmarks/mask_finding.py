@@ -1,0 +1,124 @@
+"""Time and memory that finding a mask takes, tracing included, in multiples of a dense Keras training step.
+
+    python benchmarks/mask_finding.py [--models=resnet18,vgg16] [--repeats=3] [--out=benchmarks/results/mask_finding.json]
+
+Images are noise, 32x32, batches of 128: no data is needed. Every measurement is a process of its own, so that nothing is
+traced or allocated beforehand; training steps and methods take turns, and the medians count, for times. Memory is the growth
+of the process's peak after the model is built (on a GPU: of the host's share only), the greatest of the repeats; its limit
+is that of a training step plus two copies of the weights.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import json
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+from absl import app, flags
+from rich.console import Console
+from rich.table import Table
+
+import tfsparse as ts
+from tfsparse.files import write_json
+from tfsparse.progress import progress
+
+MODELS = flags.DEFINE_list("models", ["resnet18", "vgg16"], "Networks.")
+METHODS = flags.DEFINE_list("methods", ["snip(batches=10)", "grasp(batches=10)", "synflow"], "Mask methods.")
+SPARSITY = flags.DEFINE_float("sparsity", 0.99, "Of the masks.")
+REPEATS = flags.DEFINE_integer("repeats", 3, "Measurements of each, of which the median counts.", lower_bound=1)
+OUT = flags.DEFINE_string("out", None, "JSON file for all measurements.")
+_ONE = flags.DEFINE_list("one", None, "Measure one network and one method (or 'step') here, and print JSON.")
+
+STEP, BATCHES, BATCH_SIZE, WARM_UP, STEPS = "step", 10, 128, 2, 5
+# Seconds that the authors' PyTorch code took on two cores in float32 (minimum of several), with 10 batches or 100 rounds.
+PYTORCH = {
+    "resnet18": {STEP: 1.99, "snip": 21.3, "grasp": 99.7, "synflow": 24.8},
+    "vgg16": {"snip": 10.9, "grasp": 52.7, "synflow": 32.8},
+}
+
+
+def noise():
+    images = np.random.default_rng(0).integers(0, 256, (BATCHES * BATCH_SIZE, 32, 32, 3)).astype("uint8")
+    labels = np.arange(len(images)) % 10
+    return ts.Data.from_arrays(train=(images, labels), batch_size=BATCH_SIZE, mean=(128.0,) * 3, std=(64.0,) * 3)
+
+
+def seconds(action):
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def peak():
+    """Greatest memory that this process has had, in MB."""
+    unit = 1024 if sys.platform != "darwin" else 1
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def measure(name, method):
+    """Seconds and memory (MB) of one search, or of one training step, in this process."""
+    data = noise()
+    model, task = ts.build_model(name, data), ts.Task(data)
+    before, sizes = peak(), [w.shape.num_elements() for w in ts.prunable(model).values()]
+    if method == STEP:
+        model.compile(task.make_optimizer(), task.loss_for(model))
+        images, labels = next(iter(data.train))
+        times = [seconds(lambda: model.train_on_batch(images, labels)) for _ in range(WARM_UP + STEPS)]
+        took = statistics.median(times[WARM_UP:])
+    else:
+        took = seconds(lambda: ts.find_mask(model, method, sparsity=SPARSITY.value, task=task))
+    return {"model": name, "method": method, "seconds": took, "memory": peak() - before, "weights": 4e-6 * sum(sizes)}
+
+
+def measure_alone(name, method):
+    """As `measure`, in a new process."""
+    command = [sys.executable, __file__, f"--one={name},{method}", f"--sparsity={SPARSITY.value}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{method} on {name} failed:\n{done.stderr[-2000:]}")
+    return {**json.loads(done.stdout.splitlines()[-1]), "load": os.getloadavg()[0]}
+
+
+def table(rows):
+    shown = Table("network", "method", title=f"Finding masks at sparsity {SPARSITY.value}, {REPEATS.value} repeats")
+    for column in ("seconds", "(fastest)", "training steps", "memory, MB", "limit, MB", "PyTorch, s *"):
+        shown.add_column(column, justify="right")
+    for name, method in dict.fromkeys((row["model"], row["method"]) for row in rows):
+        own = [row for row in rows if (row["model"], row["method"]) == (name, method)]
+        steps = [row for row in rows if (row["model"], row["method"]) == (name, STEP)]
+        took = statistics.median(row["seconds"] for row in own)
+        limit = max(row["memory"] for row in steps) + 2 * own[0]["weights"]
+        shown.add_row(
+            *(name, method, f"{took:.2f}", f"{min(row['seconds'] for row in own):.2f}"),
+            f"{took / statistics.median(row['seconds'] for row in steps):.1f}",
+            *(f"{max(row['memory'] for row in own):,.0f}", "" if method == STEP else f"{limit:,.0f}"),
+            str(PYTORCH.get(name, {}).get(method.split("(")[0], "")),
+        )
+    shown.caption = (
+        "* the methods' authors' code, two cores of another machine, 10 batches or 100 rounds: orientation only"
+    )
+    return shown
+
+
+def main(argv):
+    if _ONE.value:
+        print(json.dumps(measure(*_ONE.value)))
+        return
+    cases = [(n, m) for _ in range(REPEATS.value) for n in MODELS.value for m in (STEP, *METHODS.value)]
+    with progress() as shown:
+        rows = [measure_alone(*case) for case in shown(cases, "Measuring")]
+    if OUT.value:
+        pathlib.Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
+        write_json(pathlib.Path(OUT.value), rows)
+    Console().print(table(rows))
+
+
+if __name__ == "__main__":
+    app.run(main)

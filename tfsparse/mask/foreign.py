@@ -1,0 +1,95 @@
+"""What in a foreign file is a mask."""
+
+import json
+import pathlib
+
+import numpy as np
+
+_SUFFIX = "_mask"  # `weight_mask`, `bias_mask`: Synaptic Flow and torch.nn.utils.prune
+
+
+def kernels(arrays, table=None):
+    """The entries that are masks of kernels.
+
+    If names end in `_mask`, only those count; with a table, those in it. What has fewer than two axes (biases, norms,
+    counters) is left out. Entries that are not 0 and 1 are weights: they live where they are not 0.
+
+    Args:
+        arrays: name -> array.
+        table: names that count, or None.
+
+    Returns:
+        (name -> boolean array, names left out, names of those left out in which zeros would prune something).
+
+    >>> kernels({"fc.weight": np.eye(2), "fc.weight_mask": np.ones((2, 2)), "fc.bias_mask": np.array([1, 0])})[1:]
+    (['fc.weight', 'fc.bias_mask'], ['fc.bias_mask'])
+
+    Raises:
+        ValueError: there is nothing, or weights without a zero, or NaN, or a mask of other values than 0 and 1.
+    """
+    masked = {name: array for name, array in arrays.items() if name.endswith(_SUFFIX)} or arrays
+    masked = masked if table is None else {name: arrays[name] for name in table}
+    found = {name: array for name, array in masked.items() if array.ndim > 1}
+    if not found:
+        raise ValueError(f"holds no array of two or more axes among {_few(masked)}: no kernel's mask.")
+    lost = [name for name in masked if name.endswith(_SUFFIX) and name not in found and not masked[name].all()]
+    for name, array in found.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"holds NaN or infinity in {name!r}.")
+    others = [name for name, array in found.items() if not ((array == 0) | (array == 1)).all()]
+    if others:
+        _check_weights(found, others)
+    return {name: array != 0 for name, array in found.items()}, [name for name in arrays if name not in found], lost
+
+
+def _check_weights(found, others):
+    for name in others:
+        # Of the weights of a network hardly any is 1: this is a mask that something has changed.
+        if name.endswith(_SUFFIX) or np.count_nonzero(found[name] == 1) > 0.5 * np.count_nonzero(found[name]):
+            raise ValueError(f"holds values other than 0 and 1 in {name!r}, a mask.")
+    if all(array.all() for array in found.values()):
+        raise ValueError("holds weights none of which is 0: it is no mask, and no masked network.")
+
+
+def read_table(names, arrays, known):
+    """The table of names as a dict; None stays None.
+
+    Args:
+        names: dict from names in the file to weight paths, or a JSON file of one, or None.
+        arrays: the file's, by name.
+        known: the weights, by path.
+
+    Raises:
+        FileNotFoundError: no such JSON file.
+        ValueError: not JSON, no table of strings, or names what is not there.
+    """
+    if names is None:
+        return None
+    if not isinstance(names, dict):
+        names = _json(pathlib.Path(names))
+    for name, path in names.items():
+        if name not in arrays:
+            raise ValueError(
+                f"has no entry {name!r}, which the table of names gives to {path!r}: it has {_few(arrays)}."
+            )
+        if path not in known:
+            raise ValueError(f"cannot give {name!r} to {path!r}: the model has no such weight, but {_few(known)}.")
+        if list(names.values()).count(path) > 1:
+            raise ValueError(f"cannot be read by a table of names that gives {path!r} several entries.")
+    return names
+
+
+def _json(path):
+    if not path.is_file():
+        raise FileNotFoundError(f"No table of names {str(path)!r}: a JSON file, {{name: weight path}}.")
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"needs a table of names in JSON; {path} holds none ({error}).") from error
+    if not isinstance(names, dict) or not all(isinstance(one, str) for one in names.values()):
+        raise ValueError(f"needs a table of names; {path} is no {{name: weight path}}.")
+    return names
+
+
+def _few(names):
+    return ", ".join(list(names)[:4]) + (f", ... ({len(names)} in all)" if len(names) > 4 else "")

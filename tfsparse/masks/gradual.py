@@ -1,0 +1,85 @@
+"""Gradual magnitude pruning, as TensorFlow Model Optimization does it."""
+
+import dataclasses
+import numbers
+
+import numpy as np
+from tensorflow_model_optimization.sparsity import keras as tfmot
+
+from tfsparse.graph import require_graph
+from tfsparse.masks.gradual_training import GradualTraining
+from tfsparse.masks.search import Ranking, whole
+
+
+def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100, power=3, epochs=None):
+    """Trains by the task while TF-MOT zeroes the smallest weights |w| of each layer, more and more of them (Zhu & Gupta,
+    "To prune, or not to prune: exploring the efficacy of pruning for model compression", 2017).
+
+    At training step t, every `frequency` steps from `begin` to `end`, the sparsity of every layer becomes
+    s + (s0 - s) * (1 - (t - begin) / (end - begin))**power: TF-MOT's `PolynomialDecay` and `PruneLowMagnitude` with
+    `UpdatePruningStep`. Zeroed weights may come back at the next such step, until `end`. Then training goes on with the
+    mask as it is.
+
+    The mask is TF-MOT's final one, its counts made exact: TF-MOT rounds in each layer, keeps a weight of every layer at least
+    and all that tie with the last one in. `allocation`, `pattern` and their like are applied to the trained weights. Training
+    on may start from these, the mask's `weights`; their accuracy is in the notes: `accuracies`.
+
+    `end` is taken down to a whole number of `frequency` steps from `begin`, so that the last pruning reaches the sparsity
+    asked for (TF-MOT may stop short of it). Weights of a layer that the model calls n times are pruned n times as early.
+
+    Args:
+        search: `Search`; needs a task, and a functional or Sequential model.
+        initial_sparsity: s0, in [0, sparsity].
+        begin: share of all steps after which pruning begins.
+        end: share of all steps after which no more is pruned.
+        frequency: steps from one pruning to the next.
+        power: 1 is a straight line; 3 prunes fast first and slowly at the end.
+        epochs: of the training; None: the task's.
+
+    Returns:
+        `Ranking`, whose weights are the trained ones.
+
+    Raises:
+        ValueError: no task, an option out of range, fewer steps than one pruning needs, or a subclassed model.
+    """
+    task = search.require_task("gradual")
+    require_graph(search.model, "Gradual pruning wraps layers and")
+    if epochs is not None:
+        task = dataclasses.replace(task, epochs=whole("epochs", epochs))
+    first, last = _steps(task.steps, begin, end, whole("frequency", frequency))
+    if not isinstance(initial_sparsity, numbers.Real) or not 0 <= initial_sparsity <= search.sparsity:
+        raise ValueError(
+            f"initial_sparsity must be from 0 to sparsity={search.sparsity}, received {initial_sparsity!r}."
+        )
+    if not isinstance(power, numbers.Real) or not 0 < power < float("inf"):
+        raise ValueError(f"power must be a finite number above 0, received {power!r}.")
+    schedule = tfmot.PolynomialDecay(initial_sparsity, search.sparsity, first, last, power=power, frequency=frequency)
+    training = GradualTraining(search, task, schedule)
+
+    def score(live, number):
+        masks, trained = training.result()
+        return {path: _ranked(np.abs(trained[path]), masks[path]) for path in search.weights}
+
+    return Ranking(score, allocation="uniform", trains=True, weights=lambda: training.result()[1])
+
+
+def _ranked(sizes, mask):
+    """The sizes of the trained weights: above 0 where TF-MOT's mask lets live, 0 elsewhere."""
+    return np.where(mask, np.maximum(sizes, np.finfo(sizes.dtype).tiny), 0)
+
+
+def _steps(steps, begin, end, frequency):
+    """First and last step of pruning.
+
+    >>> _steps(1000, 0.1, 0.5, 150)
+    (100, 400)
+    """
+    if not (isinstance(begin, numbers.Real) and isinstance(end, numbers.Real) and 0 <= begin < end <= 1):
+        raise ValueError(f"begin and end are shares of the steps, 0 <= begin < end <= 1; received {begin!r}, {end!r}.")
+    first, last = round(begin * steps), round(end * steps)
+    if last - first < frequency:
+        raise ValueError(
+            f"From begin={begin} to end={end} there are {last - first} of {steps} steps, fewer than frequency={frequency}: "
+            f"nothing would be pruned. Lower the frequency, to about {max((last - first) // 10, 1)}, or train longer."
+        )
+    return first, first + (last - first) // frequency * frequency

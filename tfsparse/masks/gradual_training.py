@@ -1,0 +1,75 @@
+"""The training under TF-MOT's wrappers, resumable after every epoch."""
+
+import json
+import logging
+
+from tensorflow_model_optimization.sparsity import keras as tfmot
+
+from tfsparse import paths
+from tfsparse.graph import clone, copy_layer
+from tfsparse.mask.mask import Mask
+from tfsparse.masks.gradual_layer import GradualLayer
+from tfsparse.masks.state import State
+
+log = logging.getLogger(__name__)
+
+
+class GradualTraining:
+    """One training of a copy of the search's model; its state after every epoch, and its end, are in the search's folder.
+
+    Args:
+        search: `Search`.
+        task: `Task`, what is trained.
+        schedule: TF-MOT's `PruningSchedule`, of all weights that the mask is for.
+    """
+
+    def __init__(self, search, task, schedule):
+        self.search, self.task, self.schedule = search, task, schedule
+
+    def result(self):
+        """TF-MOT's final masks and the trained weights, both path -> array; trains first if that is not done."""
+        file = self.search.folder / "trained.safetensors"
+        if not file.is_file():
+            model = self._trained()
+            weights = {path: variable.numpy() for path, variable in paths.weights(model).items()}
+            Mask(_masks(model), {"accuracies": json.dumps(self._accuracies(model))}, weights).save(file)
+        trained = Mask.load(file)
+        self.search.notes["accuracies"] = json.loads(trained.metadata["accuracies"])
+        return trained, trained.weights
+
+    def _trained(self):
+        model, data = self._wrapped(), self.task.data
+        optimizer = self.task.make_optimizer()
+        optimizer.build(model.trainable_variables)
+        model.compile(optimizer, self.task.loss_for(self.search.model), metrics=["accuracy"])
+        # By their number: names may repeat.
+        variables = {str(number): v for number, v in enumerate([*model.variables, *optimizer.variables])}
+        state = State(self.search.folder / "epochs.safetensors", variables)
+        completed = int(state.load().get("epochs", 0))
+        epochs, updates = range(completed, self.task.epochs), tfmot.UpdatePruningStep()
+        for epoch in self.search.shown(epochs, "Training and pruning"):
+            # Keras' own way to resume a fit would begin with the data of epoch 0.
+            span = {"initial_epoch": epoch, "epochs": epoch + 1, "callbacks": [updates], "verbose": 0}
+            logs = model.fit(data.epochs(epoch, epoch + 1), **span).history
+            log.info("Epoch %d: %s", epoch + 1, ", ".join(f"{name} {value[0]:.4f}" for name, value in logs.items()))
+            state.save(epochs=epoch + 1)
+        return model
+
+    def _wrapped(self):
+        def wrapped_or_copy(path, layer):
+            inside = [name.removeprefix(path + "/") for name in self.search.weights if name.startswith(path + "/")]
+            return GradualLayer(copy_layer(layer), inside, self.schedule) if inside else copy_layer(layer)
+
+        return clone(self.search.model, wrapped_or_copy)
+
+    def _accuracies(self, model):
+        parts = {"validation_accuracy": self.task.data.validation, "test_accuracy": self.task.data.test}
+        given = {name: part for name, part in parts.items() if part is not None}
+        return {name: model.evaluate(part, verbose=0, return_dict=True)["accuracy"] for name, part in given.items()}
+
+
+def _masks(model):
+    """TF-MOT's masks: path of the weight -> array of 0 and 1."""
+    rows = {id(variable): path for path, variable in paths.weights(model).items()}
+    wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, GradualLayer)]
+    return {rows[id(weight)]: mask.numpy() for layer in wrappers for weight, mask, _ in layer.pruning_vars}
