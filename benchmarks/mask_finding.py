@@ -3,9 +3,10 @@
     python benchmarks/mask_finding.py [--models=resnet18,vgg16] [--repeats=3] [--out=benchmarks/results/mask_finding.json]
 
 Images are noise, 32x32, batches of 128: no data is needed. Every measurement is a process of its own, so that nothing is
-traced or allocated beforehand; training steps and methods take turns, and the medians count, for times. Memory is the growth
-of the process's peak after the model is built (on a GPU: of the host's share only), the greatest of the repeats; its limit
-is that of a training step plus two copies of the weights.
+traced or allocated beforehand; training steps and methods take turns, and the medians count. The processor time of all cores
+is shown as well: it hardly changes when other processes take theirs. Memory is the growth of the process's peak after the
+model is built (on a GPU: of the host's share only), the greatest of the repeats; its limit is that of a training step plus
+two copies of the weights.
 """
 
 import os
@@ -51,9 +52,10 @@ def noise():
 
 
 def seconds(action):
-    start = time.perf_counter()
+    """Time on the clock, and of the processor."""
+    start, busy = time.perf_counter(), time.process_time()
     action()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - busy
 
 
 def peak():
@@ -71,10 +73,11 @@ def measure(name, method):
         model.compile(task.make_optimizer(), task.loss_for(model))
         images, labels = next(iter(data.train))
         times = [seconds(lambda: model.train_on_batch(images, labels)) for _ in range(WARM_UP + STEPS)]
-        took = statistics.median(times[WARM_UP:])
+        took = [statistics.median(column) for column in zip(*times[WARM_UP:], strict=True)]
     else:
         took = seconds(lambda: ts.find_mask(model, method, sparsity=SPARSITY.value, task=task))
-    return {"model": name, "method": method, "seconds": took, "memory": peak() - before, "weights": 4e-6 * sum(sizes)}
+    facts = {"seconds": took[0], "processor": took[1], "memory": peak() - before, "weights": 4e-6 * sum(sizes)}
+    return {"model": name, "method": method, **facts}
 
 
 def measure_alone(name, method):
@@ -88,22 +91,18 @@ def measure_alone(name, method):
 
 def table(rows):
     shown = Table("network", "method", title=f"Finding masks at sparsity {SPARSITY.value}, {REPEATS.value} repeats")
-    for column in ("seconds", "(fastest)", "training steps", "memory, MB", "limit, MB", "PyTorch, s *"):
+    for column in ("seconds", "steps", "CPU s", "steps", "MB", "limit", "PyTorch s"):
         shown.add_column(column, justify="right")
     for name, method in dict.fromkeys((row["model"], row["method"]) for row in rows):
-        own = [row for row in rows if (row["model"], row["method"]) == (name, method)]
-        steps = [row for row in rows if (row["model"], row["method"]) == (name, STEP)]
-        took = statistics.median(row["seconds"] for row in own)
-        limit = max(row["memory"] for row in steps) + 2 * own[0]["weights"]
-        shown.add_row(
-            *(name, method, f"{took:.2f}", f"{min(row['seconds'] for row in own):.2f}"),
-            f"{took / statistics.median(row['seconds'] for row in steps):.1f}",
-            *(f"{max(row['memory'] for row in own):,.0f}", "" if method == STEP else f"{limit:,.0f}"),
-            str(PYTORCH.get(name, {}).get(method.split("(")[0], "")),
-        )
-    shown.caption = (
-        "* the methods' authors' code, two cores of another machine, 10 batches or 100 rounds: orientation only"
-    )
+        own, step = ([row for row in rows if (row["model"], row["method"]) == (name, each)] for each in (method, STEP))
+        cells = []
+        for key in ("seconds", "processor"):
+            took, unit = (statistics.median(row[key] for row in group) for group in (own, step))
+            cells += [f"{took:.2f}", f"{took / unit:.1f}"]
+        limit = max(row["memory"] for row in step) + 2 * own[0]["weights"]
+        memory = [f"{max(row['memory'] for row in own):,.0f}", "" if method == STEP else f"{limit:,.0f}"]
+        shown.add_row(name, method, *cells, *memory, str(PYTORCH.get(name, {}).get(method.split("(")[0], "")))
+    shown.caption = "PyTorch: the references' code on two cores of another such machine; for orientation"
     return shown
 
 

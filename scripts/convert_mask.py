@@ -1,4 +1,4 @@
-"""Turns a mask made in PyTorch into one of ours, or ours into one for PyTorch, and shows what became of each entry.
+"""Turns a mask made in PyTorch into one of ours, or ours into one for PyTorch, and shows what becomes of each entry.
 
     python scripts/convert_mask.py --path=theirs.npz --data=cifar10 --model=resnet18 --out=mask.safetensors
     python scripts/convert_mask.py --path=mask.safetensors --data=cifar10 --model=resnet18 --to_pytorch --out=theirs.npz
@@ -7,6 +7,7 @@
 """
 
 import json
+import logging
 import os
 import pathlib
 import types
@@ -20,34 +21,35 @@ from rich.table import Table
 from tfsparse import flags
 from tfsparse.data import load_data
 from tfsparse.experiment import Experiment
-from tfsparse.mask import Mask, export_mask, import_mask
+from tfsparse.mask import Mask, export_mask, import_mask, prunable
+from tfsparse.mask.foreign import load_table
+from tfsparse.mask.matching import torch_name
 from tfsparse.models import build_model
 
 PATH = absl_flags.DEFINE_string("path", None, "Mask file to read: .safetensors or .npz.", required=True)
-OUT = absl_flags.DEFINE_string("out", "mask.safetensors", "File to write; for PyTorch .safetensors or .npz.")
+OUT = absl_flags.DEFINE_string("out", None, "File to write: .safetensors; for PyTorch .npz, too.", required=True)
 NAMES = absl_flags.DEFINE_string(
     "names", None, "JSON file, {name in PyTorch: weight path}, for both directions; default: by name, order and shape."
 )
 TO_PYTORCH = absl_flags.DEFINE_boolean("to_pytorch", False, "Write a mask of ours for PyTorch.")
-INPUT_SHAPE = absl_flags.DEFINE_list(
-    "input_shape", None, "Height, width and channels of the images; default: --data's."
-)
+INPUT_SHAPE = absl_flags.DEFINE_list("input_shape", None, "Height, width and channels of images; default: --data's.")
 NUM_CLASSES = absl_flags.DEFINE_integer("num_classes", None, "Outputs of the network; default: --data's.", 2)
 
 
 def main(argv):
+    logging.getLogger("tfsparse.mask.interchange").setLevel(logging.WARNING)  # the table says the same
     with flags.reported_errors():
+        if pathlib.Path(PATH.value).resolve() == pathlib.Path(OUT.value).resolve():
+            raise ValueError(f"--out={OUT.value} is the file to read, which would be lost.")
+        if not TO_PYTORCH.value and pathlib.Path(OUT.value).suffix != ".safetensors":
+            raise ValueError(f"--out={OUT.value}: our masks are .safetensors files.")
         model = build_model(absl_flags.FLAGS.model, _sizes(flags.read(Experiment)))
-        console = Console()
         if TO_PYTORCH.value:
-            mask = Mask.load(PATH.value)
-            export_mask(mask, model, OUT.value, names=_turned(NAMES.value))
+            mask = _export(Mask.load(PATH.value), model)
         else:
             mask = import_mask(PATH.value, model, names=NAMES.value)
-            if pathlib.Path(OUT.value).suffix != ".safetensors":
-                raise ValueError(f"--out={OUT.value}: our masks are .safetensors files.")
             mask.save(OUT.value)
-            console.print(_table(mask))
+        Console().print(_table(mask, model))
     print(f"{mask} in {OUT.value}")
 
 
@@ -63,23 +65,25 @@ def _sizes(experiment):
     return types.SimpleNamespace(input_shape=shape, num_classes=NUM_CLASSES.value)
 
 
-def _turned(names):
-    """The table of a JSON file the other way round: weight path -> name in PyTorch."""
-    if names is None:
-        return None
-    table = json.loads(pathlib.Path(names).read_text(encoding="utf-8"))
-    if not isinstance(table, dict) or len(set(map(str, table.values()))) < len(table):
-        raise ValueError(f"{names} is no table {{name in PyTorch: weight path}} with every weight once.")
-    return {path: name for name, path in table.items()}
+def _export(mask, model):
+    """Writes `mask` for PyTorch; returns it as it reads in the file."""
+    given = load_table(NAMES.value) if NAMES.value else {}
+    names = {path: torch_name(path) for path in mask} | {path: name for name, path in given.items()}
+    export_mask(mask, model, OUT.value, names=names)
+    return import_mask(OUT.value, model, names={name: path for path, name in names.items()})
 
 
-def _table(mask):
-    table = Table("entry", "shape", "weight", "shape there", "how", "found")
+def _table(mask, model):
+    table = Table("entry", "shape", "weight", "shape here", "how")
+    for column in table.columns:
+        column.overflow = "fold"
     for row in json.loads(mask.metadata["entries"]):
-        shapes = ("x".join(map(str, row[key])) for key in ("shape", "to"))
-        table.add_row(row["entry"], next(shapes), row["weight"], next(shapes), row["how"], row["found"])
-    left_out = json.loads(mask.metadata["left_out"])
-    table.caption = f"Left out, no kernels' masks: {', '.join(left_out)}." if left_out else None
+        shape, to = ("x".join(map(str, row[key])) for key in ("shape", "to"))
+        table.add_row(row["entry"], shape, row["weight"], to, f"{row['how']}, {row['found']}")
+    left_out, dense = json.loads(mask.metadata["left_out"]), [path for path in prunable(model) if path not in mask]
+    lines = [f"Left out, no kernels' masks: {', '.join(left_out)}."] if left_out else []
+    lines += [f"Not in the file, so they stay dense: {', '.join(dense)}."] if dense else []
+    table.caption = "\n".join(lines) or None
     return table
 
 

@@ -8,6 +8,7 @@ Takes all flags of a training, so that its flagfiles serve; those of later stage
 
 import os
 import pathlib
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
 
@@ -36,7 +37,7 @@ def main(argv):
         found.save_json(out.with_suffix(".json"))
         found.plot(out.with_suffix(".png"))
         mask.save(out)
-    Console().print(found.table())
+    Console(width=None if sys.stdout.isatty() else 140).print(found.table())
     print(f"{found}\n{mask} in {out}, what it leaves of the network in {out.with_suffix('.json')} and .png")
 
 

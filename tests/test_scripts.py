@@ -4,10 +4,15 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 
+from tests.conftest import make_mask
 from tfsparse.experiment import Experiment, check
+from tfsparse.mask import Mask
+from tfsparse.models import build_model
+from tfsparse.mask import Mask
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -88,3 +93,59 @@ def test_a_batch_larger_than_the_data_is_refused(tmp_path):
 def test_a_path_that_is_not_there(script, tmp_path):
     ended = run(script, f"--path={tmp_path}/nothing", *(["--out=x.tflite"] if script == "export.py" else []))
     assert ended.returncode == 1 and "nothing" in ended.stderr
+
+
+def test_find_mask_shows_and_writes_what_is_left(tmp_path):
+    out = tmp_path / "mask.safetensors"
+    flags = ["--data=digits", "--model=resnet20(width=0.1)", "--mask=synflow(rounds=3)", f"--out={out}"]
+    ended = run("find_mask.py", *flags)
+    assert ended.returncode == 0, ended.stderr
+    for expected in ("dead in", "on a path", "MFLOPs", "do nothing", "classifier/kernel"):
+        assert expected in ended.stdout, ended.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"mask.safetensors", "mask.json", "mask.png"}
+
+
+def test_convert_mask_there_and_back(tmp_path):
+    find = ["--data=digits", "--model=resnet20(width=0.1)", "--mask=erk", f"--out={tmp_path}/mask.safetensors"]
+    assert run("find_mask.py", *find).returncode == 0
+    model = ["--model=resnet20(width=0.1)", "--input_shape=8,8,1", "--num_classes=10"]
+    there = run(
+        "convert_mask.py", f"--path={tmp_path}/mask.safetensors", f"--out={tmp_path}/t.npz", "--to_pytorch", *model
+    )
+    assert there.returncode == 0, there.stderr
+    back = run("convert_mask.py", f"--path={tmp_path}/t.npz", f"--out={tmp_path}/back.safetensors", *model)
+    assert back.returncode == 0 and "transposed" in back.stdout, back.stderr
+    assert Mask.load(tmp_path / "back.safetensors") == Mask.load(tmp_path / "mask.safetensors")
+    wrong = run("convert_mask.py", f"--path={tmp_path}/t.pth", *model)
+    assert wrong.returncode == 1 and "is a pickle" in wrong.stderr
+
+
+def test_masks_go_to_pytorch_and_back(tmp_path):
+    model = build_model("resnet20(width=0.25)", types.SimpleNamespace(input_shape=(32, 32, 3), num_classes=4))
+    mask = make_mask(model)
+    ours, theirs, again = (tmp_path / name for name in ("ours.safetensors", "theirs.npz", "again.safetensors"))
+    mask.save(ours)
+    (tmp_path / "names.json").write_text('{"fc.weight": "classifier/kernel"}')
+    network = ("--model=resnet20(width=0.25)", "--input_shape=32,32,3", "--num_classes=4")
+    there = run(
+        "convert_mask.py",
+        f"--path={ours}",
+        f"--out={theirs}",
+        "--to_pytorch",
+        *network,
+        f"--names={tmp_path}/names.json",
+    )
+    assert there.returncode == 0, there.stderr
+    back = run("convert_mask.py", f"--path={theirs}", f"--out={again}", *network)
+    assert back.returncode == 0, back.stderr
+    assert Mask.load(again) == mask
+    for output in (there.stdout, back.stdout):
+        assert "fc.weight" in output and "4x16" in output and "transposed" in output
+
+
+def test_masks_that_cannot_be_converted(tmp_path):
+    (tmp_path / "theirs.pt").write_bytes(b"")
+    network = ("--input_shape=32,32,3", "--num_classes=4", f"--out={tmp_path}/out.safetensors")
+    for path, message in (("theirs.pt", "a program, which is not run here"), ("nowhere.npz", "No mask file")):
+        ended = run("convert_mask.py", f"--path={tmp_path}/{path}", *network)
+        assert ended.returncode == 1 and message in ended.stderr.splitlines()[-1]

@@ -92,20 +92,20 @@ class Diagnosis:
 
     def table(self):
         """The layers as a `rich.table.Table`; empty ones red, those that hang by few weights yellow."""
-        table = Table("layer", "shape")
-        for name in ("live", "total", "density", "on a path", "dead in", "dead out", "MFLOPs"):
-            table.add_column(name, justify="right")
+        table = Table()
+        table.add_column("layer", no_wrap=True, min_width=min(40, max(len(layer.path) for layer in self.layers)))
+        for name in ("live", "of", "density", "on a path", "dead in", "dead out", "MFLOPs"):
+            table.add_column(name, justify="right", no_wrap=True)
         table.add_column("note")
         styles = {"empty": "red", "cut off": "red", "few": "yellow"}
         for x in self.layers:
             channels = (f"{x.dead_inputs}/{x.inputs}", f"{x.dead_outputs}/{x.outputs}")
             counts = _counts(x.live, x.total, x.effective)
-            shape = "x".join(map(str, x.shape))
-            table.add_row(x.path, shape, *counts, *channels, _mega(x.sparse_flops), x.note, style=styles.get(x.note))
+            table.add_row(x.path, *counts, *channels, _mega(x.sparse_flops), x.note, style=styles.get(x.note))
         table.add_section()
-        flops = f"{_mega(self.sparse_flops)} of {_mega(self.dense_flops)}"
         note = "no path from inputs to outputs" if self.disconnected else ""
-        table.add_row("all", "", *_counts(self.live, self.total, self.effective), "", "", flops, note, style="bold")
+        counts = _counts(self.live, self.total, self.effective)
+        table.add_row("all", *counts, "", "", _mega(self.sparse_flops), note, style="bold")
         return table
 
     def __str__(self):

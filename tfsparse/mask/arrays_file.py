@@ -53,8 +53,9 @@ def read_arrays(path, most):
             warnings.simplefilter("ignore")  # what the parsers think of a damaged header
             return _READERS[suffix](path, most)
     except Exception as error:  # the parsers of zip files, of numpy and of Python's literals raise whatever there is
+        message = str(error) or type(error).__name__  # some quote half the file
         raise ValueError(
-            f"{path} is not a readable file of arrays ({error or type(error).__name__}). "
+            f"{path} is not a readable file of arrays ({message[:200]}). "
             "Save it again, or restore it from where it came."
         ) from error
 

@@ -65,8 +65,7 @@ def read_table(names, arrays, known):
     """
     if names is None:
         return None
-    if not isinstance(names, dict):
-        names = _json(pathlib.Path(names))
+    names = names if isinstance(names, dict) else load_table(names)
     for name, path in names.items():
         if name not in arrays:
             raise ValueError(
@@ -79,7 +78,20 @@ def read_table(names, arrays, known):
     return names
 
 
-def _json(path):
+def load_table(path):
+    """The table of names, {name in the file: weight path}, of a JSON file.
+
+    >>> import tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "names.json"
+    >>> _ = path.write_text('{"fc.weight": "head/kernel"}')
+    >>> load_table(path)
+    {'fc.weight': 'head/kernel'}
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not JSON, or no table of strings.
+    """
+    path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"No table of names {str(path)!r}: a JSON file, {{name: weight path}}.")
     try:

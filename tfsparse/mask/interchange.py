@@ -90,11 +90,12 @@ def export_mask(mask, model, path, *, names=None):
     for place in names:
         if place not in mask:
             raise ValueError(f"The table of names has {place!r}, which the mask does not cover.")
-    targets = {place: names.get(place, torch_name(place)) for place in mask}
+    # In the order of the model: a mask that was read from a file is in that of its names.
+    targets = {place: names.get(place, torch_name(place)) for place in known if place in mask}
     twice = [name for name, count in Counter(targets.values()).items() if count > 1]
     if twice:
         raise ValueError(f"{path} would hold {twice[0]!r} twice. Pass names={{weight path: name}}, all different.")
-    arrays = {targets[place]: known[place].to_torch(mask[place]) for place in mask}
+    arrays = {name: known[place].to_torch(mask[place]) for place, name in targets.items()}
     with written_aside(path) as scratch:
         if path.suffix == ".npz":
             _write_npz(scratch, arrays)

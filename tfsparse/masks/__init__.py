@@ -2,9 +2,11 @@
 
 - `random`, `erk`: no look at the network; strong baselines at moderate sparsity, above all for wide networks.
 - `magnitude`: large weights; made for trained networks. Fresh ones lose whole layers above about 90 %.
-- `snip`: one look at the data; good at moderate sparsity, loses layers at extreme sparsity.
+- `snip`, `taylor`: one look at the data; good at moderate sparsity, they lose layers at extreme sparsity.
+- `grasp`: one look at the data and its second derivatives.
 - `synflow`: no data, 100 rounds; holds together at any sparsity. The choice above 95 %.
-- a mask file (`"path/to/mask.safetensors"`) or a `Mask`.
+- `imp`: lottery tickets; several trainings. `gem_miner`: one training, of scores. `gradual`: TF-MOT's pruning while training.
+- a mask file (`"path/to/mask.safetensors"`; `.npz` for PyTorch's) or a `Mask`.
 
 All take the options of `Choices`: `allocation`, `pattern`, `min_per_layer`, `sanity`.
 

@@ -1,0 +1,127 @@
+"""Kernels of PyTorch compute the same here, once they are turned: checked against its definitions, written out."""
+
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from tests.mask.nets import every_kind, of_sequences
+from tfsparse.mask.flattened import flattened_images
+from tfsparse.mask.layouts import layouts
+
+layers = keras.layers
+
+
+def torch_conv(x, w, groups=1):
+    """x (in, height, width), w (out, in / groups, rows, columns)."""
+    rows, columns = w.shape[2:]
+    y = np.zeros((len(w), x.shape[1] - rows + 1, x.shape[2] - columns + 1))
+    for out in range(len(w)):
+        first = out // (len(w) // groups) * w.shape[1]
+        for i, j in np.ndindex(y.shape[1:]):
+            y[out, i, j] = (x[first : first + w.shape[1], i : i + rows, j : j + columns] * w[out]).sum()
+    return y
+
+
+def torch_conv_transpose(x, w):
+    """w (in, out, rows, columns)."""
+    rows, columns = w.shape[2:]
+    y = np.zeros((w.shape[1], x.shape[1] + rows - 1, x.shape[2] + columns - 1))
+    for i, j in np.ndindex(x.shape[1:]):
+        y[:, i : i + rows, j : j + columns] += np.einsum("c,cohw->ohw", x[:, i, j], w)
+    return y
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "definition"),
+    [
+        (layers.Conv2D(6, (3, 2)), (6, 4, 3, 2), torch_conv),
+        (layers.Conv2DTranspose(6, (3, 2)), (4, 6, 3, 2), torch_conv_transpose),
+        (layers.DepthwiseConv2D((3, 2), depth_multiplier=3), (12, 1, 3, 2), lambda x, w: torch_conv(x, w, groups=4)),
+        (layers.Conv2D(6, (1, 1)), (6, 4, 1, 1), torch_conv),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_convolutions(layer, shape, definition):
+    model = keras.Sequential([keras.Input((5, 6, 4)), layer])
+    (layout,) = layouts(model).values()
+    random = np.random.default_rng(0)
+    theirs, image = random.normal(size=shape), random.normal(size=(4, 5, 6))
+    assert layout.torch_shape == shape
+    layer.set_weights([layout.from_torch(theirs), *layer.get_weights()[1:]])
+    ours = model(image.transpose(1, 2, 0)[None].astype("float32"))[0].numpy().transpose(2, 0, 1)
+    np.testing.assert_allclose(ours, definition(image, theirs), atol=1e-5)
+
+
+def test_groups():
+    """No CPU kernel computes these: the layout is that of convolutions, with the inputs of one group."""
+    layer = layers.Conv2D(6, (3, 2), groups=2, input_shape=(5, 6, 4))
+    assert layouts(keras.Sequential([layer]))[f"{layer.name}/kernel"].torch_shape == (6, 2, 3, 2)
+
+
+def flat(*before, shape=(2, 3, 4)):
+    """A dense layer on flattened images of a shape, after other layers."""
+    return keras.Sequential([keras.Input(shape), *before, layers.Dense(5, name="head")])
+
+
+def nested():
+    inner = keras.Sequential([keras.Input((2, 3, 4)), layers.Flatten()], name="inner")
+    inputs = keras.Input((2, 3, 4))
+    return keras.Model(inputs, layers.Dense(5, name="head")(layers.Dropout(0.5)(inner(inputs))))
+
+
+def used_elsewhere():
+    """Its dense layer has a second caller, in another model."""
+    model = flat(layers.Flatten())
+    keras.Model(given := keras.Input((24,)), model.get_layer("head")(given))
+    return model
+
+
+REORDERED = {
+    "flatten": lambda: flat(layers.Flatten()),
+    "through others": lambda: flat(layers.Flatten(), layers.BatchNormalization(), layers.ReLU(), layers.Dropout(0.5)),
+    "reshape": lambda: flat(layers.Reshape((-1,))),
+    "nested": nested,
+    "used elsewhere": used_elsewhere,
+}
+
+
+@pytest.mark.parametrize("name", REORDERED)
+def test_a_dense_layer_after_flatten_sees_channels_first_in_pytorch(name):
+    """The same function of the same image, flattened (C, H, W) there and (H, W, C) here."""
+    model, random = REORDERED[name](), np.random.default_rng(0)
+    theirs, image = random.normal(size=(5, 24)), random.normal(size=(2, 3, 4)).astype("float32")
+    layout = layouts(model)["head/kernel"]
+    model.get_layer("head").set_weights([layout.from_torch(theirs), np.zeros(5)])
+    scale = np.sqrt(1.001) if name == "through others" else 1.0
+    wanted = theirs @ (np.maximum(image, 0) if name == "through others" else image).transpose(2, 0, 1).ravel() / scale
+    np.testing.assert_allclose(model(image[None])[0], wanted, atol=1e-5)
+    np.testing.assert_array_equal(layout.to_torch(layout.from_torch(theirs)), theirs)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: flat(layers.Permute((3, 1, 2)), layers.Flatten()),
+        lambda: flat(layers.Permute((3, 1, 2)), layers.ReLU(), layers.Flatten()),
+        lambda: flat(layers.GlobalAveragePooling2D()),
+        lambda: flat(layers.Flatten(), shape=(1, 1, 4)),
+        lambda: flat(layers.Flatten(), shape=(4, 4, 1)),
+        lambda: flat(layers.Flatten(), shape=(28, 28)),
+        lambda: flat(layers.Flatten(), layers.Dense(24)),
+    ],
+)
+def test_other_dense_layers_keep_their_order(model):
+    assert layouts(model())["head/kernel"].image is None
+
+
+def test_sequences_count_where_there_are_convolutions_over_them():
+    model = of_sequences()
+    assert flattened_images(model) == {id(model.get_layer("head")): (8, 12)}
+    assert layouts(model)["einsum/kernel"].torch_shape == (10, 2, 6)
+
+
+def test_layouts_are_their_own_inverse():
+    for layout in layouts(every_kind()).values():
+        array = np.arange(np.prod(layout.shape)).reshape(layout.shape)
+        assert layout.to_torch(array).shape == layout.torch_shape
+        np.testing.assert_array_equal(layout.from_torch(layout.to_torch(array)), array)
