@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import pathlib
+import sys
 import types
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
@@ -27,7 +28,7 @@ from tfsparse.mask.matching import torch_name
 from tfsparse.models import build_model
 
 PATH = absl_flags.DEFINE_string("path", None, "Mask file to read: .safetensors or .npz.", required=True)
-OUT = absl_flags.DEFINE_string("out", None, "File to write: .safetensors; for PyTorch .npz, too.", required=True)
+OUT = absl_flags.DEFINE_string("out", "mask.safetensors", "File to write: .safetensors; for PyTorch .npz, too.")
 NAMES = absl_flags.DEFINE_string(
     "names", None, "JSON file, {name in PyTorch: weight path}, for both directions; default: by name, order and shape."
 )
@@ -49,7 +50,7 @@ def main(argv):
         else:
             mask = import_mask(PATH.value, model, names=NAMES.value)
             mask.save(OUT.value)
-        Console().print(_table(mask, model))
+        Console(width=None if sys.stdout.isatty() else 140).print(_table(mask, model))
     print(f"{mask} in {OUT.value}")
 
 

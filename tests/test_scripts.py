@@ -12,7 +12,6 @@ from tests.conftest import make_mask
 from tfsparse.experiment import Experiment, check
 from tfsparse.mask import Mask
 from tfsparse.models import build_model
-from tfsparse.mask import Mask
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -105,21 +104,6 @@ def test_find_mask_shows_and_writes_what_is_left(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"mask.safetensors", "mask.json", "mask.png"}
 
 
-def test_convert_mask_there_and_back(tmp_path):
-    find = ["--data=digits", "--model=resnet20(width=0.1)", "--mask=erk", f"--out={tmp_path}/mask.safetensors"]
-    assert run("find_mask.py", *find).returncode == 0
-    model = ["--model=resnet20(width=0.1)", "--input_shape=8,8,1", "--num_classes=10"]
-    there = run(
-        "convert_mask.py", f"--path={tmp_path}/mask.safetensors", f"--out={tmp_path}/t.npz", "--to_pytorch", *model
-    )
-    assert there.returncode == 0, there.stderr
-    back = run("convert_mask.py", f"--path={tmp_path}/t.npz", f"--out={tmp_path}/back.safetensors", *model)
-    assert back.returncode == 0 and "transposed" in back.stdout, back.stderr
-    assert Mask.load(tmp_path / "back.safetensors") == Mask.load(tmp_path / "mask.safetensors")
-    wrong = run("convert_mask.py", f"--path={tmp_path}/t.pth", *model)
-    assert wrong.returncode == 1 and "is a pickle" in wrong.stderr
-
-
 def test_masks_go_to_pytorch_and_back(tmp_path):
     model = build_model("resnet20(width=0.25)", types.SimpleNamespace(input_shape=(32, 32, 3), num_classes=4))
     mask = make_mask(model)
@@ -127,14 +111,8 @@ def test_masks_go_to_pytorch_and_back(tmp_path):
     mask.save(ours)
     (tmp_path / "names.json").write_text('{"fc.weight": "classifier/kernel"}')
     network = ("--model=resnet20(width=0.25)", "--input_shape=32,32,3", "--num_classes=4")
-    there = run(
-        "convert_mask.py",
-        f"--path={ours}",
-        f"--out={theirs}",
-        "--to_pytorch",
-        *network,
-        f"--names={tmp_path}/names.json",
-    )
+    renamed = (f"--names={tmp_path}/names.json", "--to_pytorch")
+    there = run("convert_mask.py", f"--path={ours}", f"--out={theirs}", *network, *renamed)
     assert there.returncode == 0, there.stderr
     back = run("convert_mask.py", f"--path={theirs}", f"--out={again}", *network)
     assert back.returncode == 0, back.stderr

@@ -80,8 +80,12 @@ def test_masks_of_the_references(name, suffix, tmp_path):
     masks = {layer: arrays[f"mask/snip_eval_b0_s0.98/{layer}"] for layer in places}
     state = {key.removeprefix("param/"): array for key, array in arrays.items() if key.startswith("param/")}
     whole = {**state, **{f"{layer}.weight_mask": array.astype("float32") for layer, array in masks.items()}}
-    whole |= {"bn1.num_batches_tracked": np.array(0), "fc.bias_mask": np.ones(10, "float32")}
-    for given in (masks, whole):
+    whole |= {
+        f"{key}_mask": np.ones_like(array) for key, array in state.items() if array.ndim in (1, 3)
+    }  # norms, scales
+    whole["bn1.num_batches_tracked"] = np.array(0)
+    pruned = state | {f"{layer}.weight": state[f"{layer}.weight"] * array for layer, array in masks.items()}
+    for given in (masks, pruned, whole):
         mask = import_mask(write(tmp_path / f"mask{suffix}", given), model)
         assert mask == Mask({place: fixtures_net.to_keras(masks[layer]) for layer, place in places.items()})
         assert mask.live == sum(int(array.sum()) for array in masks.values())

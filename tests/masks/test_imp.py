@@ -142,6 +142,8 @@ def test_rounds_of_another_search_are_refused(task, tmp_path):
     find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path)
     with pytest.raises(ValueError, match="holds the rounds of another search: sparsity differ"):
         find_mask(model, "imp(rounds=1)", sparsity=0.6, task=task, folder=tmp_path)
+    with pytest.raises(ValueError, match="masked differ"):
+        find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path, exclude="stem")
     model.layers[1].kernel.assign_add(model.layers[1].kernel)
     with pytest.raises(ValueError, match="weights differ. Delete the folder to begin anew"):
         find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path)

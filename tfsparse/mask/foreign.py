@@ -8,20 +8,23 @@ import numpy as np
 _SUFFIX = "_mask"  # `weight_mask`, `bias_mask`: Synaptic Flow and torch.nn.utils.prune
 
 
-def kernels(arrays, table=None):
+def kernels(arrays, layouts, table=None):
     """The entries that are masks of kernels.
 
     If names end in `_mask`, only those count; with a table, those in it. What has fewer than two axes (biases, norms,
-    counters) is left out. Entries that are not 0 and 1 are weights: they live where they are not 0.
+    counters) is left out, and so are scales of channels, (channels, 1, 1), which Synaptic Flow puts on its shortcuts.
+    Entries that are not 0 and 1 are weights: they live where they are not 0.
 
     Args:
         arrays: name -> array.
+        layouts: path -> `Layout` of the model's weights.
         table: names that count, or None.
 
     Returns:
         (name -> boolean array, names left out, names of those left out in which zeros would prune something).
 
-    >>> kernels({"fc.weight": np.eye(2), "fc.weight_mask": np.ones((2, 2)), "fc.bias_mask": np.array([1, 0])})[1:]
+    >>> arrays = {"fc.weight": np.eye(2), "fc.weight_mask": np.ones((2, 2)), "fc.bias_mask": np.array([1, 0])}
+    >>> kernels(arrays, {})[1:]
     (['fc.weight', 'fc.bias_mask'], ['fc.bias_mask'])
 
     Raises:
@@ -29,7 +32,8 @@ def kernels(arrays, table=None):
     """
     masked = {name: array for name, array in arrays.items() if name.endswith(_SUFFIX)} or arrays
     masked = masked if table is None else {name: arrays[name] for name in table}
-    found = {name: array for name, array in masked.items() if array.ndim > 1}
+    shapes = {shape for layout in layouts.values() for shape in (layout.torch_shape, layout.shape)}
+    found = {n: array for n, array in masked.items() if array.ndim > 1 and not _is_scale(array.shape, shapes)}
     if not found:
         raise ValueError(f"holds no array of two or more axes among {_few(masked)}: no kernel's mask.")
     lost = [name for name in masked if name.endswith(_SUFFIX) and name not in found and not masked[name].all()]
@@ -40,6 +44,11 @@ def kernels(arrays, table=None):
     if others:
         _check_weights(found, others)
     return {name: array != 0 for name, array in found.items()}, [name for name in arrays if name not in found], lost
+
+
+def _is_scale(shape, shapes):
+    """Whether this is (channels, 1, 1) or (1, channels, 1, 1), and no kernel of the model that happens to be so."""
+    return shape not in shapes and (shape[1:] == (1, 1) or (shape[0], shape[2:]) == (1, (1, 1)))
 
 
 def _check_weights(found, others):

@@ -54,7 +54,7 @@ def import_mask(path, model, *, names=None):
     arrays = read_arrays(path, min(64 * model.count_params() + (1 << 20), MAX_WEIGHTS))
     try:
         table = read_table(names, arrays, known)
-        entries, left_out, lost = kernels(arrays, table)
+        entries, left_out, lost = kernels(arrays, known, table)
         rows = match(entries, known, table)
     except ValueError as error:
         raise ValueError(f"{path} {error}") from error

@@ -53,7 +53,7 @@ class Start:
         facts = {} if task is None else {name: getattr(task, name) for name in names}
         of_data = ("name", "batch_size", "steps_per_epoch", "input_shape", "mean", "std")
         facts |= {} if task is None else {f"data's {name}": str(getattr(task.data, name)) for name in of_data}
-        return {**self._facts(), **facts, "weights": digest.hexdigest()}
+        return {**self._facts(), **facts, "masked": list(self.search.weights), "weights": digest.hexdigest()}
 
 
 def begin(model, method, task, seed, prunable, exclude, sparsity, further, train=None):
