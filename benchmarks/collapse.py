@@ -68,7 +68,8 @@ def limits_of_one_ranking(model, method, task, seed):
 
 def limits_by_halving(model, method, task):
     """Critical compressions (layer, network) of a method that ranks anew for each."""
-    total = sum(v.shape.num_elements() for v in ts.prunable(model).values())
+    weights = ts.prunable(model)
+    most = sum(v.shape.num_elements() for v in weights.values()) / len(weights)
     masks = {}
 
     def mask(grid):
@@ -77,7 +78,7 @@ def limits_by_halving(model, method, task):
         return masks[grid]
 
     def last_good(good):
-        low, high = 0, int(math.log10(total) / STEP.value)  # good at `low`, not at `high`
+        low, high = 0, math.ceil(math.log10(most) / STEP.value)  # good at `low`; at `high` there are too few weights
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if good(mask(middle)) else (low, middle)

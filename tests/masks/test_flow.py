@@ -65,6 +65,12 @@ def test_two_hundred_layers_keep_one_weight_each():
     assert not mask.empty and mask.live == LAYERS * 1.5
 
 
+def test_fewer_weights_than_layers_are_found_all_the_same():
+    with pytest.warns(UserWarning, match="without a weight"):
+        mask = find_mask(chain(1.0), "synflow(rounds=20)", sparsity=1 - 0.5 / WIDTH**2)
+    assert mask.live == LAYERS // 2
+
+
 @pytest.mark.parametrize("method", ["snip", "taylor", "grasp", "magnitude"])
 def test_the_others_on_two_hundred_layers(method):
     from tfsparse.task import Data, Task

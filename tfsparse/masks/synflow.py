@@ -31,16 +31,19 @@ def synflow(search, *, rounds=100, schedule="exponential"):
         ValueError: the model is subclassed, has an input of unknown size, or lets nothing through.
     """
     require_graph(search.model, "SynFlow rebuilds the model and")
-    flow = Flow(search.model, search.weights, search.task and search.task.data)
+    flow, before = Flow(search.model, search.weights, search.task and search.task.data), None
 
     def score(live):
+        nonlocal before
         scores = flow(live)
-        if not any(array.any() for array in scores.values()):
+        if any(array.any() for array in scores.values()):
+            before = scores
+        elif before is None:
             raise ValueError(
                 f"SynFlow finds no flow through model {search.model.name!r}: all scores are 0. An activation saturates "
                 "on large positive values, or a layer is zero. Use another mask method."
             )
-        return scores
+        return before  # once no path is left, the last scores of when there were some
 
     return Ranking(
         score,
