@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from tests.conftest import make_mask, make_model
@@ -73,6 +74,27 @@ def test_a_branch_that_leads_nowhere():
         "c/kernel": 6,
     }
     assert [x.note for x in found.layers] == ["cut off", "empty", "", ""]
+
+
+def test_a_way_past_the_masked_weights_is_a_way():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Add()([inputs, layers.Dense(4, name="a")(inputs)]))
+    found = diagnose(model, live(model, a=False))
+    assert found.effective == 0 and found.empty == ["a/kernel"] and not found.disconnected
+
+
+def test_random_states_stay_as_they_are(model, mask):
+    def numbers(diagnosed):
+        keras.utils.set_random_seed(3)
+        if diagnosed:
+            diagnose(model, mask)
+        return (
+            float(tf.squeeze(keras.initializers.GlorotUniform()((1, 1)))),
+            np.random.rand(),
+            float(tf.random.uniform(())),
+        )
+
+    assert numbers(True) == numbers(False)
 
 
 def test_places_that_see_only_padding():

@@ -7,17 +7,11 @@ import sys
 
 import tfsparse  # noqa: F401  isort: skip
 
-from tfsparse import masks
-from tfsparse.masks import search
 from tfsparse.training import watch
 
 
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def in_the_mask():
-    search.rank = masks.rank = die
 
 
 def in_an_epoch(step=7):
@@ -36,7 +30,7 @@ def before(name):
 
 PLACES = {
     "nowhere": lambda: None,
-    "mask": in_the_mask,
+    "mask": lambda: before("mask.safetensors"),
     "epoch": in_an_epoch,
     "history": lambda: before("history.csv"),
     "saved_model": lambda: before("saved_model"),

@@ -1,14 +1,17 @@
 """`diagnose`: what a mask leaves of a network."""
 
+from textwrap import shorten
+
 import numpy as np
 import tensorflow as tf
 
+from tfsparse import paths
+from tfsparse.diagnosis.channels import channel_axes
 from tfsparse.diagnosis.diagnosis import Diagnosis
 from tfsparse.diagnosis.layer import LayerDiagnosis
 from tfsparse.diagnosis.places import places
-from tfsparse.diagnosis.reach import effective
+from tfsparse.diagnosis.reach import reach
 from tfsparse.graph import is_graph
-from tfsparse.mask.axes import channel_axes
 from tfsparse.mask.mask import Mask
 from tfsparse.mask.prunable import prunable
 
@@ -17,8 +20,13 @@ def diagnose(model, mask, *, input_shape=None):
     """Says what a mask leaves of a network, before it is trained: live weights, dead channels, weights on no path from the
     inputs to the outputs, floating-point operations, layers that are empty or hang by few weights.
 
+    A path leads from an input through live weights to an output; a unit that only its bias moves is on none. Operations are
+    those of convolution and dense kernels for one example, a multiply-add counting two, at all places, padding included;
+    what norms, activations and the products inside attention take is not counted.
+
     Args:
-        model: built tf_keras model; left as it is. Of a subclassed model, whose graph is hidden, the paths are not known.
+        model: built tf_keras model; left as it is. Of a subclassed model, whose graph is hidden, and of
+            one that cannot be copied, the paths are not known: `effective` is None, `unknown` says why.
         mask: `Mask`, or a mapping from weight path to array of 0 and 1.
         input_shape: of one example; None: the model's own.
 
@@ -29,7 +37,7 @@ def diagnose(model, mask, *, input_shape=None):
     >>> dense = [keras.layers.Dense(2, input_shape=(2,), name="a"), keras.layers.Dense(1, name="b")]
     >>> found = diagnose(keras.Sequential(dense), {"a/kernel": [[1, 1], [0, 0]], "b/kernel": [[1], [0]]})
     >>> print(found)
-    3 of 6 weights live, 2 on a path (66.67% do nothing); 50.0% of 0.00 MFLOPs
+    3 of 6 weights live, 2 on a path (66.67% do nothing); 50.0% of 12 FLOPs
     >>> [(layer.dead_inputs, layer.dead_outputs) for layer in found.layers]
     [(1, 0), (1, 0)]
 
@@ -38,12 +46,26 @@ def diagnose(model, mask, *, input_shape=None):
     """
     mask = mask if isinstance(mask, Mask) else Mask(mask)
     mask.check(model)
-    weights, axes = prunable(model), channel_axes(model)
-    used = places(model, weights, _example(model, input_shape))
-    reached = effective(model, mask, input_shape) if is_graph(model) else dict.fromkeys(mask)
-    layers = tuple(_layer(path, mask[path], reached[path], axes[path], used[path]) for path in weights if path in mask)
-    others = [path for path in weights if path not in mask]
-    return Diagnosis(layers, sum(2 * used[path] * weights[path].shape.num_elements() for path in others))
+    weights = prunable(model)
+    owners = {path: owner for path, _, owner in paths.owned_weights(model) if path in weights}
+    used, axes = places(model, owners, _example(model, input_shape)), channel_axes(model, owners)
+    reached, connected, unknown = _reach(model, mask, input_shape)
+    layers = tuple(
+        _layer(path, mask[path], reached.get(path), axes[path], used[path]) for path in weights if path in mask
+    )
+    others = sum(2 * used[path] * weights[path].shape.num_elements() for path in weights if path not in mask)
+    return Diagnosis(layers, others, connected, unknown)
+
+
+def _reach(model, mask, input_shape):
+    """The weights on a path, whether there is any path, and why that is not known."""
+    if not is_graph(model):
+        return {}, None, f"{type(model).__name__} is a subclassed model, whose graph cannot be seen"
+    try:
+        return *reach(model, mask, input_shape), ""
+    except (ValueError, TypeError, NotImplementedError, tf.errors.InvalidArgumentError) as error:
+        # The rest of the diagnosis stands, and a run should not end here because of a custom layer that cannot be copied.
+        return {}, None, f"the model cannot be copied and run in float64: {shorten(str(error), 300)}"
 
 
 def _layer(path, live, reached, axes, used):

@@ -2,9 +2,8 @@
 
 import dataclasses
 
-from rich.table import Table
-
 from tfsparse.diagnosis.picture import draw
+from tfsparse.diagnosis.table import amount, tabulate
 from tfsparse.files import write_json
 
 
@@ -15,10 +14,14 @@ class Diagnosis:
     Args:
         layers: tuple of `LayerDiagnosis`, in the order of the layers.
         other_flops: of the kernels that the mask leaves alone.
+        connected: whether the outputs depend on the inputs; None if not known.
+        unknown: why `connected` and `effective` are not known; "" if they are.
     """
 
     layers: tuple
     other_flops: int = 0
+    connected: bool | None = None
+    unknown: str = ""
 
     def _sum(self, name):
         return sum(getattr(layer, name) for layer in self.layers)
@@ -35,7 +38,7 @@ class Diagnosis:
 
     @property
     def effective(self):
-        """Live weights on a path from the inputs to the outputs; None if the model's graph is hidden."""
+        """Live weights on a path from the inputs to the outputs; None if not known."""
         return None if any(layer.effective is None for layer in self.layers) else self._sum("effective")
 
     @property
@@ -45,7 +48,7 @@ class Diagnosis:
 
     @property
     def effective_sparsity(self):
-        """Share of the weights that do nothing: zero, or on no path; None if the model's graph is hidden."""
+        """Share of the weights that do nothing: zero, or on no path; None if not known."""
         return None if self.effective is None else 1 - self.effective / self.total
 
     @property
@@ -70,59 +73,51 @@ class Diagnosis:
 
     @property
     def disconnected(self):
-        """Whether no path leads through masked weights from the inputs to the outputs: the outputs are constant."""
-        return self.effective == 0
+        """Whether no path leads from the inputs to the outputs, not even past the masked weights: the outputs are constant."""
+        return self.connected is False
 
     def to_dict(self):
-        """All numbers as JSON holds them."""
+        """All numbers as JSON holds them.
+
+        Returns:
+            dict: the properties, and `layers`, a list of dicts.
+        """
         names = ("total", "live", "effective", "sparsity", "effective_sparsity", "dense_flops", "sparse_flops")
-        rows = [
-            {**dataclasses.asdict(x), "shape": list(x.shape), "total": x.total, "note": x.note} for x in self.layers
-        ]
-        lists = {"disconnected": self.disconnected, "empty": self.empty, "few": self.few}
-        return {**{name: getattr(self, name) for name in names}, **lists, "layers": rows}
+        names += ("disconnected", "unknown", "empty", "few")
+        return {**{name: getattr(self, name) for name in names}, "layers": [layer.to_dict() for layer in self.layers]}
 
     def save_json(self, path):
-        """Writes `to_dict` as JSON."""
+        """Writes `to_dict` as JSON, whole or not at all.
+
+        Args:
+            path: of the file.
+        """
         write_json(path, self.to_dict())
 
     def plot(self, path):
-        """Draws the layers' densities and dead channels as a PNG file."""
+        """Draws the layers' densities and dead channels, one row a layer.
+
+        Args:
+            path: of a PNG file, or of an SVG file.
+
+        Raises:
+            ValueError: the path ends in neither.
+        """
         draw(self, path)
 
     def table(self):
-        """The layers as a `rich.table.Table`; empty ones red, those that hang by few weights yellow."""
-        table = Table()
-        table.add_column("layer", no_wrap=True, min_width=min(40, max(len(layer.path) for layer in self.layers)))
-        for name in ("live", "of", "density", "on a path", "dead in", "dead out", "MFLOPs"):
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("note")
-        styles = {"empty": "red", "cut off": "red", "few": "yellow"}
-        for x in self.layers:
-            channels = (f"{x.dead_inputs}/{x.inputs}", f"{x.dead_outputs}/{x.outputs}")
-            counts = _counts(x.live, x.total, x.effective)
-            table.add_row(x.path, *counts, *channels, _mega(x.sparse_flops), x.note, style=styles.get(x.note))
-        table.add_section()
-        note = "no path from inputs to outputs" if self.disconnected else ""
-        counts = _counts(self.live, self.total, self.effective)
-        table.add_row("all", *counts, "", "", _mega(self.sparse_flops), note, style="bold")
-        return table
+        """The layers as a `rich.table.Table`; empty ones and those cut off red, those that hang by few weights yellow.
+
+        Returns:
+            `rich.table.Table`.
+        """
+        return tabulate(self)
 
     def __str__(self):
-        effective = (
-            ""
-            if self.effective is None
-            else f", {self.effective:,} on a path ({self.effective_sparsity:.2%} do nothing)"
-        )
+        on_path = "paths unknown"
+        if self.effective is not None:
+            on_path = f"{self.effective:,} on a path ({self.effective_sparsity:.2%} do nothing)"
         share = self.sparse_flops / self.dense_flops if self.dense_flops else 0
         return (
-            f"{self.live:,} of {self.total:,} weights live{effective}; {share:.1%} of {_mega(self.dense_flops)} MFLOPs"
+            f"{self.live:,} of {self.total:,} weights live, {on_path}; {share:.1%} of {amount(self.dense_flops)}FLOPs"
         )
-
-
-def _counts(live, total, effective):
-    return f"{live:,}", f"{total:,}", f"{live / total:.2%}", "" if effective is None else f"{effective:,}"
-
-
-def _mega(flops):
-    return f"{flops / 1e6:,.2f}"

@@ -14,7 +14,7 @@ class LayerDiagnosis:
         path: of the weight.
         shape: of the weight.
         live: weights that live.
-        effective: live weights that lie on a path from the inputs to the outputs; None if the model's graph is hidden.
+        effective: live weights that lie on a path from the inputs to the outputs; None if not known.
         inputs, outputs: channels that it reads and writes; `dead_inputs`, `dead_outputs`: those that no live weight does.
         dense_flops, sparse_flops: of all weights, and of the live ones, for one example.
     """
@@ -43,3 +43,7 @@ class LayerDiagnosis:
         if self.effective == 0:
             return "cut off"
         return "few" if self.live < min(FEW, self.total) else ""
+
+    def to_dict(self):
+        """All numbers as JSON holds them."""
+        return {**dataclasses.asdict(self), "shape": list(self.shape), "total": self.total, "note": self.note}

@@ -1,27 +1,21 @@
 """At how many places of its inputs each kernel is used."""
 
 import contextlib
-import math
 
 import tensorflow as tf
-import tf_keras as keras
 
-from tfsparse import paths
+from tfsparse.diagnosis.channels import places_of
 from tfsparse.frozen import frozen
 
-_TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 
-
-def places(model, kernels, example):
-    """path -> how often each weight of a kernel is used for one example: the places of the map that a convolution writes,
-    of the one that a transposed convolution reads, 1 for a dense layer on a vector; all calls of a shared layer together.
+def places(model, owners, example):
+    """path -> how often each weight of a kernel is used for one example, all calls of a shared layer together.
 
     Args:
         model: built model of any kind; run once, left as it is.
-        kernels: paths.
+        owners: path -> the layer that made the weight.
         example: input of one example.
     """
-    owners = {path: owner for path, _, owner in paths.owned_weights(model) if path in kernels}
     counts = {id(owner): 0 for owner in owners.values()}
     with contextlib.ExitStack() as stack:
         for owner in {id(owner): owner for owner in owners.values()}.values():
@@ -38,7 +32,7 @@ def _counted(owner, counts):
 
     def counted(inputs, *args, **kwargs):
         outputs = call(inputs, *args, **kwargs)
-        counts[id(owner)] += _places(owner, inputs, outputs)
+        counts[id(owner)] += places_of(owner, tf.nest.flatten(inputs)[0], tf.nest.flatten(outputs)[0])
         return outputs
 
     before = own.get("call")
@@ -49,10 +43,3 @@ def _counted(owner, counts):
         del own["call"]
         if before is not None:
             own["call"] = before
-
-
-def _places(owner, inputs, outputs):
-    written = inputs if isinstance(owner, _TRANSPOSED) else outputs
-    shape = tf.nest.flatten(written)[0].shape[1:]
-    channels_first = getattr(owner, "data_format", None) == "channels_first"
-    return math.prod(shape[1:] if channels_first else shape[:-1])

@@ -1,81 +1,73 @@
 """Which live weights lie on a path from the inputs to the outputs."""
 
 import tensorflow as tf
-import tf_keras as keras
 
 from tfsparse import paths
-from tfsparse.graph import copy_layer
+from tfsparse.diagnosis.follow import NOTHING, follow
+from tfsparse.frozen import kept_random_state
 from tfsparse.mask.prunable import prunable
-from tfsparse.positive import ones, positive
+from tfsparse.positive import positive
 
-_POOLING = {
-    keras.layers.MaxPooling1D: keras.layers.AveragePooling1D,
-    keras.layers.MaxPooling2D: keras.layers.AveragePooling2D,
-    keras.layers.MaxPooling3D: keras.layers.AveragePooling3D,
-    keras.layers.GlobalMaxPooling1D: keras.layers.GlobalAveragePooling1D,
-    keras.layers.GlobalMaxPooling2D: keras.layers.GlobalAveragePooling2D,
-    keras.layers.GlobalMaxPooling3D: keras.layers.GlobalAveragePooling3D,
-}
-_NORMS = (keras.layers.LayerNormalization, keras.layers.GroupNormalization, keras.layers.UnitNormalization)
 _ADDED = ("bias", "beta", "moving_mean")
 
 
-def effective(model, mask, input_shape=None):
-    """path -> boolean array of the live weights on a path, exactly: places, strides and padding are taken into account.
+def reach(model, mask, input_shape=None):
+    """The live weights on a path, exactly: places, strides and padding are taken into account.
 
-    A flow of ones through a copy whose kernels are the mask itself, all others 1, with nothing added on the way. After every
-    kernel what arrives is made 0 or 1 again, and so is the gradient on its way back: at no depth is there anything to
-    overflow or to vanish. A weight is on a path if its gradient is not 0. (In float64, because oneDNN's float32 gradients
-    corrupt memory for some narrow layers, see `tfsparse.masks.thinned`.)
+    Runs a pair of examples, one with inputs and one without, through a copy of the model whose kernels are the mask itself,
+    with nothing added on the way; what differs between the two depends on the inputs (see `follow`). A weight is on a path if
+    it lives, something reaches it, and the outputs depend on what it writes: if its gradient is not 0.
+
+    (In float64, because oneDNN's float32 gradients corrupt memory for some narrow layers, see `tfsparse.masks.thinned`.)
+
+    Args:
+        model: built functional or Sequential model; left as it is.
+        mask: `Mask`.
+        input_shape: of one example; None: the model's own.
+
+    Returns:
+        (path -> boolean array of the weights on a path, whether the outputs depend on the inputs at all)
+
+    Raises:
+        ValueError: a layer cannot be copied.
     """
-    copy = positive(model, "float64", _replace)
+    with kept_random_state():  # the copy's layers draw initial weights
+        copy = positive(model, "float64")
     kernels = prunable(copy)
     for path, variable in paths.weights(copy).items():
-        if path in mask:
-            variable.assign(mask[path].astype("float64"))
-        elif variable.dtype.is_floating:
-            variable.assign(tf.zeros_like(variable) if path.rsplit("/", 1)[-1] in _ADDED else tf.ones_like(variable))
-    owners = {id(owner): owner for path, _, owner in paths.owned_weights(copy) if path in kernels}
-    for owner in owners.values():
-        _binarise(owner)
+        if variable.dtype.is_floating:
+            variable.assign(_value(path, variable, mask))
+    follow(copy, kernels)
     watched = [kernels[path] for path in mask]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(watched)
-        outputs = copy(_example(copy, input_shape), training=False)
-        total = tf.add_n([tf.reduce_sum(output) for output in tf.nest.flatten(outputs)])
+        outputs = copy(_pair(copy, input_shape), training=False)
+        changes = [tf.subtract(*tf.split(output, 2)) for output in tf.nest.flatten(outputs) if output.dtype.is_floating]
+        total = tf.add_n([tf.reduce_sum(change * _drawn(change.shape, place)) for place, change in enumerate(changes)])
     slopes = tape.gradient(total, watched, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return {path: mask[path] & (slope.numpy() != 0) for path, slope in zip(mask, slopes, strict=True)}
+    reached = {path: mask[path] & (abs(slope.numpy()) > NOTHING) for path, slope in zip(mask, slopes, strict=True)}
+    return reached, any(bool(tf.reduce_any(tf.abs(change) > NOTHING)) for change in changes)
 
 
-def _example(copy, input_shape):
-    if input_shape is None:
-        return ones(copy, None, "float64")
-    return tf.ones((1, *input_shape), tf.float64)
+def _value(path, variable, mask):
+    """What a weight of the copy is: masked kernels their mask; others let through what comes, neither more nor less."""
+    if path in mask:
+        return mask[path].astype("float64")
+    if path.rsplit("/", 1)[-1] in _ADDED:
+        return tf.zeros_like(variable)
+    rows = variable.shape[:-1].num_elements() if variable.shape.rank > 1 else 1
+    return tf.ones_like(variable) / rows  # sums of many inputs would saturate the gates of recurrent layers
 
 
-def _binarise(owner):
-    """Makes what a layer's kernel gives 0 or 1, before its activation: those that saturate would stop large sums."""
-    activation = getattr(owner, "activation", None)
-    if activation is not None:
-        owner.__dict__["activation"] = lambda x: activation(_bits(x))
-    else:
-        call = owner.call
-        owner.__dict__["call"] = lambda *args, **kwargs: _bits(call(*args, **kwargs))
+def _pair(copy, input_shape):
+    """Two examples for each input: something, and nothing."""
+    shapes = [tuple(input_shape)] if input_shape else [tuple(tensor.shape[1:]) for tensor in copy.inputs]
+    examples = []
+    for place, (tensor, shape) in enumerate(zip(copy.inputs, shapes, strict=True)):
+        something = _drawn((1, *shape), -1 - place) if tensor.dtype.is_floating else tf.ones((1, *shape), tensor.dtype)
+        examples.append(tf.concat([something, tf.zeros_like(something)], 0))
+    return examples if len(examples) > 1 else examples[0]
 
 
-@tf.custom_gradient
-def _bits(x):
-    """1 where `x` is positive, else 0; the gradient likewise, and only where `x` is."""
-    reached = tf.cast(x > 0, x.dtype)
-    return reached, lambda slope: reached * tf.cast(slope > 0, x.dtype)
-
-
-def _replace(layer):
-    """What stands for a layer through which ones shall flow: maxima pass their gradient on to one place only, norms over
-    channels take away what all have in common, a softmax's outputs sum to a constant."""
-    if type(layer) in _POOLING:
-        return _POOLING[type(layer)].from_config({**layer.get_config(), "dtype": "float64"})
-    softmax = getattr(layer, "activation", None) is keras.activations.softmax
-    if isinstance(layer, (*_NORMS, keras.layers.Softmax)) or (softmax and isinstance(layer, keras.layers.Activation)):
-        return keras.layers.Activation("linear", name=layer.name, dtype="float64")
-    return copy_layer(layer, activation="linear", dtype="float64") if softmax else None
+def _drawn(shape, seed):
+    return tf.random.stateless_uniform(shape, (seed, 0), 0.5, 1.5, tf.float64)

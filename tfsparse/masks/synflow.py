@@ -1,8 +1,12 @@
 """SynFlow: weights that carry the most paths, found without data."""
 
+import numpy as np
+
 from tfsparse.graph import require_graph
 from tfsparse.masks.flow import Flow
 from tfsparse.masks.search import Ranking
+
+_FEW = 10
 
 
 def synflow(search, *, rounds=100, schedule="exponential"):
@@ -12,9 +16,10 @@ def synflow(search, *, rounds=100, schedule="exponential"):
 
     The density falls over the rounds, geometrically, each scoring the network that is left: no layer is pruned away while
     another has weights to spare, unless a shortcut carries the flow around it. The paper's argument needs rounds that prune
-    little: one that could cut the last path takes smaller steps here. Everything becomes positive, biases, norm scales and
-    shifts and moving averages too; BatchNorm uses its moving averages. The reference code overflows in deep networks
-    without noticing; here the flow is in float32 as long as its range is enough, then in float64, then in scaled float64.
+    little: where a layer hangs by few weights, one that could cut the last path takes smaller steps here. Everything
+    becomes positive, biases, norm scales and shifts and moving averages too; BatchNorm uses its moving averages. The
+    reference code overflows in deep networks without noticing; here the flow is in float32 as long as its range is
+    enough, then in float64, then in scaled float64.
 
     What would saturate and stop the flow is opened: a softmax or sigmoid at the outputs, the ceiling of a ReLU6, and
     layers that only rescale the images.
@@ -54,6 +59,13 @@ def synflow(search, *, rounds=100, schedule="exponential"):
 
 
 def _some_is_left(scores, before, after):
-    """Whether flow surely survives: the paths through the pruned weights carry less together than all paths do."""
-    lost = sum(float(array[before[path] & ~after[path]].sum(dtype="float64")) for path, array in scores.items())
-    return lost < max(float(array.sum(dtype="float64")) for array in scores.values())
+    """Whether flow surely survives: the paths through the pruned weights carry less together than all paths do.
+
+    Asked only where a layer through which all the flow goes hangs by few weights: else it costs many rounds for nothing.
+    """
+    flow = {path: float(array.sum(dtype="float64")) for path, array in scores.items()}
+    whole = max(flow.values())
+    narrow = (path for path in flow if flow[path] > 0.999 * whole)
+    if not any(np.count_nonzero(before[path]) <= _FEW for path in narrow):
+        return True
+    return sum(float(array[before[path] & ~after[path]].sum(dtype="float64")) for path, array in scores.items()) < whole
