@@ -61,9 +61,9 @@ def test_scores_are_right_at_any_depth(gain, bias, dtype):
 @pytest.mark.parametrize("depth", [12, pytest.param(LAYERS, marks=pytest.mark.slow)])
 def test_every_layer_keeps_a_weight(depth):
     """The critical compression: as many weights as layers."""
-    model = chain(76.0)
+    model = chain(76.0, depth=depth)
     mask = find_mask(model, "synflow", sparsity=1 - 1.5 / WIDTH**2)
-    assert not mask.empty and mask.live == LAYERS * 1.5
+    assert not mask.empty and mask.live == depth * 1.5
 
 
 def test_fewer_weights_than_layers_are_found_all_the_same():
