@@ -6,6 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 _SHUFFLE, _AUGMENT = 1, 2  # keep the two uses of one seed apart
+_AHEAD = 4  # batches kept ready
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,11 +70,17 @@ def _seed(seed, epoch, index):
 
 
 def ready(dataset):
-    """Prefetched, in a fixed order, and shared among workers by batches: there are no files to share out."""
+    """Prefetched, in a fixed order, and shared among workers by batches: there are no files to share out.
+
+    Without TensorFlow's autotuning (unless the data set asks for it): parallel parts use all cores. The end of an
+    iterator waits for the tuner's thread, which now and then misses the call and sleeps on: seen, 10 to 40 seconds.
+    """
     options = tf.data.Options()
     options.deterministic = True
+    if dataset.options().autotune.enabled is None:
+        options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return dataset.prefetch(_AHEAD).with_options(options)
 
 
 def finisher(mean, std, one_hot=None):
