@@ -8,8 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse import paths
-from tfsparse.frozen import batch_norms as batch_norms
-from tfsparse.frozen import frozen
+from tfsparse.frozen import batch_norms, frozen
 from tfsparse.mask.axes import channel_axes
 from tfsparse.mask.sparsify import apply_mask
 
