@@ -48,6 +48,10 @@ def check(experiment):
     for name in ("batch_size", "epochs", "steps_per_execution"):
         if getattr(experiment, name) < 1:
             raise ValueError(f"--{name} must be at least 1, got {getattr(experiment, name)}.")
+    if experiment.mixed_precision == "auto" and experiment.strategy == "multi_worker":
+        raise ValueError(
+            "--mixed_precision=auto measures one machine, and workers must agree: give --mixed_precision=bfloat16 or none."
+        )
     if not 0 <= experiment.momentum < 1:
         raise ValueError(f"--momentum must lie in [0, 1), got {experiment.momentum}.")
     for name in ("learning_rate", "weight_decay"):

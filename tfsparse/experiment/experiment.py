@@ -50,7 +50,11 @@ class Experiment:
     strategy: str = setting(
         "none", "Devices: one, all local GPUs, or the workers of TF_CONFIG.", ["none", "mirrored", "multi_worker"]
     )
-    mixed_precision: str = setting("none", "Precision of the training step.", ["none", "bfloat16", "float16"])
+    mixed_precision: str = setting(
+        "none",
+        "Precision of the training step; auto measures which is fastest here.",
+        ["none", "bfloat16", "float16", "auto"],
+    )
     jit_compile: bool = setting(False, "Compile the training step with XLA.")
     steps_per_execution: int = setting(1, "Batches that one call of the compiled step goes through.")
     export: str = setting("saved_model,tflite", "Formats to export, separated by commas, or 'none'.")

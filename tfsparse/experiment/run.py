@@ -1,11 +1,13 @@
 """One run, from flags to files: every stage leaves a file and is skipped when it is there."""
 
+import dataclasses
 import json
 import logging
 import time
 
 from tfsparse import paths
 from tfsparse.experiment.check import check, exports
+from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.stages import load_model, load_task
 from tfsparse.export import EXPORTERS, export_model
@@ -14,7 +16,7 @@ from tfsparse.graph import clone
 from tfsparse.mask import prunable
 from tfsparse.registry import parse
 from tfsparse.report import accuracy, evaluate, metrics
-from tfsparse.training import best_epoch, is_chief, load_best, make_strategy, read_history
+from tfsparse.training import AUTO, best_epoch, fastest, is_chief, load_best, make_strategy, read_history
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ def run_experiment(experiment, folder=None):
     check(experiment)
     folder = RunFolder(folder or f"{experiment.output_dir}/{experiment.name}")
     folder.check_owner()
+    experiment = _settled(experiment, folder)
     strategy = make_strategy(experiment.strategy)  # several workers must meet before anything else is computed
     if folder.metrics.is_file() and not experiment.overwrite and not _missing(experiment, folder):
         folder.check_settings(experiment)
@@ -46,6 +49,15 @@ def run_experiment(experiment, folder=None):
     folder.make()
     with folder.locked():
         return _stages(experiment, folder, strategy)
+
+
+def _settled(experiment, folder):
+    """The experiment with a precision in the place of auto: the one that the run began with, else the fastest here."""
+    if experiment.mixed_precision != AUTO:
+        return experiment
+    begun = folder.flags.is_file() and not experiment.overwrite
+    precision = Experiment.from_flagfile(folder.flags).mixed_precision if begun else fastest()
+    return dataclasses.replace(experiment, mixed_precision=precision)
 
 
 def _stages(experiment, folder, strategy):

@@ -1,17 +1,20 @@
 """Training: Keras' `fit` around a task, resumable, watched, on one device or many."""
 
 from tfsparse.training.best import best_epoch, load_best
-from tfsparse.training.devices import PRECISIONS, STRATEGIES, is_chief, make_strategy, meet, policy
+from tfsparse.training.devices import STRATEGIES, is_chief, make_strategy, meet
 from tfsparse.training.fit import Settings, fit, has_checkpoint
 from tfsparse.training.history import read_history
+from tfsparse.training.precision import AUTO, POLICIES, fastest, policy
 from tfsparse.training.watch import Diverged
 
 __all__ = [
-    "PRECISIONS",
+    "AUTO",
+    "POLICIES",
     "STRATEGIES",
     "Diverged",
     "Settings",
     "best_epoch",
+    "fastest",
     "fit",
     "has_checkpoint",
     "is_chief",

@@ -1,9 +1,8 @@
-"""Where and in which precision a model is trained."""
+"""Where a model is trained."""
 
 import functools
 
 import tensorflow as tf
-import tf_keras as keras
 
 from tfsparse.registry import lookup
 
@@ -12,8 +11,6 @@ STRATEGIES = {
     "mirrored": tf.distribute.MirroredStrategy,
     "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
 }
-
-PRECISIONS = {"none": None, "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 @functools.cache  # TensorFlow numbers the collectives of each strategy anew: a process can have one of a kind
@@ -35,13 +32,3 @@ def meet(strategy):
     """Returns when all workers of `strategy` have come here; at once if there is one."""
     if getattr(strategy, "cluster_resolver", None) is not None:
         strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(tf.function(lambda: tf.constant(1.0))), axis=None)
-
-
-def policy(name):
-    """The Keras dtype policy of `"bfloat16"` or `"float16"`; None for `"none"`, full precision."""
-    return lookup(PRECISIONS, name, "precision")
-
-
-def scaled(optimizer, dtype):
-    """`optimizer`, with dynamic loss scaling where float16 needs it: its small gradients vanish otherwise."""
-    return keras.mixed_precision.LossScaleOptimizer(optimizer) if dtype == "mixed_float16" else optimizer

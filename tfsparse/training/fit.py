@@ -9,8 +9,9 @@ import tf_keras as keras
 
 from tfsparse.training.best import SaveBest
 from tfsparse.training.checkpoints import Checkpoints, SaveEpochs, saved_epochs
-from tfsparse.training.devices import is_chief, scaled
+from tfsparse.training.devices import is_chief
 from tfsparse.training.history import HistoryFile
+from tfsparse.training.precision import scaled
 from tfsparse.training.spans import spans
 from tfsparse.training.watch import EpochLogs, StopOnNaN
 
