@@ -27,7 +27,9 @@ import tfsparse as ts
 from tfsparse.files import write_json, written_aside
 from tfsparse.progress import progress
 
-METHODS = flags.DEFINE_list("methods", ["random", "magnitude", "snip", "grasp", "synflow"], "Mask methods.")
+METHODS = flags.DEFINE_list(
+    "methods", ["random", "magnitude", "snip", "grasp", "synflow", "synflow(min_per_layer=1)"], "Mask methods."
+)
 MODELS = flags.DEFINE_list("models", ["vgg16", "resnet18"], "Networks.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "Initialisations of each network.")
 STEP = flags.DEFINE_float("step", 0.125, "Grid of SynFlow's compressions: powers of ten.")
@@ -126,9 +128,10 @@ def plot(rows, path):
             places = [methods.index(row["method"]) + (0.1 if key == "network" else -0.1) for row in own]
             axes.scatter(places, [row[key] for row in own], marker=marker, label=label)
         axes.axhline(own[0]["most"], linestyle="--", color="gray", label="one weight a layer")
-        axes.set(yscale="log", title=name, xticks=range(len(methods)), xticklabels=methods)
+        axes.set(yscale="log", title=name, xticks=range(len(methods)))
+        axes.set_xticklabels([method.replace("(", "\n(") for method in methods], fontsize=8)
         axes.grid(axis="y", alpha=0.3)
-    axes.legend()
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.supylabel("compression (weights / live weights)")
     with written_aside(path) as scratch:
         figure.savefig(scratch, format="png", dpi=120)

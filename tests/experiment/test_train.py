@@ -67,6 +67,21 @@ def test_two_devices_follow_one(mask, task):
     np.testing.assert_allclose(*losses, rtol=1e-4)
 
 
+def test_two_devices_follow_one_through_batch_norms(mask):
+    """Normalised by the whole batch, every number is what one device gets; by each device's half it is not."""
+    task, losses = Task(make_data(), epochs=3, learning_rate=0.05), {}
+    for name, strategy, synchronised in (
+        ("one", None, False),
+        ("two", two_devices(), True),
+        ("own", two_devices(), False),
+    ):
+        settings = {"strategy": strategy, "sync_batch_norm": synchronised}
+        history = train(started(), task, mask, "ghost_neurons,ghost_skips", verbose=0, **settings).history
+        losses[name] = history["loss"] + history["val_loss"]
+    np.testing.assert_allclose(losses["two"], losses["one"], rtol=1e-3)
+    assert not np.allclose(losses["own"], losses["one"], rtol=1e-3)
+
+
 class Stops(keras.callbacks.Callback):
     def __init__(self, step):
         super().__init__()

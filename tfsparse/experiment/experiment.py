@@ -40,6 +40,11 @@ class Experiment:
     )
     epochs: int = setting(160, "Times the training data are gone through.")
     learning_rate: float = setting(0.1, "Learning rate of SGD at the start.")
+    learning_rate_scaling: str = setting(
+        "none",
+        "How the learning rate, meant for a batch_size of 128, follows another: linear (x batch_size / 128), sqrt of it.",
+        ["none", "linear", "sqrt"],
+    )
     momentum: float = setting(0.9, "Momentum of SGD, in [0, 1).")
     weight_decay: float = setting(2e-4, "L2 decay in the gradient of every weight.")
     schedule: str = setting(
@@ -50,6 +55,7 @@ class Experiment:
     strategy: str = setting(
         "none", "Devices: one, all local GPUs, or the workers of TF_CONFIG.", ["none", "mirrored", "multi_worker"]
     )
+    sync_batch_norm: bool = setting(False, "BatchNorm over the batches of all devices, not of each.")
     mixed_precision: str = setting(
         "none",
         "Precision of the training step; auto measures which is fastest here.",

@@ -17,6 +17,8 @@ from tfsparse.training import is_chief, meet, policy
 
 log = logging.getLogger(__name__)
 
+_BATCH_SIZE = 128  # what --learning_rate is meant for
+
 
 def load_task(experiment):
     """The task of an experiment, its data loaded; random states are seeded."""
@@ -31,8 +33,19 @@ def load_task(experiment):
         data_dir=experiment.data_dir,
         download=experiment.download,
     )
-    names = ("epochs", "learning_rate", "momentum", "weight_decay", "schedule", "seed")
-    return Task(data, **{name: getattr(experiment, name) for name in names})
+    names = ("epochs", "momentum", "weight_decay", "schedule", "seed")
+    return Task(data, learning_rate=learning_rate(experiment), **{name: getattr(experiment, name) for name in names})
+
+
+def learning_rate(experiment):
+    """The learning rate for the experiment's batch size.
+
+    >>> from tfsparse.experiment import Experiment
+    >>> learning_rate(Experiment(learning_rate=0.1, batch_size=512, learning_rate_scaling="linear"))
+    0.4
+    """
+    power = {"none": 0, "linear": 1, "sqrt": 0.5}[experiment.learning_rate_scaling]
+    return experiment.learning_rate * (experiment.batch_size / _BATCH_SIZE) ** power
 
 
 def search_mask(experiment, model, task, folder, strategy=None):
@@ -85,6 +98,7 @@ def _settings(experiment, strategy):
     """How to train, as the experiment says."""
     return {
         "strategy": strategy,
+        "sync_batch_norm": experiment.sync_batch_norm,
         "dtype": policy(experiment.mixed_precision),
         "jit_compile": experiment.jit_compile,
         "steps_per_execution": experiment.steps_per_execution,

@@ -3,6 +3,7 @@
 import functools
 
 import tensorflow as tf
+import tf_keras as keras
 
 from tfsparse.registry import lookup
 
@@ -32,3 +33,18 @@ def meet(strategy):
     """Returns when all workers of `strategy` have come here; at once if there is one."""
     if getattr(strategy, "cluster_resolver", None) is not None:
         strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(tf.function(lambda: tf.constant(1.0))), axis=None)
+
+
+def synchronise(model):
+    """Lets the BatchNorms of `model` normalise by the statistics of the whole batch, not of each device's share.
+
+    For a model that is not traced yet. Their code without the fused kernel is what can gather them.
+
+    Raises:
+        ValueError: a BatchNorm whose statistics are not the batch's (`renorm`, `virtual_batch_size`).
+    """
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            if layer.renorm or layer.virtual_batch_size is not None:
+                raise ValueError(f"{layer.name!r} uses renorm or virtual_batch_size, which cannot be synchronised.")
+            layer.synchronized, layer.fused = True, False

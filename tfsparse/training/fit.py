@@ -9,7 +9,7 @@ import tf_keras as keras
 
 from tfsparse.training.best import SaveBest
 from tfsparse.training.checkpoints import Checkpoints, SaveEpochs, saved_epochs
-from tfsparse.training.devices import is_chief
+from tfsparse.training.devices import is_chief, synchronise
 from tfsparse.training.history import HistoryFile
 from tfsparse.training.precision import scaled
 from tfsparse.training.spans import spans
@@ -20,11 +20,14 @@ BEST = "best.safetensors"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How to train, as opposed to what: none of it changes what is computed, but for rounding.
+    """How to train, as opposed to what: but for BatchNorm on several devices, none of it changes what is computed, rounding
+    apart.
 
     Args:
         folder: run folder for checkpoints, history and TensorBoard files; None writes nothing.
         strategy: a `tf.distribute` strategy; None: one device.
+        sync_batch_norm: whether BatchNorm normalises by the whole batch of all devices, as one device would; else each by
+            its share, and what is computed differs with their number.
         dtype: Keras dtype policy of the training copy, such as `"mixed_bfloat16"`; None: float32.
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: batches that one call of the compiled step goes through.
@@ -33,6 +36,7 @@ class Settings:
 
     folder: pathlib.Path | None = None
     strategy: tf.distribute.Strategy | None = None
+    sync_batch_norm: bool = False
     dtype: str | None = None
     jit_compile: bool = False
     steps_per_execution: int = 1
@@ -66,6 +70,8 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, setti
     writes = is_chief(strategy)
     with strategy.scope():
         model = make_model()
+        if settings.sync_batch_norm:
+            synchronise(model)
         optimizer = scaled(task.make_optimizer(), settings.dtype)
         optimizer.build(model.trainable_variables)  # before ghosts leave: their slots are part of the checkpoint
         _compile(model, optimizer, loss, metrics(task, plain_loss), settings)
