@@ -8,7 +8,8 @@ import tf_keras as keras
 from tests.conftest import make_model
 from tests.fixtures_net import SHARED, load
 from tfsparse.recipe import GhostNeurons, prepare
-from tfsparse.recipe.ghost_neurons import GhostNeuron, mish, pswish, swish
+from tfsparse.recipe.ghost_neurons import GhostNeuron
+from tfsparse.recipe.soft import mish, pswish, swish
 
 K = keras.layers
 needs_fixtures = pytest.mark.skipif(not SHARED.is_dir(), reason=f"reference fixtures are not at {SHARED}")

@@ -4,6 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.recipe.soft import SOFT, softened
 from tfsparse.recipe.strength import HAND_OVERS, Ghost, Strength, check_share
 from tfsparse.registry import lookup
 from tfsparse.surgery import RELU, operation
@@ -33,7 +34,7 @@ class GhostNeurons(Ingredient):
     needs_graph = True
 
     def __init__(self, *, kind="pswish", beta=(1.0, 50.0), share=0.5, hand_over="gradual"):
-        lookup(_SOFT, kind, "kind of soft neuron")
+        lookup(SOFT, kind, "kind of soft neuron")
         lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
         if not isinstance(beta, tuple | list) or len(beta) != 2 or min(beta) <= 0:
             raise ValueError(f"beta must be two positive numbers, first and last; received {beta!r}.")
@@ -68,29 +69,6 @@ def relu_limit(call):
     return {"nn.relu": float("inf"), "nn.relu6": 6.0}.get(operation(call))
 
 
-def pswish(x, beta):
-    """x * sigmoid(beta * x).
-
-    >>> pswish(tf.constant([0.0, 2.0]), 50.0).numpy().tolist()
-    [0.0, 2.0]
-    """
-    # Clipped, beta * x cannot overflow in half precision, and a saturated sigmoid has no more to say.
-    return x * tf.sigmoid(tf.clip_by_value(tf.cast(beta, x.dtype) * x, -60.0, 60.0))
-
-
-def mish(x, beta):
-    """x * tanh(softplus(x)); beta has no part in it."""
-    return x * tf.tanh(tf.math.softplus(x))
-
-
-def swish(x, beta):
-    """x * sigmoid(x); beta has no part in it."""
-    return tf.nn.silu(x)
-
-
-_SOFT = {"pswish": pswish, "swish": swish, "mish": mish}
-
-
 @keras.utils.register_keras_serializable(package="tfsparse")
 class GhostNeuron(Ghost):
     """One soft activation on `[x, strength]`; ReLU when the strength is 0 or the ghost has left."""
@@ -101,16 +79,8 @@ class GhostNeuron(Ghost):
 
     def call(self, inputs):
         x, strength = inputs
-        y = tf.nn.relu(x) if self.gone else self._soft(x, tf.cast(strength, tf.float32))
+        y = tf.nn.relu(x) if self.gone else softened(x, tf.cast(strength, tf.float32), self.kind, self.beta)
         return y if self.max_value == float("inf") else tf.minimum(y, tf.cast(self.max_value, y.dtype))
-
-    def _soft(self, x, strength):
-        if self.kind == "pswish":
-            first, last = self.beta
-            beta = first * (last / first) ** (1.0 - strength)
-            return tf.where(strength > 0.0, pswish(x, beta), tf.nn.relu(x))
-        soft, part = _SOFT[self.kind](x, None), tf.cast(strength, x.dtype)
-        return part * soft + (1 - part) * tf.nn.relu(x)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]

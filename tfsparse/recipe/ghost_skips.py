@@ -103,6 +103,11 @@ def _sizes_match(source, call):
     return all(m == o if m is not None and o is not None else padded for m, o in zip(made, out, strict=True))
 
 
+@tf.function(jit_compile=True)  # one pass over the activations, not two
+def _added(u, ghost, strength):
+    return u + strength * ghost
+
+
 @keras.utils.register_keras_serializable(package="tfsparse")
 class GhostSkip(Ghost):
     """`[u, x, strength] -> u + strength * BN(1x1 convolution of x)`; `u` alone when the ghost has left."""
@@ -122,7 +127,7 @@ class GhostSkip(Ghost):
         u, x, strength = inputs
         if self.gone:
             return u
-        return u + tf.cast(strength, u.dtype) * self.normalization(self.convolution(x), training=training)
+        return _added(u, self.normalization(self.convolution(x), training=training), tf.cast(strength, u.dtype))
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]

@@ -1,0 +1,72 @@
+"""Soft activations, and what they are on the way to ReLU.
+
+Written in TensorFlow's functions, one takes a dozen passes over the activations. XLA makes one loop of the value and one of
+the slope, which cost hardly more than a ReLU.
+"""
+
+import tensorflow as tf
+
+
+def pswish(x, beta):
+    """x * sigmoid(beta * x).
+
+    >>> pswish(tf.constant([0.0, 2.0]), 50.0).numpy().tolist()
+    [0.0, 2.0]
+    """
+    # Clipped, beta * x cannot overflow in half precision, and a saturated sigmoid has no more to say.
+    return x * tf.sigmoid(tf.clip_by_value(tf.cast(beta, x.dtype) * x, -60.0, 60.0))
+
+
+def mish(x, beta):
+    """x * tanh(softplus(x)); beta has no part in it."""
+    return x * tf.tanh(tf.math.softplus(x))
+
+
+def swish(x, beta):
+    """x * sigmoid(x); beta has no part in it."""
+    return tf.nn.silu(x)
+
+
+SOFT = {"pswish": pswish, "swish": swish, "mish": mish}
+
+
+def softened(x, strength, kind, beta):
+    """The activation that a ghost neuron computes.
+
+    Args:
+        x: tensor of a floating dtype.
+        strength: scalar float32 tensor, 1 (soft) to 0 (ReLU).
+        kind: a name in `SOFT`.
+        beta: first and last beta of PSwish.
+
+    Returns:
+        Tensor like `x`. No gradient goes to `strength`.
+
+    >>> [softened(tf.constant([-1.0, 1.0]), tf.constant(s), "swish", (1.0, 1.0)).numpy().round(2) for s in (1.0, 0.0)]
+    [array([-0.27,  0.73], dtype=float32), array([0., 1.], dtype=float32)]
+    """
+
+    @tf.custom_gradient
+    def value(x):
+        return _value(x, strength, kind, beta), lambda slope: _slope(x, slope, strength, kind, beta)
+
+    return value(x)
+
+
+def _formula(x, strength, kind, beta):
+    if kind == "pswish":
+        first, last = beta
+        return tf.where(strength > 0.0, pswish(x, first * (last / first) ** (1.0 - strength)), tf.nn.relu(x))
+    part = tf.cast(strength, x.dtype)
+    return part * SOFT[kind](x, None) + (1 - part) * tf.nn.relu(x)
+
+
+_value = tf.function(_formula, jit_compile=True)
+
+
+@tf.function(jit_compile=True)
+def _slope(x, slope, strength, kind, beta):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = _formula(x, strength, kind, beta)
+    return tape.gradient(y, x, slope)
