@@ -56,6 +56,7 @@ class Experiment:
         "none", "Devices: one, all local GPUs, or the workers of TF_CONFIG.", ["none", "mirrored", "multi_worker"]
     )
     sync_batch_norm: bool = setting(False, "BatchNorm over the batches of all devices, not of each.")
+    live_gradients: bool = setting(False, "Devices exchange the gradients of live weights only.")
     mixed_precision: str = setting(
         "none",
         "Precision of the training step; auto measures which is fastest here.",

@@ -99,6 +99,7 @@ def _settings(experiment, strategy):
     return {
         "strategy": strategy,
         "sync_batch_norm": experiment.sync_batch_norm,
+        "live_gradients": experiment.live_gradients,
         "dtype": policy(experiment.mixed_precision),
         "jit_compile": experiment.jit_compile,
         "steps_per_execution": experiment.steps_per_execution,

@@ -1,6 +1,7 @@
 """Trains one prepared model by Keras' `fit`, resumable after every epoch."""
 
 import dataclasses
+import logging
 import pathlib
 import sys
 
@@ -11,9 +12,12 @@ from tfsparse.training.best import SaveBest
 from tfsparse.training.checkpoints import Checkpoints, SaveEpochs, saved_epochs
 from tfsparse.training.devices import is_chief, synchronise
 from tfsparse.training.history import HistoryFile
+from tfsparse.training.live_gradients import exchange_live_only
 from tfsparse.training.precision import scaled
 from tfsparse.training.spans import spans
 from tfsparse.training.watch import EpochLogs, StopOnNaN
+
+log = logging.getLogger(__name__)
 
 BEST = "best.safetensors"
 
@@ -28,6 +32,7 @@ class Settings:
         strategy: a `tf.distribute` strategy; None: one device.
         sync_batch_norm: whether BatchNorm normalises by the whole batch of all devices, as one device would; else each by
             its share, and what is computed differs with their number.
+        live_gradients: whether devices exchange the gradients of live weights only.
         dtype: Keras dtype policy of the training copy, such as `"mixed_bfloat16"`; None: float32.
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: batches that one call of the compiled step goes through.
@@ -37,6 +42,7 @@ class Settings:
     folder: pathlib.Path | None = None
     strategy: tf.distribute.Strategy | None = None
     sync_batch_norm: bool = False
+    live_gradients: bool = False
     dtype: str | None = None
     jit_compile: bool = False
     steps_per_execution: int = 1
@@ -74,6 +80,8 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, setti
             synchronise(model)
         optimizer = scaled(task.make_optimizer(), settings.dtype)
         optimizer.build(model.trainable_variables)  # before ghosts leave: their slots are part of the checkpoint
+        if settings.live_gradients:
+            log.info("%s of %s gradients are exchanged.", *map("{:,}".format, exchange_live_only(optimizer, model)))
         _compile(model, optimizer, loss, metrics(task, plain_loss), settings)
         checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", model, optimizer, writes=writes)
         completed = checkpoints.restore() if checkpoints else 0
