@@ -33,6 +33,7 @@ setup(
         "rich",
         "safetensors",
         "scikit-learn",
+        "scipy",
         "setuptools",  # gives TF-MOT the distutils that Python 3.12 no longer has
     ],
     extras_require={

@@ -14,6 +14,7 @@ MODULES = sorted((ROOT / "tfsparse").rglob("*.py"))
 LEVELS = (
     {"registry", "task", "paths", "flags", "files", "graph", "version", "progress", "_keras", "batch_norm"},
     {"mask", "surgery", "frozen", "positive"},
+    {"compaction"},
     {"masks", "recipe", "models", "data", "training", "export", "report", "diagnosis"},
     {"experiment"},
 )

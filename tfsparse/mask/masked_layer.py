@@ -30,7 +30,8 @@ class MaskedLayer(PruneLowMagnitude):
         self.masked = masked
         # TF-MOT's registry refuses most layers; a layer that names its prunable weights is always taken.
         layer.get_prunable_weights = lambda: list(self._chosen().values())
-        super().__init__(layer, pruning_schedule=tfmot.ConstantSparsity(0.0, 0), **kwargs)
+        # The layer itself casts what it is given; the wrapper would cast half precision to full before it.
+        super().__init__(layer, pruning_schedule=tfmot.ConstantSparsity(0.0, 0), **{"autocast": False, **kwargs})
 
     def _chosen(self):
         rows = [(p, v, o) for p, v, o in paths.owned_weights_of(self.layer)]

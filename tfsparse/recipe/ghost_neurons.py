@@ -7,7 +7,7 @@ from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.soft import SOFT, softened
 from tfsparse.recipe.strength import HAND_OVERS, Ghost, Strength, check_share
 from tfsparse.registry import lookup
-from tfsparse.surgery import RELU, operation
+from tfsparse.surgery import relu_limit
 
 
 class GhostNeurons(Ingredient):
@@ -57,16 +57,6 @@ class GhostNeurons(Ingredient):
 
     def _soften(self, surgery, clock, neuron):
         return lambda inputs, tensor: neuron([inputs, clock.fed(tensor(surgery.inputs[0]))])
-
-
-def relu_limit(call):
-    """The maximum of the plain ReLU that `call` computes (`inf` as a rule); None if it is something else."""
-    layer = call.layer
-    if type(layer) is keras.layers.ReLU and not float(layer.threshold) and not float(layer.negative_slope):
-        return float("inf") if layer.max_value is None else float(layer.max_value)
-    if isinstance(layer, keras.layers.Activation):
-        return float("inf") if layer.activation in RELU else 6.0 if layer.activation is tf.nn.relu6 else None
-    return {"nn.relu": float("inf"), "nn.relu6": 6.0}.get(operation(call))
 
 
 @keras.utils.register_keras_serializable(package="tfsparse")

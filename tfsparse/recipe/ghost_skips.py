@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsparse.recipe.fading_norm import FadingNorm
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.strength import HAND_OVERS, Ghost, Strength, check_share
 from tfsparse.registry import lookup
@@ -103,11 +104,6 @@ def _sizes_match(source, call):
     return all(m == o if m is not None and o is not None else padded for m, o in zip(made, out, strict=True))
 
 
-@tf.function(jit_compile=True)  # one pass over the activations, not two
-def _added(u, ghost, strength):
-    return u + strength * ghost
-
-
 @keras.utils.register_keras_serializable(package="tfsparse")
 class GhostSkip(Ghost):
     """`[u, x, strength] -> u + strength * BN(1x1 convolution of x)`; `u` alone when the ghost has left."""
@@ -121,13 +117,13 @@ class GhostSkip(Ghost):
             filters, 1, strides, "same", use_bias=False, kernel_initializer=start, dtype=self._dtype_policy
         )
         # The constant kernel gives a variance far below Keras' default epsilon of 1e-3, which would mute the ghost.
-        self.normalization = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=self._dtype_policy)
+        self.normalization = FadingNorm(momentum=0.9, epsilon=1e-5, dtype=self._dtype_policy)
 
     def call(self, inputs, training=None):
         u, x, strength = inputs
         if self.gone:
             return u
-        return _added(u, self.normalization(self.convolution(x), training=training), tf.cast(strength, u.dtype))
+        return u + self.normalization(self.convolution(x), strength, training=training)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]

@@ -54,6 +54,15 @@ def softened(x, strength, kind, beta):
 
 
 def _formula(x, strength, kind, beta):
+    return tf.cast(_exact(_wide(x), strength, kind, beta), x.dtype)
+
+
+def _wide(x):
+    """Half precision as float32: XLA would round after every operation, which takes longer than to compute."""
+    return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+
+
+def _exact(x, strength, kind, beta):
     if kind == "pswish":
         first, last = beta
         return tf.where(strength > 0.0, pswish(x, first * (last / first) ** (1.0 - strength)), tf.nn.relu(x))
@@ -66,7 +75,8 @@ _value = tf.function(_formula, jit_compile=True)
 
 @tf.function(jit_compile=True)
 def _slope(x, slope, strength, kind, beta):
+    exact = _wide(x)
     with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = _formula(x, strength, kind, beta)
-    return tape.gradient(y, x, slope)
+        tape.watch(exact)
+        y = _exact(exact, strength, kind, beta)
+    return tf.cast(tape.gradient(y, exact, _wide(slope)), x.dtype)

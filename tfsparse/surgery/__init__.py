@@ -10,6 +10,7 @@ The copy's layers are named by their path in the original, so that weights of bo
 """
 
 from tfsparse.surgery.calls import RELU, Call, Ref, operation
+from tfsparse.surgery.relu import relu_limit
 from tfsparse.surgery.surgery import Surgery
 
-__all__ = ["RELU", "Call", "Ref", "Surgery", "operation"]
+__all__ = ["RELU", "Call", "Ref", "Surgery", "operation", "relu_limit"]

@@ -52,8 +52,8 @@ class Surgery:
         last = any(ref in tf.nest.flatten(self.outputs) for ref in tf.nest.flatten(call.outputs))
         return call.layer.dtype_policy if self.dtype is None or last else self.dtype
 
-    def build(self):
-        """The changed copy, the weights copied."""
+    def build(self, transfer=copy_weights):
+        """The changed copy; `transfer(model, copy)` gives it its weights."""
         names = [tensor.node.layer.name for tensor in self.model.inputs]
         tensors = {
             ref.number: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
@@ -76,7 +76,7 @@ class Surgery:
                 tensors[ref.number] = tensor
         outputs = tf.nest.map_structure(self._full_precision, _fill(self.outputs, tensors))
         copy = keras.Model(tf.nest.pack_sequence_as(self.model._nested_inputs, inputs), outputs, name=self.model.name)
-        copy_weights(self.model, copy)
+        transfer(self.model, copy)
         return copy
 
     def _full_precision(self, output):

@@ -1,0 +1,96 @@
+"""`compact`: a model without the channels that a mask has killed."""
+
+import numpy as np
+
+from tfsparse import paths
+from tfsparse.compaction.channels import Channels
+from tfsparse.compaction.compaction import Compaction
+from tfsparse.compaction.fold import folded
+from tfsparse.compaction.needed import needed, readers
+from tfsparse.compaction.places import places
+from tfsparse.compaction.roles import OTHER
+from tfsparse.compaction.weights import kernel_name, kernel_of
+from tfsparse.mask import Mask
+from tfsparse.surgery import Surgery
+
+
+def compact(model, mask=None, *, stays=None):
+    """A smaller model that computes the same: channels that a mask has killed are taken out.
+
+    Without `mask`, to run: a channel goes if nothing that the outputs depend on reads it, or if it is a constant (only zeros
+    lead into it) that can be folded into what reads it: into its bias or, where a padded kernel meets zeros at the border
+    of the map, into one channel that carries all constants.
+
+    With `mask`, to be trained further under it as the large model would be: a channel goes if nothing reads it through a live
+    weight, or if it is 0 and stays so (no live weight leads into it, and a ReLU cuts off what norm or bias add). Nothing
+    is folded. What momentum still does to an offset that a ReLU cuts off is not followed.
+
+    Channels that a residual sum, a concatenation or a shared layer ties together go together or not at all; what an unknown
+    layer touches stays.
+
+    Args:
+        model: built functional or Sequential model, plain (`strip` a prepared one); left as it is. Nested models are laid flat.
+        mask: `Mask`, or a mapping from weight path to array of 0 and 1.
+        stays: what an earlier compaction of this model kept (`Compaction.stays`); None: found now.
+
+    Returns:
+        `Compaction`.
+
+    Raises:
+        ValueError: the graph of a subclassed model cannot be seen; `mask` or `stays` does not fit.
+
+    >>> import tf_keras as keras
+    >>> layers = [keras.layers.Dense(4, input_shape=(3,), name="a"), keras.layers.Dense(2, name="b")]
+    >>> model = keras.Sequential(layers)
+    >>> model.layers[1].set_weights([np.array([[1, 2], [0, 0], [3, 4], [0, 0]]), np.zeros(2)])  # reads two of four
+    >>> print(compact(model))
+    2 of 6 channels taken out, 26 -> 14 parameters
+    """
+    surgery = Surgery(model, "Compaction")
+    if mask is not None:
+        mask = mask if isinstance(mask, Mask) else Mask(mask)
+        mask.check(model)
+    channels = Channels(surgery)
+    found = readers(surgery, channels, _live(mask), training=mask is not None)
+    stays = needed(channels, found) if stays is None else _checked(stays, channels)
+    kept = places(channels, stays)
+    changed = folded(found, stays) if mask is None else {}
+    small = _build(surgery, channels, stays, kept, changed)
+    part = None if mask is None else Mask({path: array[kept.get(path, ...)] for path, array in mask.items()})
+    return Compaction(model, small, part, kept, stays)
+
+
+def _live(mask):
+    """(path, layer) -> which weights of the layer's kernel live."""
+
+    def live(path, layer):
+        if mask is None:
+            return kernel_of(layer) != 0
+        array = mask.get(f"{path}/{kernel_name(layer)}")
+        return np.ones(kernel_of(layer).shape, bool) if array is None else array
+
+    return live
+
+
+def _checked(stays, channels):
+    stays = np.asarray(stays, bool)
+    if stays.shape != (channels.count,) or (channels.fixed & ~stays).any():
+        raise ValueError(f"The channels to keep are of another model: {stays.size} of them, here {channels.count}.")
+    return stays
+
+
+def _build(surgery, channels, stays, kept, changed):
+    for call, kind in channels.roles.items():
+        width = None if kind == OTHER else int(stays[channels.of(call.outputs)].sum())
+        if kind == "mixing":
+            call.changes["units" if hasattr(call.layer, "units") else "filters"] = width
+            call.changes["use_bias"] = call.layer.use_bias or f"{call.path}/bias" in changed
+        elif hasattr(call.layer, "target_shape") and kind != OTHER:
+            call.changes["target_shape"] = (*call.layer.target_shape[:-1], width)
+
+    def transfer(model, copy):
+        values = {path: variable.numpy() for path, variable in paths.weights(model).items()} | changed
+        for path, variable in paths.weights(copy).items():
+            variable.assign(values[path][kept.get(path, ...)])
+
+    return surgery.build(transfer)

@@ -1,0 +1,79 @@
+"""What a call does with channels, the last axis of its tensors."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse.surgery import operation
+
+_L = keras.layers
+_MIXING = (_L.Conv1D, _L.Conv2D, _L.Conv3D, _L.Dense)
+_DEPTHWISE = (_L.DepthwiseConv1D, _L.DepthwiseConv2D)
+_SAME = (
+    _L.MaxPooling1D,
+    _L.MaxPooling2D,
+    _L.MaxPooling3D,
+    _L.AveragePooling1D,
+    _L.AveragePooling2D,
+    _L.AveragePooling3D,
+)
+_SAME += (_L.GlobalAveragePooling1D, _L.GlobalAveragePooling2D, _L.GlobalAveragePooling3D)
+_SAME += (_L.GlobalMaxPooling1D, _L.GlobalMaxPooling2D, _L.GlobalMaxPooling3D)
+_SAME += (_L.Cropping1D, _L.Cropping2D, _L.Cropping3D, _L.UpSampling1D, _L.UpSampling2D, _L.UpSampling3D)
+_PADDING = (_L.ZeroPadding1D, _L.ZeroPadding2D, _L.ZeroPadding3D)
+_NOISE = (_L.Dropout, _L.SpatialDropout1D, _L.SpatialDropout2D, _L.SpatialDropout3D)
+_MERGES = {_L.Add: "add", _L.Subtract: "subtract", _L.Average: "average", _L.Multiply: "multiply"}
+_MERGES |= {_L.Maximum: "maximum", _L.Minimum: "minimum"}
+_MERGING = {"math.add": "add", "__operators__.add": "add", "math.multiply": "multiply", "__operators__.mul": "multiply"}
+_FUNCTIONS = {"nn.relu": tf.nn.relu, "nn.relu6": tf.nn.relu6, "nn.silu": tf.nn.silu, "math.sigmoid": tf.sigmoid}
+_K = keras.activations
+_ELEMENTWISE = (_K.linear, _K.relu, tf.nn.relu, tf.nn.relu6, _K.sigmoid, tf.nn.sigmoid, _K.tanh, tf.nn.tanh, _K.swish)
+_ELEMENTWISE += (tf.nn.silu, _K.gelu, _K.elu, _K.selu, _K.softplus, _K.softsign, _K.hard_sigmoid, _K.mish)
+
+OTHER = "other"
+
+
+def role(call):
+    """`"mixing"`, `"depthwise"`, `"norm"`, `"same"`, `"padding"`, `"noise"`, `"flatten"`, `"concatenate"`, `"activation"`, the
+    name of a merge, or `OTHER`: nothing is known of it.
+
+    Layers are known by their very class: one that is derived may do anything.
+    """
+    found = _role(call)
+    refs = [*call.inputs, *tf.nest.flatten(call.outputs)]
+    known = all(len(ref.shape) >= 2 and ref.shape[-1] is not None for ref in refs)
+    last = getattr(call.layer, "data_format", None) != "channels_first"
+    return found if known and last and len(tf.nest.flatten(call.outputs)) == 1 and call.inputs else OTHER
+
+
+def function(call):
+    """What an `"activation"` computes of each number, or a layer with an activation of its own after all else."""
+    if type(call.layer) in (_L.ReLU, _L.LeakyReLU, _L.ELU):
+        return call.layer.call
+    own = call.changes.get("activation", getattr(call.layer, "activation", None))
+    return _FUNCTIONS.get(operation(call)) or keras.activations.get(own)
+
+
+def _role(call):
+    layer, kind = call.layer, type(call.layer)
+    width = {ref.shape[-1:] for ref in call.inputs}
+    if kind in (*_MIXING, *_DEPTHWISE, _L.Activation) and function(call) not in _ELEMENTWISE:
+        return OTHER
+    if kind in _MIXING and getattr(layer, "groups", 1) == 1 and len(call.inputs) == 1:
+        return "mixing"
+    if kind is _L.BatchNormalization:
+        return "norm" if list(layer.axis) == [len(call.inputs[0].shape) - 1] else OTHER
+    if kind is _L.Concatenate:
+        return "concatenate" if layer.axis in (-1, len(call.inputs[0].shape) - 1) else OTHER
+    if kind in _MERGES or (operation(call) in _MERGING and len(call.inputs) == 2):
+        return (_MERGES.get(kind) or _MERGING[operation(call)]) if len(width) == 1 else OTHER
+    if kind in (_L.ReLU, _L.LeakyReLU, _L.ELU, _L.Activation) or operation(call) in _FUNCTIONS:
+        return "activation"
+    if kind is _L.Reshape:
+        return "same" if _keeps_channels(call) else OTHER
+    table = {"depthwise": _DEPTHWISE, "same": _SAME, "padding": _PADDING, "noise": _NOISE, "flatten": (_L.Flatten,)}
+    return next((name for name, kinds in table.items() if kind in kinds), OTHER)
+
+
+def _keeps_channels(call):
+    """Whether a Reshape moves places only."""
+    return call.inputs[0].shape[-1] == call.outputs.shape[-1] and call.layer.target_shape[-1] > 0
