@@ -1,5 +1,6 @@
 """Channels that have the same value for every input and at every place."""
 
+import collections
 import functools
 
 import numpy as np
@@ -9,6 +10,7 @@ from tfsparse.compaction.roles import OTHER, function
 from tfsparse.compaction.weights import kernel_of, uses
 from tfsparse.surgery import relu_limit
 
+_READING = ("mixing", "depthwise")
 _MERGED = {
     "add": np.add,
     "subtract": np.subtract,
@@ -26,17 +28,24 @@ class Constants:
         channels: `Channels` of it.
         live: (path, kernel) -> boolean array of the weights that count.
         training: whether the network is to be trained further. Then `settled[ref.number]`, boolean [channels], says which
-            constants training cannot move: zeros of nothing but dead weights, and what a ReLU cuts off, whose gradient is 0.
+            constants training cannot move: zeros of nothing but dead weights, and what a ReLU cuts off. Its gradient is 0,
+            and it reaches all that could move them if there is no other way past it; others count as no constants.
     """
 
     def __init__(self, surgery, channels, live, training):
         self.live, self.training = live, training
+        reads = collections.Counter(ref.number for call in surgery.calls for ref in {*call.inputs})
+        reads.update(ref.number for ref in tf.nest.flatten(surgery.outputs))
+        calls = collections.Counter(id(call.layer) for call in surgery.calls)
         self.values, self.settled = {}, {}
         for ref in surgery.inputs:
             self._set(ref, *self._unknown(ref))
         for call in surgery.calls:
             given = [(self.values[ref.number], self.settled[ref.number]) for ref in call.inputs]
             kind = channels.roles[call]
+            alone = calls[id(call.layer)] == 1 and all(reads[ref.number] == 1 for ref in call.inputs)
+            if training and (kind in _READING or not alone):
+                given = [(np.where(settled, values, np.nan), settled) for values, settled in given]
             for ref in tf.nest.flatten(call.outputs):
                 self._set(ref, *(self._unknown(ref) if kind == OTHER else self._after(call, kind, given)))
 
@@ -92,8 +101,8 @@ class Constants:
         )
         if not self.training:
             return inferred, settled
-        # By batch statistics it is beta. The larger of the two decides whether a ReLU behind cuts both off.
-        return np.maximum(inferred, np.where(np.isnan(values), np.nan, beta)), np.zeros_like(settled)
+        # By batch statistics it is beta, and so it must be by the averages.
+        return np.where(abs(inferred - beta) < 1e-5, beta, np.nan), np.zeros_like(settled)
 
     def _activated(self, call, values, settled):
         if relu_limit(call) is not None:

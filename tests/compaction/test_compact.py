@@ -1,0 +1,76 @@
+"""Compaction: the small network computes what the large one does, and trains like it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tests.compaction.random_nets import mask, network
+from tfsparse.compaction import compact
+from tfsparse.mask import sparsify
+
+L = keras.layers
+FEW, MANY = range(40), range(40, 1000)
+IMAGES = np.random.default_rng(0).normal(size=(4, 9, 9, 3)).astype("float32")
+
+
+def assert_same(large, small, images=IMAGES):
+    expected = large.predict_on_batch(images)
+    np.testing.assert_allclose(
+        small.predict_on_batch(images), expected, rtol=1e-4, atol=1e-5 * max(1, abs(expected).max())
+    )
+
+
+def computes_the_same(seed):
+    model = network(seed)
+    given = mask(model, seed)
+    to_run, to_train = compact(model), compact(model, given)
+    assert_same(model, to_run.model)
+    assert_same(model, to_train.model)
+    return to_run
+
+
+def trains_the_same(seed):
+    model = network(seed)
+    without_noise = [layer for layer in model._flatten_layers() if isinstance(layer, L.Dropout)]
+    for layer in without_noise:  # the small network would draw other numbers
+        layer.rate = 0.0
+    small = compact(model, mask(model, seed))
+    trained = [sparsify(model, mask(model, seed)), sparsify(small.model, small.mask)]
+    images, targets = tf.constant(IMAGES), tf.one_hot([0, 1, 2, 0], 3)
+    for net in trained:
+        optimizer = keras.optimizers.SGD(0.001, momentum=0.9)
+        for _ in range(3):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(tf.square(net(images, training=True) - targets))
+            gradients = tape.gradient(loss, net.trainable_variables)
+            pairs = [p for p in zip(gradients, net.trainable_variables, strict=True) if p[0] is not None]
+            optimizer.apply_gradients([(tf.clip_by_value(g, -1, 1), v) for g, v in pairs])
+    expected = trained[0].predict_on_batch(IMAGES)
+    if not np.isfinite(expected).all() or abs(expected).max() > 1e4:
+        pytest.skip("this random network diverges")
+    np.testing.assert_allclose(
+        trained[1].predict_on_batch(IMAGES), expected, rtol=2e-3, atol=2e-4 * max(1, abs(expected).max())
+    )
+
+
+@pytest.mark.parametrize("seed", FEW)
+def test_outputs_are_equal(seed):
+    computes_the_same(seed)
+
+
+@pytest.mark.slow
+def test_outputs_are_equal_a_thousand_times():
+    taken_out = [np.subtract(*computes_the_same(seed).channels) for seed in MANY]
+    assert np.mean(np.array(taken_out) > 0) > 0.5, "the test is about networks of which something goes"
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_training_is_equal(seed):
+    trains_the_same(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(15, 200))
+def test_training_is_equal_many_times(seed):
+    trains_the_same(seed)
