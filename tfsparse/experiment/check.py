@@ -52,6 +52,10 @@ def check(experiment):
         raise ValueError(
             "--mixed_precision=auto measures one machine, and workers must agree: give --mixed_precision=bfloat16 or none."
         )
+    if experiment.compact and experiment.mixed_precision == "float16":
+        raise ValueError(
+            "--compact does not go with float16, whose loss scale would begin anew: give bfloat16 or none."
+        )
     if not 0 <= experiment.momentum < 1:
         raise ValueError(f"--momentum must lie in [0, 1), got {experiment.momentum}.")
     for name in ("learning_rate", "weight_decay"):

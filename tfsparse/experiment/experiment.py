@@ -57,6 +57,7 @@ class Experiment:
     )
     sync_batch_norm: bool = setting(False, "BatchNorm over the batches of all devices, not of each.")
     live_gradients: bool = setting(False, "Devices exchange the gradients of live weights only.")
+    compact: bool = setting(False, "Train without the channels that the mask has killed, once no ghost lives.")
     mixed_precision: str = setting(
         "none",
         "Precision of the training step; auto measures which is fastest here.",

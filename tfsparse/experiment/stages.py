@@ -60,7 +60,8 @@ def search_mask(experiment, model, task, folder, strategy=None):
         exclude=excluded(experiment),
         strict=experiment.strict,
         folder=folder,
-        training=_settings(experiment, strategy if experiment.strategy == "mirrored" else None),
+        # Whole networks: what decay makes of weights on no path counts in the next ranking.
+        training={**_settings(experiment, strategy if experiment.strategy == "mirrored" else None), "compact": False},
     )
 
 
@@ -100,6 +101,7 @@ def _settings(experiment, strategy):
         "strategy": strategy,
         "sync_batch_norm": experiment.sync_batch_norm,
         "live_gradients": experiment.live_gradients,
+        "compact": experiment.compact,
         "dtype": policy(experiment.mixed_precision),
         "jit_compile": experiment.jit_compile,
         "steps_per_execution": experiment.steps_per_execution,

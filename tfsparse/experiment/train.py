@@ -4,6 +4,7 @@ import tf_keras as keras
 
 from tfsparse import paths, training
 from tfsparse import recipe as recipes
+from tfsparse.experiment.compacted import Smaller
 from tfsparse.graph import is_graph
 from tfsparse.mask import Mask, check_model, prunable
 from tfsparse.mask.sparsify import release
@@ -20,7 +21,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         callbacks: Keras callbacks of your own, as for `fit`.
         steps: (first, end), a part of the task's steps, with the data and learning rates that they have in an unbroken
             training; None: all. Not with ghosts, whose clocks begin with the training.
-        **settings: `folder`, `strategy`, `dtype`, `jit_compile`, `steps_per_execution`, `verbose`: see
+        **settings: `folder`, `strategy`, `compact`, `dtype`, `jit_compile`, `steps_per_execution`, `verbose`: see
             `tfsparse.training.Settings`. With a `folder` the training is resumed from its last completed epoch.
 
     Returns:
@@ -41,6 +42,11 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         raise ValueError(
             f"A strategy needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied."
         )
+    if settings.compact and (not is_graph(model) or settings.dtype == "mixed_float16"):
+        raise ValueError(
+            "compact needs a functional or Sequential model, and full precision or bfloat16 (float16's loss scale would begin "
+            f"anew); received {model.name!r}, a {type(model).__name__}, and {settings.dtype or 'float32'}."
+        )
     resumed = training.has_checkpoint(settings.folder)  # then the weights come from there
     # A copy is rescaled before the strategy's scope: on one device, in full precision.
     early = is_graph(model) and not resumed
@@ -59,6 +65,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
             weights=lambda prepared: _weights(prepared, model),
             masked=lambda prepared: _masked(prepared, mask),
             callbacks=lambda prepared: [*recipes.callbacks(prepared), *callbacks],
+            smaller=Smaller(mask, task, settings.dtype),
             settings=settings,
             steps=steps,
         )

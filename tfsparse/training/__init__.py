@@ -1,6 +1,7 @@
 """Training: Keras' `fit` around a task, resumable, watched, on one device or many."""
 
 from tfsparse.training.best import best_epoch, load_best
+from tfsparse.training.compacted import Compacted
 from tfsparse.training.devices import STRATEGIES, is_chief, make_strategy, meet
 from tfsparse.training.fit import Settings, fit, has_checkpoint
 from tfsparse.training.history import read_history
@@ -11,6 +12,7 @@ __all__ = [
     "AUTO",
     "POLICIES",
     "STRATEGIES",
+    "Compacted",
     "Diverged",
     "Settings",
     "best_epoch",

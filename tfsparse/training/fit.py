@@ -1,6 +1,7 @@
 """Trains one prepared model by Keras' `fit`, resumable after every epoch."""
 
 import dataclasses
+import functools
 import logging
 import pathlib
 import sys
@@ -10,10 +11,10 @@ import tf_keras as keras
 
 from tfsparse.training.best import SaveBest
 from tfsparse.training.checkpoints import Checkpoints, SaveEpochs, saved_epochs
-from tfsparse.training.devices import is_chief, synchronise
+from tfsparse.training.compacted import read_stays, write_stays
+from tfsparse.training.devices import is_chief
 from tfsparse.training.history import HistoryFile
-from tfsparse.training.live_gradients import exchange_live_only
-from tfsparse.training.precision import scaled
+from tfsparse.training.ready import make_ready
 from tfsparse.training.spans import spans
 from tfsparse.training.watch import EpochLogs, StopOnNaN
 
@@ -33,6 +34,7 @@ class Settings:
         sync_batch_norm: whether BatchNorm normalises by the whole batch of all devices, as one device would; else each by
             its share, and what is computed differs with their number.
         live_gradients: whether devices exchange the gradients of live weights only.
+        compact: whether to train on without the channels that the mask has killed, once no ghost lives.
         dtype: Keras dtype policy of the training copy, such as `"mixed_bfloat16"`; None: float32.
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: batches that one call of the compiled step goes through.
@@ -43,13 +45,14 @@ class Settings:
     strategy: tf.distribute.Strategy | None = None
     sync_batch_norm: bool = False
     live_gradients: bool = False
+    compact: bool = False
     dtype: str | None = None
     jit_compile: bool = False
     steps_per_execution: int = 1
     verbose: str | int = "auto"
 
 
-def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, settings, steps=None):
+def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, smaller, settings, steps=None):
     """Trains what `make_model` makes to the end of `task`, from the last completed epoch on if there is a checkpoint.
 
     Args:
@@ -60,6 +63,7 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, setti
         weights: (model) -> path to variable of the weights that the plain network has.
         masked: (model) -> the variables whose live weights the logs count.
         callbacks: (model) -> list of Keras callbacks.
+        smaller: (model, stays) -> `Compacted`; its `from_step(model)` is the step from which there is one, None if never.
         settings: `Settings`.
         steps: (first, end) of a part of the task's steps; None: all. Data and learning rate are those of an unbroken
             training.
@@ -74,15 +78,10 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, setti
     strategy = settings.strategy or tf.distribute.get_strategy()
     folder = None if settings.folder is None else pathlib.Path(settings.folder)
     writes = is_chief(strategy)
+    compiled = functools.partial(make_ready, task=task, loss=loss, plain_loss=plain_loss, settings=settings)
     with strategy.scope():
         model = make_model()
-        if settings.sync_batch_norm:
-            synchronise(model)
-        optimizer = scaled(task.make_optimizer(), settings.dtype)
-        optimizer.build(model.trainable_variables)  # before ghosts leave: their slots are part of the checkpoint
-        if settings.live_gradients:
-            log.info("%s of %s gradients are exchanged.", *map("{:,}".format, exchange_live_only(optimizer, model)))
-        _compile(model, optimizer, loss, metrics(task, plain_loss), settings)
+        optimizer = compiled(model)  # before ghosts leave: their slots are part of the checkpoint
         checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", model, optimizer, writes=writes)
         completed = checkpoints.restore() if checkpoints else 0
         first, end = steps or (0, task.steps)
@@ -95,7 +94,29 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, setti
         watchers += [best, SaveEpochs(checkpoints)]
     if folder and writes:
         watchers += [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
-    for span in spans(max(first, completed * task.data.steps_per_epoch), end, task.data.steps_per_epoch):
+    per_epoch = task.data.steps_per_epoch
+    first = max(first, completed * per_epoch)
+    middle = min(end, max(first, _compact_from(model, smaller, settings, per_epoch, end)))
+    _fit(model, task, spans(first, middle, per_epoch), watchers, settings)
+    if middle < end:
+        with strategy.scope():
+            small = smaller(model, read_stays(folder))
+            small.start(optimizer, compiled(small.small))
+        if writes:
+            write_stays(folder, small.compaction.stays)
+        log.info("From epoch %d on: %s.", middle // per_epoch + 1, small.compaction)
+        _fit(small.small, task, spans(middle, end, per_epoch), [small, *watchers], settings)
+    return model, history.rows
+
+
+def _compact_from(model, smaller, settings, per_epoch, end):
+    """The first step of the first epoch in which no ghost lives; `end` if there is none, or nothing is to be compacted."""
+    step = smaller.from_step(model) if settings.compact else None
+    return end if step is None else -(-step // per_epoch) * per_epoch
+
+
+def _fit(model, task, parts, watchers, settings):
+    for span in parts:
         model.fit(
             task.data.epochs(span.epoch, span.end).skip(span.skip),
             initial_epoch=span.epoch,
@@ -105,34 +126,11 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, setti
             callbacks=watchers,
             verbose=_verbose(settings.verbose),
         )
-    return model, history.rows
-
-
-def _compile(model, optimizer, loss, measured, settings):
-    model.compile(
-        optimizer,
-        loss=loss,
-        metrics=measured,
-        jit_compile=settings.jit_compile or None,
-        steps_per_execution=settings.steps_per_execution,
-    )
 
 
 def has_checkpoint(folder):
     """Whether a training in `folder` would be resumed."""
     return folder is not None and bool(saved_epochs(pathlib.Path(folder) / "checkpoints"))
-
-
-def metrics(task, loss):
-    """What is reported beside the loss: for classifiers accuracy and the cross-entropy without label smoothing."""
-    kinds = {
-        keras.losses.SparseCategoricalCrossentropy: keras.metrics.SparseCategoricalCrossentropy,
-        keras.losses.CategoricalCrossentropy: keras.metrics.CategoricalCrossentropy,
-    }
-    if type(loss) not in kinds:
-        return []
-    from_logits = loss.get_config().get("from_logits", False)
-    return ["accuracy", kinds[type(loss)](from_logits=from_logits, name="cross_entropy")]
 
 
 def _verbose(verbose):

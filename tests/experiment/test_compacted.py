@@ -1,0 +1,103 @@
+"""Training on without dead channels: the same numbers, resumable, and the model that went in comes out."""
+
+import logging
+
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from tests.conftest import dead, make_data, make_mask, make_model
+from tests.experiment.test_train import Stops, same
+from tfsparse.experiment import train
+from tfsparse.mask import Mask
+from tfsparse.task import Task
+
+GHOSTS = "ghost_neurons,ghost_skips,label_smoothing"
+FILE = "compaction.safetensors"
+
+
+@pytest.fixture
+def task():
+    return Task(make_data(), epochs=4, learning_rate=0.05)
+
+
+def started():
+    keras.utils.set_random_seed(0)
+    return make_model()
+
+
+def killing_mask(model):
+    """Half of conv1's filters are dead, as is what read them; hidden has units that nothing reads."""
+    arrays = {path: array.copy() for path, array in make_mask(model, density=0.7).items()}
+    arrays["conv1/kernel"][..., :2] = arrays["conv2/kernel"][:, :, :2] = False
+    arrays["head/kernel"][5:] = False
+    return Mask(arrays)
+
+
+@pytest.mark.parametrize("settings", [{}, {"steps_per_execution": 2}, {"jit_compile": True}], ids=str)
+@pytest.mark.parametrize("recipe", ["none", GHOSTS])
+def test_the_numbers_are_those_of_the_whole_network(tmp_path, task, caplog, recipe, settings):
+    runs = {compact: started() for compact in (False, True)}
+    mask = killing_mask(runs[True])
+    caplog.set_level(logging.INFO)
+    histories = [
+        train(model, task, mask, recipe, compact=compact, folder=tmp_path / str(compact), verbose=0, **settings).history
+        for compact, model in runs.items()
+    ]
+    assert f"From epoch {1 if recipe == 'none' else 3} on: 5 of 23 channels taken out" in caplog.text
+    for name in ("loss", "val_loss", "val_accuracy", "live_weights", *(["ghost_skips"] if recipe != "none" else [])):
+        np.testing.assert_allclose(histories[1][name], histories[0][name], rtol=1e-4, err_msg=name)
+    images = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
+    np.testing.assert_allclose(*[model.predict_on_batch(images) for model in runs.values()], rtol=1e-3, atol=1e-4)
+    assert dead(runs[True], mask) == 0
+
+
+@pytest.mark.parametrize("step", [6, 9, 14], ids="stopped_at_{}".format)
+def test_a_stopped_one_goes_on(tmp_path, task, step):
+    whole, stopped = started(), started()
+    mask, options = killing_mask(whole), {"compact": True, "verbose": 0}
+    expected = train(whole, task, mask, GHOSTS, folder=tmp_path / "whole", **options).history
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, task, mask, GHOSTS, folder=tmp_path / "stopped", callbacks=[Stops(step)], **options)
+    history = train(stopped, task, mask, GHOSTS, folder=tmp_path / "stopped", **options).history
+    assert same(stopped, whole)
+    assert {k: v for k, v in history.items() if k != "seconds"} == {k: v for k, v in expected.items() if k != "seconds"}
+
+
+def test_on_two_devices_in_half_a_precision(task, strategy):
+    model = started()
+    mask = killing_mask(model)
+    options = {"strategy": strategy, "dtype": "mixed_bfloat16", "live_gradients": True}
+    history = train(model, task, mask, GHOSTS, compact=True, verbose=0, **options).history
+    assert dead(model, mask) == 0 and history["loss"][-1] < history["loss"][0]
+
+
+def test_other_optimizers_go_on_with_what_they_know(data):
+    task = Task(data, epochs=2, optimizer=lambda task: keras.optimizers.Adam(0.01))
+    losses = []
+    for compact in (False, True):
+        model = started()
+        history = train(model, task, killing_mask(model), "ghost_skips", compact=compact, verbose=0)
+        losses.append(history.history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
+def test_a_constant_ghost_never_leaves_and_nothing_is_taken_out(tmp_path, task):
+    model = started()
+    recipe = "ghost_neurons(hand_over='constant')"
+    train(model, task, killing_mask(model), recipe, compact=True, folder=tmp_path, verbose=0)
+    assert not (tmp_path / FILE).exists()
+
+
+def test_what_cannot_be_compacted_is_refused_before_training(model, mask, task):
+    with pytest.raises(ValueError, match="float16"):
+        train(model, task, mask, compact=True, dtype="mixed_float16")
+
+
+def test_a_damaged_file_is_named(tmp_path, task):
+    model = started()
+    with pytest.raises(KeyboardInterrupt):
+        train(model, task, killing_mask(model), "none", compact=True, folder=tmp_path, verbose=0, callbacks=[Stops(6)])
+    (tmp_path / FILE).write_bytes(b"no tensors")
+    with pytest.raises(ValueError, match=f"{FILE} is damaged"):
+        train(model, task, killing_mask(model), "none", compact=True, folder=tmp_path, verbose=0)

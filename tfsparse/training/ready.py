@@ -1,0 +1,41 @@
+"""A model made ready for Keras' `fit`."""
+
+import logging
+
+import tf_keras as keras
+
+from tfsparse.training.devices import synchronise
+from tfsparse.training.live_gradients import exchange_live_only
+from tfsparse.training.precision import scaled
+
+log = logging.getLogger(__name__)
+
+
+def make_ready(model, task, loss, plain_loss, settings):
+    """Compiles `model` for a task, as the `Settings` say; returns its optimizer, built."""
+    if settings.sync_batch_norm:
+        synchronise(model)
+    optimizer = scaled(task.make_optimizer(), settings.dtype)
+    optimizer.build(model.trainable_variables)
+    if settings.live_gradients:
+        log.info("%s of %s gradients are exchanged.", *map("{:,}".format, exchange_live_only(optimizer, model)))
+    model.compile(
+        optimizer,
+        loss=loss,
+        metrics=metrics(task, plain_loss),
+        jit_compile=settings.jit_compile or None,
+        steps_per_execution=settings.steps_per_execution,
+    )
+    return optimizer
+
+
+def metrics(task, loss):
+    """What is reported beside the loss: for classifiers accuracy and the cross-entropy without label smoothing."""
+    kinds = {
+        keras.losses.SparseCategoricalCrossentropy: keras.metrics.SparseCategoricalCrossentropy,
+        keras.losses.CategoricalCrossentropy: keras.metrics.CategoricalCrossentropy,
+    }
+    if type(loss) not in kinds:
+        return []
+    from_logits = loss.get_config().get("from_logits", False)
+    return ["accuracy", kinds[type(loss)](from_logits=from_logits, name="cross_entropy")]
