@@ -7,49 +7,57 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
+from tests.conftest import make_model
 from tfsparse.experiment import Experiment, RunFolder, check
-from tfsparse.experiment.run import _settled
-from tfsparse.training import fastest, policy, precision
-
-
-@pytest.fixture(autouse=True)
-def _anew():
-    fastest.cache_clear()
-    yield
-    fastest.cache_clear()
+from tfsparse.experiment.run import _as_begun
+from tfsparse.experiment.stages import settled
+from tfsparse.training import fastest, precision
 
 
 def pretend(monkeypatch, full, half):
-    monkeypatch.setattr(precision, "_step", lambda dtype: dtype)
+    monkeypatch.setattr(precision, "_step", lambda model, dtype: dtype)
     monkeypatch.setattr(precision, "_seconds", lambda dtype: half if dtype else full)
 
 
 @pytest.mark.parametrize(("full", "half", "chosen"), [(2.0, 1.0, "bfloat16"), (1.05, 1.0, "none"), (1.0, 3.0, "none")])
-def test_the_faster_one_is_chosen(full, half, chosen, monkeypatch):
+def test_the_faster_one_is_chosen(full, half, chosen, monkeypatch, model):
     pretend(monkeypatch, full, half)
-    assert fastest() == chosen and policy("auto") == policy(chosen)
+    assert fastest(model) == chosen
 
 
-def test_measuring_leaves_the_random_states():
+def test_measuring_leaves_the_model_and_the_random_states():
     def draw(measured):
         keras.utils.set_random_seed(1)
+        model = make_model()
         if measured:
-            assert fastest() in ("none", "bfloat16")
-        return random.random(), np.random.rand(), keras.initializers.GlorotUniform()((2, 2)).numpy().tolist()
+            assert fastest(model) in ("none", "bfloat16")
+        return random.random(), np.random.rand(), keras.initializers.GlorotUniform()((2, 2)).numpy().tolist(), model
 
-    assert draw(True) == draw(False)
+    *states, measured = draw(True)
+    *others, model = draw(False)
+    assert states == others
+    assert all(np.array_equal(a, b) for a, b in zip(measured.get_weights(), model.get_weights(), strict=True))
 
 
-def test_a_run_keeps_the_precision_it_began_with(tmp_path, monkeypatch):
+def test_a_subclassed_model_stays_in_full_precision():
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    assert fastest(Own()) == "none"
+
+
+def test_a_run_keeps_the_precision_it_began_with(tmp_path, monkeypatch, model):
     experiment, folder = Experiment(mixed_precision="auto"), RunFolder(tmp_path)
     pretend(monkeypatch, 2.0, 1.0)
-    settled = _settled(experiment, folder)
-    assert settled == dataclasses.replace(experiment, mixed_precision="bfloat16")
-    folder.write_flags(settled)
-    fastest.cache_clear()
+    assert _as_begun(experiment, folder) == experiment
+    begun = settled(experiment, lambda: model)
+    assert begun == dataclasses.replace(experiment, mixed_precision="bfloat16")
+    folder.write_flags(begun)
     pretend(monkeypatch, 1.0, 2.0)  # another machine, or another hour
-    assert _settled(experiment, folder) == settled
-    assert _settled(dataclasses.replace(experiment, overwrite=True), folder).mixed_precision == "none"
+    assert settled(_as_begun(experiment, folder), lambda: model) == begun
+    anew = dataclasses.replace(experiment, overwrite=True)
+    assert settled(_as_begun(anew, folder), lambda: model).mixed_precision == "none"
 
 
 def test_workers_must_agree():

@@ -9,14 +9,16 @@ from tfsparse import paths
 from tfsparse.experiment.check import check, exports
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.folder import RunFolder
-from tfsparse.experiment.stages import load_model, load_task
+from tfsparse.experiment.stages import load_model, load_task, settled
 from tfsparse.export import EXPORTERS, export_model
 from tfsparse.files import write_json
+from tfsparse.frozen import kept_random_state
 from tfsparse.graph import clone
 from tfsparse.mask import prunable
+from tfsparse.models import build_model
 from tfsparse.registry import parse
 from tfsparse.report import accuracy, evaluate, metrics
-from tfsparse.training import AUTO, best_epoch, fastest, is_chief, load_best, make_strategy, read_history
+from tfsparse.training import AUTO, best_epoch, is_chief, load_best, make_strategy, read_history
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ def run_experiment(experiment, folder=None):
     check(experiment)
     folder = RunFolder(folder or f"{experiment.output_dir}/{experiment.name}")
     folder.check_owner()
-    experiment = _settled(experiment, folder)
+    experiment = _as_begun(experiment, folder)
     strategy = make_strategy(experiment.strategy)  # several workers must meet before anything else is computed
     if folder.metrics.is_file() and not experiment.overwrite and not _missing(experiment, folder):
         folder.check_settings(experiment)
@@ -51,18 +53,19 @@ def run_experiment(experiment, folder=None):
         return _stages(experiment, folder, strategy)
 
 
-def _settled(experiment, folder):
-    """The experiment with a precision in the place of auto: the one that the run began with, else the fastest here."""
-    if experiment.mixed_precision != AUTO:
-        return experiment
+def _as_begun(experiment, folder):
+    """The experiment with the precision that the run began with in the place of auto."""
     begun = folder.flags.is_file() and not experiment.overwrite
-    precision = Experiment.from_flagfile(folder.flags).mixed_precision if begun else fastest()
-    return dataclasses.replace(experiment, mixed_precision=precision)
+    if experiment.mixed_precision != AUTO or not begun:
+        return experiment
+    return dataclasses.replace(experiment, mixed_precision=Experiment.from_flagfile(folder.flags).mixed_precision)
 
 
 def _stages(experiment, folder, strategy):
     started = time.monotonic()
     task = load_task(experiment)  # before anything is deleted: data may be missing
+    with kept_random_state():
+        experiment = settled(experiment, lambda: build_model(experiment.model, task.data))
     if experiment.overwrite:
         folder.clear()
     folder.check_settings(experiment)

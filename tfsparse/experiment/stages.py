@@ -1,5 +1,6 @@
 """The stages of a run up to the trained model; each finds what an earlier run left in the folder."""
 
+import dataclasses
 import logging
 
 import tensorflow as tf
@@ -13,7 +14,7 @@ from tfsparse.experiment.train import train
 from tfsparse.mask import Mask
 from tfsparse.models import build_model
 from tfsparse.task import Task
-from tfsparse.training import is_chief, meet, policy
+from tfsparse.training import AUTO, fastest, is_chief, meet, policy
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,16 @@ def learning_rate(experiment):
     return experiment.learning_rate * (experiment.batch_size / _BATCH_SIZE) ** power
 
 
+def settled(experiment, make_model):
+    """The experiment with a precision in the place of auto: the one in which steps of `make_model()` are fastest here."""
+    if experiment.mixed_precision != AUTO:
+        return experiment
+    return dataclasses.replace(experiment, mixed_precision=fastest(make_model()))
+
+
 def search_mask(experiment, model, task, folder, strategy=None):
     """Finds the mask of an experiment; `folder` keeps the rounds of methods that train."""
+    experiment = settled(experiment, lambda: model)
     log.info("Finding a mask: %s, sparsity %g.", experiment.mask, experiment.sparsity)
     return find_mask(
         model,

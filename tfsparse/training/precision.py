@@ -1,6 +1,5 @@
 """In which precision a model is trained; which one is fastest here is measured."""
 
-import functools
 import logging
 import statistics
 import time
@@ -9,31 +8,40 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.frozen import kept_random_state
+from tfsparse.graph import is_graph
 from tfsparse.registry import lookup
+from tfsparse.surgery import Surgery
 
 log = logging.getLogger(__name__)
 
 POLICIES = {"none": None, "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 AUTO = "auto"
+_IMAGES = 32
 _GAIN = 1.1  # what half a precision must bring
+_WARM = 2  # the first traces, the second may still allocate
 _TURNS = 5
 
 
 def policy(name):
-    """The Keras dtype policy of `"bfloat16"` or `"float16"`; None for `"none"`, full precision; `"auto"`: the fastest."""
-    return lookup(POLICIES, fastest() if name == AUTO else name, "precision")
+    """The Keras dtype policy of `"bfloat16"` or `"float16"`; None for `"none"`, full precision."""
+    return lookup(POLICIES, name, "precision")
 
 
-@functools.cache
-def fastest():
-    """`"bfloat16"` if training steps of a small convolutional network are faster with it than in full precision, else `"none"`.
+def fastest(model):
+    """`"bfloat16"` if training steps of `model` are faster with it here than in full precision, else `"none"`.
 
-    Takes about a second, once a process. float16 is not among the choices: it is no faster where bfloat16 is known, and its
-    range is small.
+    Takes some seconds: convolutions gain, depthwise ones may lose. float16 is not among the choices: it is no faster where
+    bfloat16 is known, and its range is small.
+
+    Args:
+        model: built tf_keras model; left as it is. A subclassed one, which cannot be copied, stays in full precision.
     """
+    if not is_graph(model):
+        log.info("%r is a subclassed model, which cannot be copied: --mixed_precision=none.", model.name)
+        return "none"
     with kept_random_state():
-        steps = {name: _step(POLICIES[name]) for name in ("none", "bfloat16")}
-    turns = [{name: _seconds(step) for name, step in steps.items()} for _ in range(1 + _TURNS)][1:]  # the first traces
+        steps = {name: _step(model, POLICIES[name]) for name in ("none", "bfloat16")}
+        turns = [{name: _seconds(step) for name, step in steps.items()} for _ in range(_WARM + _TURNS)][_WARM:]
     gain = statistics.median(turn["none"] / turn["bfloat16"] for turn in turns)
     chosen = "bfloat16" if gain >= _GAIN else "none"
     log.info("bfloat16 makes training steps %.2f times as fast here: --mixed_precision=%s.", gain, chosen)
@@ -45,19 +53,19 @@ def scaled(optimizer, dtype):
     return keras.mixed_precision.LossScaleOptimizer(optimizer) if dtype == "mixed_float16" else optimizer
 
 
-def _step(dtype):
-    """A function that trains on noise once."""
-    layers, options = [keras.Input((32, 32, 64))], {"dtype": dtype or "float32"}
-    for _ in range(2):
-        layers += [keras.layers.Conv2D(64, 3, padding="same", use_bias=False, **options)]
-        layers += [keras.layers.BatchNormalization(**options), keras.layers.ReLU(**options)]
-    model, images = keras.Sequential(layers), tf.random.stateless_normal((32, 32, 32, 64), (0, 0))
+def _step(model, dtype):
+    """A function that trains a copy of `model` on noise once, without an update."""
+    copy = Surgery(model, "Measuring", dtype).build()
+    shapes = [[_IMAGES if size is None else size for size in tensor.shape] for tensor in copy.inputs]
+    inputs = [tf.cast(tf.random.stateless_normal(s, (0, 0)), t.dtype) for s, t in zip(shapes, copy.inputs, strict=True)]
 
     @tf.function
     def step():
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.cast(model(images, training=True), tf.float32))
-        return [tf.reduce_sum(gradient) for gradient in tape.gradient(loss, model.trainable_variables)]
+            outputs = copy(inputs if len(inputs) > 1 else inputs[0], training=True)
+            loss = tf.add_n([tf.reduce_mean(tf.square(output)) for output in tf.nest.flatten(outputs)])
+        gradients = tape.gradient(loss, copy.trainable_variables)
+        return [tf.reduce_sum(gradient) for gradient in gradients if gradient is not None]
 
     return step
 
