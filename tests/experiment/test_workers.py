@@ -1,4 +1,4 @@
-"""Two worker processes on this machine: they end with one mask, train one model, and the chief writes."""
+"""Worker processes on this machine: they end with one mask, train one model, and the chief writes."""
 
 import json
 import os
@@ -6,7 +6,9 @@ import pathlib
 import socket
 import subprocess
 import sys
+import time
 
+import numpy as np
 import pytest
 
 from tfsparse.mask import Mask
@@ -35,23 +37,69 @@ def start(index, workers, folder, command):
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
-def run(folder, command):
-    """Runs `command` in two workers to their end."""
-    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    processes = [start(index, workers, folder, command) for index in range(2)]
+def cluster(folder, count, command):
+    """`count` workers that run `command`."""
+    workers = [f"127.0.0.1:{port}" for port in free_ports(count)]
+    return [start(index, workers, folder, command) for index in range(count)]
+
+
+def run(folder, command, count=2):
+    """Runs `command` in `count` workers to their end."""
+    processes = cluster(folder, count, command)
     try:
         codes = [process.wait(timeout=300) for process in processes]
     finally:
         for process in processes:
             process.kill()
-    assert codes == [0, 0], "\n".join((folder / f"worker{index}.log").read_text() for index in range(2))
+    assert codes == [0] * count, "\n".join((folder / f"worker{index}.log").read_text() for index in range(count))
 
 
-def test_two_workers_train_one_model(tmp_path):
-    run(tmp_path, ["scripts/train.py", *FLAGS, "--strategy=multi_worker", f"--output_dir={tmp_path}"])
-    numbers = json.loads((tmp_path / "run" / "metrics.json").read_text())
+def training(folder, strategy="multi_worker"):
+    return ["scripts/train.py", *FLAGS, f"--strategy={strategy}", "--sync_batch_norm", f"--output_dir={folder}"]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The history that one device has of the same global batches."""
+    folder = tmp_path_factory.mktemp("alone")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, *training(folder, "none")], cwd=ROOT, env=environment, check=True, capture_output=True
+    )
+    return read_history(folder / "run" / "history.csv")
+
+
+def assert_same(folder, alone):
+    """Metrics are there, and the losses are those of one device."""
+    numbers = json.loads((folder / "run" / "metrics.json").read_text())
     assert numbers["epochs"] == 2 and numbers["nonzero_prunable_weights"] <= numbers["live_weights"]
-    assert len(read_history(tmp_path / "run" / "history.csv")) == 2
+    rows = read_history(folder / "run" / "history.csv")
+    for name in ("loss", "val_loss", "live_weights", "ghost_skips"):
+        np.testing.assert_allclose([row[name] for row in rows], [row[name] for row in alone], rtol=2e-3, err_msg=name)
+
+
+@pytest.mark.slow  # what CI runs is the test below, which is the same and more
+@pytest.mark.parametrize("count", [2, 4])
+def test_workers_train_what_one_device_trains(count, tmp_path, alone):
+    run(tmp_path, training(tmp_path), count)
+    assert_same(tmp_path, alone)
+
+
+def test_a_job_that_lost_a_worker_goes_on(tmp_path, alone):
+    """A worker is killed in the second epoch; the rest of the job is ended, as a scheduler does, and started again."""
+    processes, history = cluster(tmp_path, 2, training(tmp_path)), tmp_path / "run" / "checkpoints" / "epoch-1.index"
+    try:
+        while not history.is_file():
+            assert all(process.poll() is None for process in processes), (tmp_path / "worker0.log").read_text()
+            time.sleep(0.1)
+        processes[1].kill()
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    run(tmp_path, training(tmp_path))
+    assert_same(tmp_path, alone)
 
 
 @pytest.mark.parametrize("method", ["snip", "imp(rounds=1)"])

@@ -53,7 +53,9 @@ class Experiment:
     seed: int = setting(0, "Decides initial weights, order, augmentation and ties.")
     deterministic: bool = setting(True, "Same metrics from the same flags on the same machine, at some cost in speed.")
     strategy: str = setting(
-        "none", "Devices: one, all local GPUs, or the workers of TF_CONFIG.", ["none", "mirrored", "multi_worker"]
+        "none",
+        "Devices: one, all local GPUs, the workers of TF_CONFIG, or a TPU.",
+        ["none", "mirrored", "multi_worker", "tpu"],
     )
     sync_batch_norm: bool = setting(False, "BatchNorm over the batches of all devices, not of each.")
     live_gradients: bool = setting(False, "Devices exchange the gradients of live weights only.")

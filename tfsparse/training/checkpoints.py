@@ -48,7 +48,7 @@ class Checkpoints:
                 problem = problem or error
                 log.warning("Checkpoint %s cannot be restored (%s).", prefix, str(error).splitlines()[0])
             else:
-                return int(self.epoch)
+                return int(tf.convert_to_tensor(self.epoch))  # `int` of a variable with a copy per device fails
         if problem is None:
             return 0
         raise ValueError(

@@ -7,16 +7,35 @@ import tf_keras as keras
 
 from tfsparse.registry import lookup
 
+
+def _tpu():
+    """All cores of the TPU that the environment names."""
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+    except ValueError as error:
+        raise ValueError(
+            f"--strategy=tpu found no TPU ({error}). Run it on a TPU VM with TensorFlow for TPUs, or set TPU_NAME."
+        ) from error
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return tf.distribute.TPUStrategy(resolver)
+
+
 STRATEGIES = {
     "none": tf.distribute.get_strategy,
     "mirrored": tf.distribute.MirroredStrategy,
     "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
+    "tpu": _tpu,
 }
 
 
 @functools.cache  # TensorFlow numbers the collectives of each strategy anew: a process can have one of a kind
 def make_strategy(name):
-    """A `tf.distribute` strategy: `"none"`, `"mirrored"` (all local GPUs) or `"multi_worker"` (reads TF_CONFIG)."""
+    """A `tf.distribute` strategy: `"none"`, `"mirrored"` (all local GPUs), `"multi_worker"` (reads TF_CONFIG) or `"tpu"`.
+
+    Raises:
+        ValueError: an unknown name, or there is no TPU.
+    """
     return lookup(STRATEGIES, name, "strategy")()
 
 

@@ -14,7 +14,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if logs and not np.isfinite(logs["loss"]):
-            step = int(self.model.optimizer.iterations)
+            step = int(tf.convert_to_tensor(self.model.optimizer.iterations))
             raise Diverged(
                 f"The loss is {logs['loss']} at step {step}. The last completed epoch's checkpoint is kept. "
                 "A lower learning rate, or data without extreme values, may help."
