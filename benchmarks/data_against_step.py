@@ -10,6 +10,7 @@ import time
 
 from rich.console import Console
 from rich.table import Table
+from steps import Steps
 
 from tfsparse import find_mask, flags, prepare
 from tfsparse.experiment import Experiment, check, load_task
@@ -36,12 +37,12 @@ def main(argv):
     prepared = prepare(model, mask, "none", task)
     prepared.compile(task.make_optimizer(), task.loss_for(model))
     batches = iter(task.data.epochs(0, 100_000))
-    images, labels = next(batches)
-    prepared.train_on_batch(images, labels)  # traces
+    steps = Steps(prepared, next(batches))
+    steps.step()  # traces
     rows = [
         (
             milliseconds(lambda: next(batches), BATCHES),
-            milliseconds(lambda: prepared.train_on_batch(images, labels), STEPS),
+            milliseconds(steps.step, STEPS),
         )
         for _ in range(REPEATS)
     ]

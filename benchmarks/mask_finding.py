@@ -21,10 +21,10 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 from absl import app, flags
 from rich.console import Console
 from rich.table import Table
+from steps import Steps, noise
 
 import tfsparse as ts
 from tfsparse.files import write_json
@@ -45,12 +45,6 @@ PYTORCH = {
 }
 
 
-def noise():
-    images = np.random.default_rng(0).integers(0, 256, (BATCHES * BATCH_SIZE, 32, 32, 3)).astype("uint8")
-    labels = np.arange(len(images)) % 10
-    return ts.Data.from_arrays(train=(images, labels), batch_size=BATCH_SIZE, mean=(128.0,) * 3, std=(64.0,) * 3)
-
-
 def seconds(action):
     """Time on the clock, and of the processor."""
     start, busy = time.perf_counter(), time.process_time()
@@ -66,13 +60,13 @@ def peak():
 
 def measure(name, method):
     """Seconds and memory (MB) of one search, or of one training step, in this process."""
-    data = noise()
+    data = noise(BATCH_SIZE, BATCHES)
     model, task = ts.build_model(name, data), ts.Task(data)
     before, sizes = peak(), [w.shape.num_elements() for w in ts.prunable(model).values()]
     if method == STEP:
         model.compile(task.make_optimizer(), task.loss_for(model))
-        images, labels = next(iter(data.train))
-        times = [seconds(lambda: model.train_on_batch(images, labels)) for _ in range(WARM_UP + STEPS)]
+        steps = Steps(model, next(iter(data.train)))
+        times = [seconds(steps.step) for _ in range(WARM_UP + STEPS)]
         took = [statistics.median(column) for column in zip(*times[WARM_UP:], strict=True)]
     else:
         took = seconds(lambda: ts.find_mask(model, method, sparsity=SPARSITY.value, task=task))

@@ -17,14 +17,13 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 
-import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 from absl import app, flags
 from rich.console import Console
 from rich.table import Table
+from steps import Steps, noise
 from tensorflow_model_optimization.sparsity import keras as tfmot
 
 import tfsparse as ts
@@ -44,30 +43,16 @@ GHOSTS = ("ghost_neurons", "ghost_skips", "tost")
 RECIPES = {"tost": "ghost_neurons,ghost_skips,label_smoothing"}  # all that a step sees of it
 
 
-class Variant:
-    """One model, compiled; `step()` trains it on the batch."""
-
-    def __init__(self, model, optimizer, loss, batch, before=lambda: None):
-        model.compile(optimizer, loss)
-        # Not `train_on_batch`, which makes an iterator for every step: its end waits for TensorFlow's data autotuning.
-        options = tf.data.Options()
-        options.autotune.enabled = False
-        self.batches = iter(tf.data.Dataset.from_tensors(batch).repeat().with_options(options))
-        self.train, self.before = model.make_train_function(), before
-
-    def step(self):
-        """Seconds that a training step took."""
-        start = time.perf_counter()
-        self.before()
-        self.train(self.batches)["loss"].numpy()
-        return time.perf_counter() - start
+def compiled(model, optimizer, loss, batch, **options):
+    model.compile(optimizer, loss)
+    return Steps(model, batch, **options)
 
 
 def dense(name, data, task, dtype, batch):
     keras.mixed_precision.set_global_policy(dtype or "float32")
     model = ts.build_model(name, data)
     keras.mixed_precision.set_global_policy("float32")
-    return Variant(model, keras.optimizers.SGD(0.1, momentum=0.9), task.loss_for(model), batch)
+    return compiled(model, keras.optimizers.SGD(0.1, momentum=0.9), task.loss_for(model), batch)
 
 
 def sparse(model, mask, recipe, task, dtype, batch, gone=False):
@@ -80,7 +65,7 @@ def sparse(model, mask, recipe, task, dtype, batch, gone=False):
         callbacks = ts.callbacks(prepared)
         for callback in callbacks:
             callback.set_model(prepared)
-    variant = Variant(prepared, task.make_optimizer(), recipe.loss(task.loss_for(model)), batch)
+    variant = compiled(prepared, task.make_optimizer(), recipe.loss(task.loss_for(model)), batch)
     if gone:
         for callback in callbacks:
             callback.on_train_begin()
@@ -93,7 +78,7 @@ def tf_mot(name, data, task, batch):
     schedule = tfmot.ConstantSparsity(SPARSITY.value, 0, frequency=10**6)
     model = tfmot.prune_low_magnitude(plain, schedule)
     updates = tfmot.UpdatePruningStep()
-    variant = Variant(model, keras.optimizers.SGD(0.1, momentum=0.9), task.loss_for(plain), batch)
+    variant = compiled(model, keras.optimizers.SGD(0.1, momentum=0.9), task.loss_for(plain), batch)
     updates.set_model(model)
     updates.on_train_begin()
     variant.before = lambda: updates.on_train_batch_begin(0)
@@ -101,11 +86,8 @@ def tf_mot(name, data, task, batch):
 
 
 def variants(name, dtype):
-    """name -> `Variant`."""
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (BATCH_SIZE.value, 32, 32, 3)).astype("uint8")
-    labels = np.arange(len(images)) % 10
-    data = ts.Data.from_arrays(train=(images, labels), batch_size=len(images), mean=(128.0,) * 3, std=(64.0,) * 3)
+    """name -> `Steps`."""
+    data = noise(BATCH_SIZE.value)
     task, batch = ts.Task(data, epochs=1000), next(iter(data.train))
     model = ts.build_model(name, data)
     mask = ts.find_mask(model, "random", sparsity=SPARSITY.value)

@@ -16,6 +16,7 @@ from tfsparse._keras import choose_keras_2
 
 choose_keras_2()  # before anything imports TensorFlow, KerasCV or TF-MOT
 
+from tfsparse.compaction import Compaction, compact
 from tfsparse.data import load_data
 from tfsparse.diagnosis import Diagnosis, diagnose
 from tfsparse.experiment import Experiment, find_mask, run_experiment, train
@@ -29,6 +30,7 @@ from tfsparse.training import Diverged
 from tfsparse.version import __version__
 
 __all__ = [
+    "Compaction",
     "Data",
     "Diagnosis",
     "Diverged",
@@ -39,6 +41,7 @@ __all__ = [
     "__version__",
     "build_model",
     "callbacks",
+    "compact",
     "diagnose",
     "export_mask",
     "export_model",

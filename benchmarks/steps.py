@@ -1,0 +1,33 @@
+"""What benchmarks of the training step share."""
+
+import time
+
+import numpy as np
+import tensorflow as tf
+
+import tfsparse as ts
+
+
+class Steps:
+    """Training steps of one compiled model on one batch."""
+
+    def __init__(self, model, batch, before=lambda: None):
+        # Not `train_on_batch`, which makes an iterator for every step: its end waits for TensorFlow's data autotuning.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        self.batches = iter(tf.data.Dataset.from_tensors(batch).repeat().with_options(options))
+        self.train, self.before = model.make_train_function(), before
+
+    def step(self):
+        """Seconds that a training step took."""
+        start = time.perf_counter()
+        self.before()
+        self.train(self.batches)["loss"].numpy()
+        return time.perf_counter() - start
+
+
+def noise(batch_size, batches=1):
+    """`Data` of random 32x32 images in ten classes: no file is needed."""
+    images = np.random.default_rng(0).integers(0, 256, (batches * batch_size, 32, 32, 3)).astype("uint8")
+    labels = np.arange(len(images)) % 10
+    return ts.Data.from_arrays(train=(images, labels), batch_size=batch_size, mean=(128.0,) * 3, std=(64.0,) * 3)
