@@ -2,19 +2,28 @@
 
     python benchmarks/data_against_step.py --flagfile=configs/digits.flags
 
-Takes the flags of scripts/train.py. Both are measured in turn, several times in one run; the medians count.
+Takes the flags of scripts/train.py. Both are measured in turn, several times in one run; the medians count. Adds its row to a
+JSON file.
 """
 
+import json
+import pathlib
 import statistics
 import time
 
+from absl import flags as absl_flags
 from rich.console import Console
 from rich.table import Table
 from steps import Steps
 
 from tfsparse import find_mask, flags, prepare
 from tfsparse.experiment import Experiment, check, load_task
+from tfsparse.files import write_json
 from tfsparse.models import build_model
+
+OUT = absl_flags.DEFINE_string(
+    "out", "benchmarks/results/data_against_step.json", "JSON file, a row for each data set."
+)
 
 REPEATS, BATCHES, STEPS = 5, 500, 10  # enough batches to empty what was prefetched during the steps
 
@@ -55,6 +64,11 @@ def main(argv):
     ):
         table.add_row(name, value)
     Console().print(table)
+    path = pathlib.Path(OUT.value)
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    facts = {"model": experiment.model, "augment": experiment.augment, "batch_size": experiment.batch_size}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {**kept, experiment.data: {**facts, "data_ms": data, "step_ms": step}})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Writes docs/performance.md from the measurements in benchmarks/results.
 
-python benchmarks/train_step.py && python benchmarks/performance.py
+python benchmarks/performance.py
 """
 
 import json
@@ -12,47 +12,132 @@ from tfsparse.files import written_aside
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 HEAD = """# Performance
 
-Written by `benchmarks/performance.py` from what `python benchmarks/train_step.py` measured: TensorFlow {tensorflow},
-{machine}, {cores} cores, noise of 32x32 pixels, batches of {batch_size}, a random mask at 90 %. All variants of a network take
-a step in turn; medians of {turns} turns, ratios of steps of the same turn (median, lowest to highest). `dense` is Keras alone,
-its layers and its SGD; `tost` has ghost neurons, ghost skips and label smoothing; `after` is the same model once its ghosts
-have left; `tf-mot` is TF-MOT's own wrapper with `ConstantSparsity`, which does not run in mixed precision.
-
-How long finding a mask takes is in [masks.md](masks.md).
+Written by `benchmarks/performance.py` from what the commands named below measured: TensorFlow {tensorflow}, {machine},
+{cores} cores ({processor}). How long finding a mask takes is in [masks.md](masks.md).
 """
+STEP = """
+## The training step
+
+`python benchmarks/train_step.py`: noise of 32x32 pixels, batches of {batch_size}, a random mask at 90 %. All variants of a
+network take a step in turn; medians of {turns} turns, ratios of steps of the same turn (median, lowest to highest). `dense`
+is Keras alone, its layers and its SGD; `tost` has ghost neurons, ghost skips and label smoothing; `after` is the same model
+once its ghosts have left; `tf-mot` is TF-MOT's own wrapper with `ConstantSparsity`, which does not run in mixed precision.
+
+Masked steps multiply as many numbers as dense ones: TensorFlow's convolutions know no zeros. Nine tenths of a step are those
+convolutions, and they keep both cores busy; neither the allocator, nor thread settings, nor XLA made it faster here. What
+does is bfloat16 (`--mixed_precision=auto` measures whether it does for your network), and `--compact`.
+"""
+COMPACT = """
+## Without dead channels: `--compact`
+
+`python benchmarks/compaction.py`: batches of {batch_size}; steps with and without dead channels in turn, medians of {turns}.
+
+| network | mask | sparsity | channels left | operations left | times as fast |
+|---|---|---|---|---|---|
+"""
+RESCALED = """
+## Rescaled initialisation
+
+`python benchmarks/rescaled_init.py`: an iteration, gradients of 256 images. The last column is what the ToST authors' PyTorch
+code took on two cores of another such machine.
+
+| network | step on | seconds | PyTorch |
+|---|---|---|---|
+"""
+DATA = """
+## The data
+
+`python benchmarks/data_against_step.py --flagfile=configs/....flags`: the input pipeline alone against the training step.
+
+| data | network | data, ms a batch | step, ms | step / data |
+|---|---|---|---|---|
+"""
+MEMORY = """
+## Memory
+
+`python benchmarks/memory.py`: the peak of eight steps over what the process had before. The bound is dense Keras' peak and,
+for each prunable weight, TF-MOT's mask (4 bytes) and 2 bytes.
+
+| network | training | MB | bound |
+|---|---|---|---|
+"""
+PYTORCH = {("resnet18", "objective"): 12.8, ("resnet18", "constraint"): 22.8}
+PYTORCH |= {("resnet32", "objective"): 1.44, ("resnet32", "constraint"): 3.12}
 
 
-def ratio(turns, name, other):
-    """Median of the ratios of two variants, and their range."""
-    ratios = [turn[name] / turn[other] for turn in turns]
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+def read(name):
+    return json.loads((ROOT / f"benchmarks/results/{name}.json").read_text(encoding="utf-8"))
 
 
-def section(row):
-    """One network in one precision as a Markdown table."""
-    turns, precision = row["seconds"], "float32" if row["precision"] == "none" else row["precision"]
-    lines = [f"\n## {row['model']}, {precision}\n", "| step | seconds | of dense | of masked |", "|---|---|---|---|"]
-    for name in turns[0]:
-        seconds = statistics.median(turn[name] for turn in turns)
-        lines.append(f"| {name} | {seconds:.3f} | {ratio(turns, name, 'dense')} | {ratio(turns, name, 'masked')} |")
-    return "\n".join(lines) + "\n"
+def spread(values):
+    """Median and range."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
-def precisions(rows):
+def row(*cells):
+    return "| " + " | ".join(map(str, cells)) + " |\n"
+
+
+def steps(measured):
+    rows = measured["rows"]
+    text = STEP.format(batch_size=rows[0]["batch_size"], turns=len(rows[0]["seconds"])) + _precisions(rows)
+    for one in rows:
+        turns, precision = one["seconds"], "float32" if one["precision"] == "none" else one["precision"]
+        text += f"\n### {one['model']}, {precision}\n\n| step | seconds | of dense | of masked |\n|---|---|---|---|\n"
+        for name in turns[0]:
+            ratios = [spread([turn[name] / turn[other] for turn in turns]) for other in ("dense", "masked")]
+            text += row(name, f"{statistics.median(turn[name] for turn in turns):.3f}", *ratios)
+    return text
+
+
+def _precisions(rows):
     """How much faster bfloat16 is."""
     median = {(r["model"], r["precision"]): statistics.median(t["masked"] for t in r["seconds"]) for r in rows}
-    lines = ["\n## bfloat16 against float32, masked\n", "| network | times as fast |", "|---|---|"]
+    text = "\n| network, masked | bfloat16 is times as fast |\n|---|---|\n"
     for name in dict.fromkeys(model for model, _ in median):
-        if (name, "bfloat16") in median and (name, "none") in median:
-            lines.append(f"| {name} | {median[name, 'none'] / median[name, 'bfloat16']:.2f} |")
-    return "\n".join(lines) + "\n"
+        text += row(name, f"{median[name, 'none'] / median[name, 'bfloat16']:.2f}")
+    return text
+
+
+def compaction(measured):
+    rows = measured["rows"]
+    text = COMPACT.format(batch_size=measured["batch_size"], turns=len(rows[0]["seconds"]))
+    for one in rows:
+        left = [f"{after / before:.1%}" for before, after in (one["channels"], one["operations"])]
+        text += row(one["model"], one["mask"], one["sparsity"], *left, spread([a / b for a, b in one["seconds"]]))
+    return text
+
+
+def rescaled(measured):
+    text, rows = RESCALED, measured["rows"]
+    for case in dict.fromkeys((one["model"], one["kind"]) for one in rows):
+        text += row(*case, spread([r["seconds"] for r in rows if (r["model"], r["kind"]) == case]), PYTORCH[case])
+    return text
+
+
+def data(measured):
+    text = DATA
+    for name, one in measured.items():
+        ratio = f"{one['step_ms'] / one['data_ms']:.0f}"
+        text += row(name, one["model"], f"{one['data_ms']:.1f}", f"{one['step_ms']:.0f}", ratio)
+    return text
+
+
+def memory(measured):
+    text, dense = MEMORY, {one["model"]: one["memory"] for one in measured["rows"] if one["kind"] == "dense"}
+    for one in measured["rows"]:
+        bound = dense[one["model"]] + 6e-6 * one["weights"]
+        text += row(one["model"], one["kind"], f"{one['memory']:,.0f}", f"{bound:,.0f}")
+    held = measured["digits"]
+    places = sorted({0, len(held) // 4, len(held) // 2, 3 * len(held) // 4, len(held) - 1})
+    epochs = ", ".join(f"{held[place]:,.0f} after epoch {place + 1}" for place in places)
+    return text + f"\nA training on digits (`resnet20(width=0.25)`, tost) holds, in MB: {epochs}.\n"
 
 
 def main():
-    measured = json.loads((ROOT / "benchmarks/results/train_step.json").read_text(encoding="utf-8"))
-    rows = measured["rows"]
-    facts = {**measured, "batch_size": rows[0]["batch_size"], "turns": len(rows[0]["seconds"])}
-    text = HEAD.format(**facts) + precisions(rows) + "".join(section(row) for row in rows)
+    step = read("train_step")
+    parts = steps(step), compaction(read("compaction")), rescaled(read("rescaled_init"))
+    text = HEAD.format(**step) + "".join(parts) + data(read("data_against_step")) + memory(read("memory"))
     with written_aside(ROOT / "docs/performance.md") as scratch:
         scratch.write_text(text, encoding="utf-8")
 

@@ -122,6 +122,15 @@ def measure_alone(name, precision):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def processor():
+    """Its name and what it knows of half precision, where Linux says so."""
+    path = pathlib.Path("/proc/cpuinfo")
+    lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line) if path.is_file() else {}
+    facts = {name.strip(): value for name, value in lines.items()}
+    known = [flag for flag in ("avx512f", "avx512_bf16", "amx_bf16") if flag in facts.get("flags", "").split()]
+    return ", ".join([facts.get("model name", "unknown").strip(), *known])
+
+
 def table(rows):
     shown = Table("network", "precision", "step", "seconds", "of dense", "of masked", title="Training steps, medians")
     for row in rows:
@@ -144,7 +153,12 @@ def main(argv):
     cases = [(name, precision) for name in MODELS.value for precision in PRECISIONS.value]
     with progress() as shown:
         rows = [measure_alone(*case) for case in shown(cases, "Measuring")]
-    machine = {"tensorflow": tf.__version__, "machine": platform.machine(), "cores": os.cpu_count()}
+    machine = {
+        "tensorflow": tf.__version__,
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "processor": processor(),
+    }
     pathlib.Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
     write_json(pathlib.Path(OUT.value), {**machine, "rows": rows})
     Console().print(table(rows))
