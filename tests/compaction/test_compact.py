@@ -59,6 +59,35 @@ def test_outputs_are_equal(seed):
     computes_the_same(seed)
 
 
+def two_layers(**options):
+    """Of three hidden units the second is read by nothing."""
+    layers = [L.Dense(3, input_shape=(2,), name="a", **options), L.Dense(1, name="b")]
+    return keras.Sequential(layers), {"b/kernel": [[1], [0], [1]]}
+
+
+def test_a_layer_whose_constraint_sees_all_inputs_is_left_alone_in_training():
+    model, given = two_layers()
+    assert compact(model, given).channels == (4, 3)
+    model, given = two_layers(kernel_constraint=keras.constraints.MaxNorm(axis=1))
+    assert compact(model, given).channels == (4, 4)
+
+
+def test_what_an_earlier_compaction_kept_is_kept_again():
+    model, given = two_layers()
+    stays = compact(model, given).stays
+    model.layers[1].set_weights([np.ones((3, 1)), np.zeros(1)])
+    assert compact(model, given, stays=stays).channels == (4, 3)
+    with pytest.raises(ValueError, match="are of another model"):
+        compact(model, given, stays=stays[:-1])
+
+
+def test_weights_go_back_to_their_places():
+    model, given = two_layers()
+    compaction = compact(model, given)
+    whole = compaction.expand("a/kernel", np.ones((2, 2)), np.zeros((2, 3)))
+    assert whole.tolist() == [[1, 0, 1], [1, 0, 1]]
+
+
 @pytest.mark.slow
 def test_outputs_are_equal_a_thousand_times():
     taken_out = [np.subtract(*computes_the_same(seed).channels) for seed in MANY]

@@ -13,6 +13,8 @@ class Channels:
 
     Args:
         surgery: `Surgery`.
+        training: whether the network is to be trained further; then what a weight may become must not depend on others that
+            may go: a layer with constraints (of a norm over all inputs, say) is left alone.
 
     Attributes:
         count: number of classes.
@@ -20,8 +22,8 @@ class Channels:
         roles: call -> its role.
     """
 
-    def __init__(self, surgery):
-        self.roles = {call: role(call) for call in surgery.calls}
+    def __init__(self, surgery, training=False):
+        self.roles = {call: OTHER if training and _constrained(call.layer) else role(call) for call in surgery.calls}
         refs = {ref.number: ref for call in surgery.calls for ref in [*call.inputs, *_outputs(call)]}
         refs |= {ref.number: ref for ref in [*surgery.inputs, *tf.nest.flatten(surgery.outputs)]}
         self._atoms, total = {}, 0
@@ -67,6 +69,11 @@ class Channels:
         for call, kind in self.roles.items():
             if kind == OTHER:
                 yield from [*call.inputs, *_outputs(call)]
+
+
+def _constrained(layer):
+    names = ("kernel", "bias", "depthwise", "beta", "gamma")
+    return any(getattr(layer, f"{name}_constraint", None) is not None for name in names)
 
 
 def _outputs(call):

@@ -50,7 +50,7 @@ def compact(model, mask=None, *, stays=None):
     if mask is not None:
         mask = mask if isinstance(mask, Mask) else Mask(mask)
         mask.check(model)
-    channels = Channels(surgery)
+    channels = Channels(surgery, training=mask is not None)
     found = readers(surgery, channels, _live(mask), training=mask is not None)
     stays = needed(channels, found) if stays is None else _checked(stays, channels)
     kept = places(channels, stays)

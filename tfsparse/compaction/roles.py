@@ -61,7 +61,7 @@ def _role(call):
     if kind in _MIXING and getattr(layer, "groups", 1) == 1 and len(call.inputs) == 1:
         return "mixing"
     if kind is _L.BatchNormalization:
-        return "norm" if list(layer.axis) == [len(call.inputs[0].shape) - 1] else OTHER
+        return "norm" if list(layer.axis) == [len(call.inputs[0].shape) - 1] and not layer.renorm else OTHER
     if kind is _L.Concatenate:
         return "concatenate" if layer.axis in (-1, len(call.inputs[0].shape) - 1) else OTHER
     if kind in _MERGES or (operation(call) in _MERGING and len(call.inputs) == 2):
