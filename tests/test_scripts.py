@@ -24,7 +24,7 @@ def run(script, *flags):
 
 def test_help_shows_every_flag_with_its_default():
     text = run("train.py", "--help").stdout
-    choices = "<none|mirrored|multi_worker>"
+    choices = "<none|mirrored|multi_worker|tpu>"
     for expected in ("--sparsity", "0.9", "--recipe", "tost", "--mask", "--strategy", choices, "--[no]download"):
         assert expected in text, expected
 
