@@ -65,8 +65,11 @@ PYTORCH = {("resnet18", "objective"): 12.8, ("resnet18", "constraint"): 22.8}
 PYTORCH |= {("resnet32", "objective"): 1.44, ("resnet32", "constraint"): 3.12}
 
 
+RESULTS = ROOT / "benchmarks/results"
+
+
 def read(name):
-    return json.loads((ROOT / f"benchmarks/results/{name}.json").read_text(encoding="utf-8"))
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def spread(values):
@@ -135,9 +138,10 @@ def memory(measured):
 
 
 def main():
-    step = read("train_step")
-    parts = steps(step), compaction(read("compaction")), rescaled(read("rescaled_init"))
-    text = HEAD.format(**step) + "".join(parts) + data(read("data_against_step")) + memory(read("memory"))
+    sections = {"train_step": steps, "compaction": compaction, "rescaled_init": rescaled}
+    sections |= {"data_against_step": data, "memory": memory}
+    measured = {name: read(name) for name in sections if (RESULTS / f"{name}.json").is_file()}
+    text = HEAD.format(**measured["train_step"]) + "".join(sections[name](found) for name, found in measured.items())
     with written_aside(ROOT / "docs/performance.md") as scratch:
         scratch.write_text(text, encoding="utf-8")
 
