@@ -23,7 +23,7 @@ network take a step in turn; medians of {turns} turns, ratios of steps of the sa
 is Keras alone, its layers and its SGD; `tost` has ghost neurons, ghost skips and label smoothing; `after` is the same model
 once its ghosts have left; `tf-mot` is TF-MOT's own wrapper with `ConstantSparsity`, which does not run in mixed precision.
 
-Masked steps multiply as many numbers as dense ones: TensorFlow's convolutions know no zeros. Nine tenths of a step are those
+Masked steps multiply as many numbers as dense ones: TensorFlow's convolutions know no zeros. Most of a step is those
 convolutions, and they keep both cores busy; neither the allocator, nor thread settings, nor XLA made it faster here. What
 does is bfloat16 (`--mixed_precision=auto` measures whether it does for your network), and `--compact`.
 """
