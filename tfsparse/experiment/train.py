@@ -50,11 +50,13 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
     resumed = training.has_checkpoint(settings.folder)  # then the weights come from there
     # A copy is rescaled before the strategy's scope: on one device, in full precision.
     early = is_graph(model) and not resumed
-    start = recipes.initial(model, mask, recipe, task) if early else model
+    start = [recipes.initial(model, mask, recipe, task) if early else model]
 
     def make_model():
-        initialize = not (early or resumed)
-        return recipes.prepare(start, mask, recipe, task, initialize=initialize, dtype=settings.dtype)
+        options = {"initialize": not (early or resumed), "dtype": settings.dtype}
+        prepared = recipes.prepare(start.pop(), mask, recipe, task, **options)  # popped: nobody else keeps its weights
+        recipes.came_from(prepared, model)
+        return prepared
 
     try:
         trained, rows = training.fit(

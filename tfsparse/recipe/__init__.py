@@ -14,7 +14,7 @@ from tfsparse.recipe.ghost_neurons import GhostNeurons
 from tfsparse.recipe.ghost_skips import GhostSkips
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.label_smoothing import LabelSmoothing
-from tfsparse.recipe.prepare import initial, prepare, strip, transfer
+from tfsparse.recipe.prepare import came_from, initial, prepare, strip, transfer
 from tfsparse.recipe.recipe import Recipe
 from tfsparse.recipe.rescaled_init import RescaledInit
 
@@ -34,6 +34,7 @@ __all__ = [
     "Recipe",
     "RescaledInit",
     "callbacks",
+    "came_from",
     "clocks",
     "ghosts_leave",
     "initial",

@@ -47,8 +47,13 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
     prepared = surgery.build()
     if mask is not None:
         prepared = sparsify(prepared, mask)
-    prepared.tfsparse_origin = _Origin(model)
+    came_from(prepared, model)
     return prepared
+
+
+def came_from(prepared, model):
+    """Lets `strip` take the architecture from `model`, one like that which `prepared` was made of."""
+    prepared.tfsparse_origin = _Origin(model)
 
 
 def initial(model, mask, recipe, task):
@@ -97,5 +102,5 @@ def _prepare_in_place(model, mask, recipe, task, initialize):
         sparsify(model, mask)
     if initialize:
         recipe.initialize(model, mask, task)
-    model.tfsparse_origin = _Origin(model)
+    came_from(model, model)
     return model
