@@ -7,6 +7,8 @@ from setuptools import find_packages, setup
 
 HERE = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfsparse" / "version.py").read_text(encoding="utf-8"))[1]
+LITERT = "ai-edge-litert~=2.3"
+ONNX = ["tf2onnx~=1.17", "onnx~=1.23", "onnxruntime~=1.31"]
 
 setup(
     name="tfsparse",
@@ -27,6 +29,7 @@ setup(
         "keras-cv==0.9.0",
         "tensorboard~=2.21.0",  # no longer comes with TensorFlow
         "absl-py",
+        "jinja2",
         "matplotlib",
         "numpy",
         "pillow",
@@ -37,6 +40,8 @@ setup(
         "setuptools",  # gives TF-MOT the distutils that Python 3.12 no longer has
     ],
     extras_require={
-        "test": ["pytest", "pytest-xdist", "ruff"],
+        "litert": [LITERT],  # TFLite's runtime by itself; without it TensorFlow's own is used
+        "onnx": ONNX,
+        "test": ["pytest", "pytest-xdist", "ruff", LITERT, *ONNX],
     },
 )

@@ -15,12 +15,12 @@ LEVELS = (
     {"registry", "task", "paths", "flags", "files", "graph", "version", "progress", "_keras", "batch_norm"},
     {"mask", "surgery", "frozen", "positive"},
     {"compaction"},
-    {"masks", "recipe", "models", "data", "training", "export", "report", "diagnosis"},
+    {"masks", "recipe", "models", "data", "training", "export", "report", "diagnosis", "doctor"},
     {"experiment"},
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Below level 2 a part may use what stands further down the list of its own level.
-MAY_USE_BESIDE = {("task", "registry"), ("graph", "paths"), ("data", "registry")}
+MAY_USE_BESIDE = {("task", "registry"), ("graph", "paths"), ("data", "registry"), ("export", "diagnosis")}
 
 
 def imports(path):

@@ -19,8 +19,9 @@ choose_keras_2()  # before anything imports TensorFlow, KerasCV or TF-MOT
 from tfsparse.compaction import Compaction, compact
 from tfsparse.data import load_data
 from tfsparse.diagnosis import Diagnosis, diagnose
+from tfsparse.doctor import Checkup, doctor
 from tfsparse.experiment import Experiment, find_mask, run_experiment, train
-from tfsparse.export import export_model, load_exported
+from tfsparse.export import assert_sparsity, export_model, load_exported
 from tfsparse.mask import Mask, export_mask, import_mask, prunable, sparsify
 from tfsparse.masks import scores
 from tfsparse.models import build_model
@@ -30,6 +31,7 @@ from tfsparse.training import Diverged
 from tfsparse.version import __version__
 
 __all__ = [
+    "Checkup",
     "Compaction",
     "Data",
     "Diagnosis",
@@ -39,10 +41,12 @@ __all__ = [
     "Recipe",
     "Task",
     "__version__",
+    "assert_sparsity",
     "build_model",
     "callbacks",
     "compact",
     "diagnose",
+    "doctor",
     "export_mask",
     "export_model",
     "find_mask",

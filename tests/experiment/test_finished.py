@@ -12,7 +12,7 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path):
     settings = {"model": "resnet20(width=0.1)", "mask": "erk", "recipe": "none", "batch_size": 256, "epochs": 1}
     experiment = Experiment(output_dir=str(tmp_path), run_name="run", export="saved_model", **settings)
     numbers = run_experiment(experiment)
-    assert numbers["files"] == {"saved_model": "saved_model"}
+    assert numbers["files"] == ["saved_model"]
     rows = evaluate_files(tmp_path / "run", "test")
     assert rows["model"] == rows["saved_model"] == numbers["test_accuracy"]
     result = export_run(tmp_path / "run", "tflite", tmp_path / "small.tflite")
@@ -21,7 +21,7 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path):
         evaluate_files(result.path, "test")
 
     both = dataclasses.replace(experiment, export="saved_model,tflite")  # the same run, one file more
-    assert set(run_experiment(both)["files"]) == {"saved_model", "tflite"}
+    assert set(run_experiment(both)["files"]) == {"saved_model", "model.tflite"}
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test_accuracy"] == numbers["test_accuracy"]
 
     (tmp_path / "run" / "mask.safetensors").unlink()

@@ -18,7 +18,8 @@ def test_gives_the_models_probabilities_and_holds_its_zeros(format, softmax, tmp
     assert result.zeros == zeros(mask)
     assert result.images == 64 and result.max_difference < 1e-5
     assert result.gzip_bytes > 0 and result.bytes > 0
-    assert [file.name for file in result.path.parent.iterdir()] == [result.path.name]
+    name = result.path.name
+    assert {file.name for file in result.path.parent.iterdir()} == {name, f"{name}.card.json", f"{name}.card.md"}
     exported = load_exported(result.path)
     assert exported.input_shape == (8, 8, 3) and exported.dtype == np.uint8
     expected = keras_probabilities(model, pictures(), softmax=not softmax)
@@ -49,8 +50,9 @@ def test_tflite_stores_sparsely_where_that_is_smaller(tmp_path):
     model = keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(64, 3), layers.Conv2D(64, 3), layers.Flatten()])
     model.add(layers.Dense(4))
     mask = sparse(model, 0.9)
-    small = export_model(model, "tflite", tmp_path / "sparse", mask=mask, data=data())
-    large = export_model(model, "tflite(sparse=False)", tmp_path / "dense.tflite", mask=mask, data=data())
+    options = {"mask": mask, "data": data(), "compact": False}
+    small = export_model(model, "tflite", tmp_path / "sparse", **options)
+    large = export_model(model, "tflite(sparse=False)", tmp_path / "dense.tflite", **options)
     assert small.bytes < 0.35 * large.bytes
     assert small.zeros == large.zeros == zeros(mask)
 
@@ -91,7 +93,7 @@ def test_vectors_are_exported_too(format, tmp_path):
     model = keras.Sequential([keras.layers.Dense(5, input_shape=(7,)), keras.layers.Dense(3)])
     mask = sparse(model)
     vectors = data(input_shape=(7,), mean=(20.0,), std=(30.0,))
-    result = export_model(model, format, tmp_path / "mine", mask=mask, data=vectors)
+    result = export_model(model, format, tmp_path / "mine", mask=mask, data=vectors, compact=False)
     assert result.zeros == zeros(mask)
     assert load_exported(result.path).dtype == np.float32
 

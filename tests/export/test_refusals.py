@@ -1,5 +1,6 @@
 """What is refused before anything is written, what is not kept, and what is said about a damaged file."""
 
+import functools
 import warnings
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import tf_keras as keras
 
 from tests.export.export_networks import FORMATS, data, keras_probabilities, network, pictures, sparse
+from tfsparse import paths
 from tfsparse.export import EXPORTERS, ExportError, export_model, load_exported
 
 
@@ -17,17 +19,21 @@ def test_a_file_that_is_wrong_is_not_kept(format, tmp_path, monkeypatch):
     before = export_model(model, format, tmp_path / "mine", mask=mask, data=data())
     scratch = before.path.with_name(before.path.name + ".unfinished")
     scratch.write_bytes(b"what a killed run left")
-    write = EXPORTERS[format].write
+    variants = EXPORTERS[format].variants
 
-    def write_shifted(shift, exporter, serving, path):
-        stem = model.get_layer("stem/conv").kernel
+    def write_shifted(shift, serving, path, write):
+        stem = paths.weights(serving.model)["stem/conv/kernel"]
         right = stem.numpy()
         stem.assign(right + shift)
-        write(exporter, serving, path)
+        write(path)
         stem.assign(right)
 
+    def shifted(shift, exporter, serving):
+        ways = variants(exporter, serving)
+        return {name: functools.partial(write_shifted, shift, serving, write=way) for name, way in ways.items()}
+
     for shift, message in ((1.0, "differ from the Keras model's by"), (1e-9, "Zeros are lost.*stem/conv/kernel")):
-        monkeypatch.setattr(EXPORTERS[format], "write", lambda *args, shift=shift: write_shifted(shift, *args))
+        monkeypatch.setattr(EXPORTERS[format], "variants", lambda *args, shift=shift: shifted(shift, *args))
         with pytest.raises(ExportError, match=message):
             export_model(model, format, before.path, mask=mask, data=data())
         assert not scratch.exists()

@@ -18,7 +18,8 @@ def test_unpacks_random_and_block_sparse_kernels(block, tmp_path):
     layers = keras.layers
     model = keras.Sequential([layers.Input((2, 4, 4)), layers.Flatten(), layers.Dense(16, use_bias=False)])
     model.layers[-1].kernel.assign(kernel)
-    TFLite().write(Serving(model, (2, 4, 4), np.dtype("float32"), None, None, softmax=True), tmp_path / "model.tflite")
+    serving = Serving(model, (2, 4, 4), np.dtype("float32"), None, None, softmax=True)
+    TFLite().variants(serving)["sparse"](tmp_path / "model.tflite")
     content = (tmp_path / "model.tflite").read_bytes()
     found = [array for array in constants(content) if array.shape == (16, 32)]
     np.testing.assert_array_equal(found[0], kernel.T)

@@ -57,6 +57,19 @@ def diagnose(model, mask, *, input_shape=None):
     return Diagnosis(layers, others, connected, unknown)
 
 
+def operations(model, *, input_shape=None):
+    """Floating-point operations of a model's convolution and dense kernels for one example, all weights counted.
+
+    >>> import tf_keras as keras
+    >>> operations(keras.Sequential([keras.layers.Dense(2, input_shape=(3,))]))
+    12
+    """
+    weights = prunable(model)
+    owners = {path: owner for path, _, owner in paths.owned_weights(model) if path in weights}
+    used = places(model, owners, _example(model, input_shape))
+    return sum(2 * used[path] * weights[path].shape.num_elements() for path in weights)
+
+
 def _reach(model, mask, input_shape):
     """The weights on a path, whether there is any path, and why that is not known."""
     if not is_graph(model):

@@ -4,7 +4,7 @@ import math
 import pathlib
 
 from tfsparse.data import AUGMENTATIONS, DATASETS
-from tfsparse.export import EXPORTERS
+from tfsparse.export import make_exporter
 from tfsparse.mask import Mask
 from tfsparse.masks import read_method
 from tfsparse.models import MODELS
@@ -44,7 +44,7 @@ def check(experiment):
         for item in parse_list(experiment.augment):  # names only: making one would start TensorFlow before its strategy
             resolve(AUGMENTATIONS, item, "augmentation")
     for format in exports(experiment):
-        resolve(EXPORTERS, format, "export format")
+        make_exporter(format)
     for name in ("batch_size", "epochs", "steps_per_execution"):
         if getattr(experiment, name) < 1:
             raise ValueError(f"--{name} must be at least 1, got {getattr(experiment, name)}.")

@@ -29,7 +29,9 @@ class Experiment:
     )
     sparsity: float = setting(0.9, "Share of prunable weights that are zero, in [0, 1).")
     prunable: str = setting(
-        "all", "Which kernels are pruned: convolutions and dense layers, or convolutions.", ["all", "conv"]
+        "all",
+        "Which kernels are pruned: of convolutions and dense layers, of convolutions, of 1x1 convolutions.",
+        ["all", "conv", "pointwise"],
     )
     exclude: str = setting(
         "", "Layers or weights that stay dense and are not counted, separated by commas, such as 'stem,classifier'."

@@ -1,13 +1,15 @@
 """What can be done with a run that has finished training: evaluate it, export it."""
 
 import dataclasses
+import json
 import pathlib
 
 from tfsparse.data import load_data
 from tfsparse.experiment.experiment import Experiment
+from tfsparse.experiment.facts import facts
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.stages import load_model, load_task
-from tfsparse.export import EXPORTERS, export_model, load_exported
+from tfsparse.export import EXPORTERS, export_model, load_exported, make_exporter
 from tfsparse.report import accuracy
 from tfsparse.training.checkpoints import saved_epochs
 
@@ -64,12 +66,15 @@ def evaluate_files(path, split, **settings):
     return rows
 
 
-def export_run(path, format, out, **changes):
+def export_run(path, format, out, *, compact=True, **changes):
     """Exports the trained model of a run folder once more; returns an `ExportResult`."""
+    make_exporter(format)  # before the data: a slip is found at once
     experiment, folder = open_run(path, **changes)
     task = load_task(experiment)
     model, mask, _ = load_model(experiment, task, folder)
-    return export_model(model, format, out, mask=mask, data=task.data)
+    known = json.loads(folder.metrics.read_text(encoding="utf-8")) if folder.metrics.is_file() else {}
+    card = facts(experiment, folder, known)
+    return export_model(model, format, out, mask=mask, data=task.data, compact=compact, card=card)
 
 
 def _part(data, split):

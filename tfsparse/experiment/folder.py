@@ -30,14 +30,15 @@ class RunFolder:
         self.best = self.path / BEST
         self.metrics = self.path / "metrics.json"
 
-    def export(self, name, suffix):
-        """Where an export of format `name` lies: `model.tflite`, or a folder named like the format."""
-        return self.path / (f"model{suffix}" if suffix else name)
+    def export(self, exporter):
+        """Where an export lies: `model.tflite`, `model_int8.tflite`, or a folder named like the format."""
+        return self.path / f"{exporter.name}{exporter.suffix}"
 
     def exported(self, formats):
-        """The exports that are there: format -> path, of a table of formats."""
-        places = {name: self.export(name, entry.suffix) for name, entry in formats.items()}
-        return {name: path for name, path in places.items() if path.exists()}
+        """The exports that are there: file name -> path, of a table of formats."""
+        found = [path for entry in formats.values() if entry.suffix for path in self.path.glob(f"*{entry.suffix}")]
+        found += [self.path / entry.name for entry in formats.values() if not entry.suffix]
+        return {path.name: path for path in sorted(found) if path.exists()}
 
     @contextlib.contextmanager
     def locked(self):

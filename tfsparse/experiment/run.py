@@ -8,15 +8,15 @@ import time
 from tfsparse import paths
 from tfsparse.experiment.check import check, exports
 from tfsparse.experiment.experiment import Experiment
+from tfsparse.experiment.facts import facts
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.stages import load_model, load_task, settled
-from tfsparse.export import EXPORTERS, export_model
+from tfsparse.export import EXPORTERS, export_model, make_exporter
 from tfsparse.files import write_json
 from tfsparse.frozen import kept_random_state
 from tfsparse.graph import clone
 from tfsparse.mask import prunable
 from tfsparse.models import build_model
-from tfsparse.registry import parse
 from tfsparse.report import accuracy, evaluate, metrics
 from tfsparse.training import AUTO, best_epoch, is_chief, load_best, make_strategy, read_history
 
@@ -71,14 +71,15 @@ def _stages(experiment, folder, strategy):
     folder.check_settings(experiment)
     folder.write_flags(experiment)
     model, mask, history = load_model(experiment, task, folder, strategy)
-    for format, path in _missing(experiment, folder).items():
-        log.info("Exporting %s.", format)
-        export_model(model, format, path, mask=mask, data=task.data)
-    files = {name: path.name for name, path in folder.exported(EXPORTERS).items()}
     accuracies = {**evaluate(model, task), **_best(model, task, folder)}
     best = best_epoch(read_history(folder.history))
     result = metrics(model, mask, best, task.epochs, accuracies, prunable(model))
-    result |= {"seconds": round(sum(history.history.get("seconds", [])), 1), "files": files}
+    result["seconds"] = round(sum(history.history.get("seconds", [])), 1)
+    for format, path in _missing(experiment, folder).items():
+        log.info("Exporting %s.", format)
+        card = facts(experiment, folder, result)
+        log.info("%s", export_model(model, format, path, mask=mask, data=task.data, card=card))
+    result["files"] = list(folder.exported(EXPORTERS))
     log.info("This session took %.0f s.", time.monotonic() - started)
     write_json(folder.metrics, result)
     return result
@@ -97,8 +98,7 @@ def _missing(experiment, folder):
     """The exports that are asked for and not there: format with options -> path."""
     paths = {}
     for format in exports(experiment):
-        name = parse(format)[0]
-        path = folder.export(name, EXPORTERS[name].suffix)
+        path = folder.export(make_exporter(format))
         if not path.exists():
             paths[format] = path
     return paths

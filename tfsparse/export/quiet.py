@@ -8,8 +8,11 @@ import tempfile
 
 
 @contextlib.contextmanager
-def quiet():
-    """Keeps warnings and C++ messages off the terminal; shows them after all if an exception comes out.
+def quiet(show=True):
+    """Keeps warnings and C++ messages off the terminal.
+
+    Args:
+        show: whether they are shown after all if an exception comes out.
 
     >>> with quiet():
     ...     _ = os.write(2, b"this is not seen")
@@ -23,8 +26,9 @@ def quiet():
         try:
             yield
         except BaseException:
-            kept.seek(0)
-            os.write(terminal, kept.read())
+            if show:
+                kept.seek(0)
+                os.write(terminal, kept.read())
             raise
         finally:
             logging.disable(before)

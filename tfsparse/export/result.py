@@ -19,8 +19,12 @@ class ExportResult:
         gzip_bytes: its size compressed: what a download costs, where zeros are nearly free in any format.
         images: how many images the comparison used.
         max_difference: largest difference of a probability to the Keras model's.
+        moved: probability that moved from one class to another: the mean over images.
         zeros: weights that are exactly 0.0 in the file, among those that the mask covers (without a mask: among the
             kernels that have zeros).
+        variant: how it is stored, `"dense"` or `"sparse"`.
+        parameters: of the network, before and after channels were taken out; `channels`, `flops` (for one image, a
+            multiply-add counting two; None: not known) likewise.
     """
 
     path: pathlib.Path
@@ -28,7 +32,17 @@ class ExportResult:
     gzip_bytes: int
     images: int
     max_difference: float
+    moved: float
     zeros: int
+    variant: str
+    parameters: tuple
+    channels: tuple
+    flops: tuple | None
+
+    def __str__(self):
+        rows = [("channels", self.channels), ("parameters", self.parameters), ("operations", self.flops)]
+        left = ", ".join(f"{after:,} of {before:,} {name}" for name, (before, after) in ((n, p) for n, p in rows if p))
+        return f"{self.path}: {self.bytes:,} bytes ({self.gzip_bytes:,} gzipped), {self.variant}; {left}"
 
 
 def sizes(path):

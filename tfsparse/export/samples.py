@@ -41,6 +41,38 @@ def sample(data, input_shape, count):
     return images, (images.astype("float32") - mean) / std
 
 
+def calibration(data, input_shape, count):
+    """Training images as an exported file takes them, float32, to find the ranges of activations on.
+
+    The first two pixels of 8-bit images are set to 0 and 255, so that the range of the input is that of the type.
+
+    Args:
+        data: with `.train`, batches of (normalised images, ...), and `.mean`, `.std`, either of which may be None.
+        input_shape: of one image.
+        count: at most so many.
+
+    Raises:
+        ValueError: no training images.
+    """
+    train = getattr(data, "train", None)
+    if train is None:
+        raise ValueError(
+            "int8 is calibrated on training images: pass data= with .train, batches of (images, labels), "
+            "or export float16, which needs none."
+        )
+    mean, std = (_array(getattr(data, name, None)) for name in ("mean", "std"))
+    normalised = _first(train, count)
+    if normalised.shape[1:] != tuple(input_shape):
+        raise ValueError(f"Calibration images have shape {normalised.shape[1:]}, the model takes {tuple(input_shape)}.")
+    if mean is None:
+        return normalised
+    images = normalised * std + mean
+    if std.max() > 1 and len(input_shape) == 3:
+        images = np.rint(images).clip(0, 255)
+        images.reshape(len(images), -1)[0, :2] = 0, 255
+    return images
+
+
 def _array(values):
     return None if values is None else np.asarray(values, "float32")
 

@@ -24,10 +24,13 @@ class SavedModel:
     ```
     """
 
-    suffix = ""
+    suffix, name, tolerance, calibrates = "", "saved_model", 1e-4, False
 
-    def write(self, serving, path):
-        """Writes the folder `path`."""
+    def variants(self, serving):
+        """The one way to store it: name -> function that writes the folder at a path."""
+        return {"dense": lambda path: self._write(serving, path)}
+
+    def _write(self, serving, path):
         signatures = {"serving_default": serving.function()}
         if serving.class_names:
             signatures["class_names"] = _constant_function(serving.class_names)

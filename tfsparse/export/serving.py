@@ -24,6 +24,7 @@ class Serving:
         std: likewise.
         softmax: whether the model gives logits, so that a softmax must follow.
         class_names: optional names in the order of the outputs.
+        calibration: float32 images [n, *input_shape] as the file takes them, for formats that calibrate; or None.
     """
 
     model: keras.Model
@@ -33,10 +34,16 @@ class Serving:
     std: tuple | None
     softmax: bool
     class_names: tuple | None = None
+    calibration: np.ndarray | None = None
 
-    def function(self, batch=None):
-        """A new tf.function from images [batch, *input_shape] to `{"probabilities": [batch, classes]}`."""
-        spec = tf.TensorSpec([batch, *self.input_shape], self.dtype, name="images")
+    def function(self, batch=None, dtype=None):
+        """A new tf.function from images [batch, *input_shape] to `{"probabilities": [batch, classes]}`.
+
+        Args:
+            batch: None: any.
+            dtype: of the images; None: `self.dtype`.
+        """
+        spec = tf.TensorSpec([batch, *self.input_shape], dtype or self.dtype, name="images")
 
         @tf.function(input_signature=[spec])
         def serve(images):

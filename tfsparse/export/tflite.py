@@ -1,7 +1,9 @@
 """TensorFlow Lite (LiteRT): one small file for phones and boards."""
 
+import importlib.metadata
 import os
 import pathlib
+import re
 import warnings
 
 import numpy as np
@@ -9,48 +11,86 @@ import tensorflow as tf
 
 from tfsparse.export.exported import Exported
 from tfsparse.export.quiet import quiet
+from tfsparse.export.result import ExportError
 from tfsparse.export.tflite_constants import constants
+from tfsparse.registry import lookup
 
 try:
     from ai_edge_litert.interpreter import Interpreter
+
+    RUNTIME = f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}"
 except ImportError:
     Interpreter = tf.lite.Interpreter
+    RUNTIME = f"tf.lite {tf.__version__}"
+
+_SPARSE = tf.lite.Optimize.EXPERIMENTAL_SPARSITY
 
 
 class TFLite:
-    """A .tflite file with float32 weights that takes one image at a time, [1, height, width, channels].
+    """A .tflite file that takes one image at a time, [1, height, width, channels].
 
     Batch norms are folded into the weights, which scales every output channel and leaves zeros zeros.
 
     Args:
-        sparse: store tensors with enough zeros (30 % and more) sparsely, if that makes the file smaller. The file gets
-            small, not fast: most kernels are unpacked when it is loaded. ARM phones run 1x1 convolutions sparsely.
+        dtype: of the weights. `"float32"`. `"float16"`: half the size, computed in float32 on most processors. `"int8"`: weights
+            and activations in whole numbers, calibrated on training images; the file takes uint8 images and gives float32
+            probabilities.
+        sparse: store tensors with enough zeros (30 % and more) sparsely too, and keep the smaller file. The file gets
+            small, not fast: most kernels are unpacked when it is loaded (`ts.doctor` says which run sparse).
     """
 
     suffix = ".tflite"
 
-    def __init__(self, *, sparse=True):
-        self.sparse = sparse
+    def __init__(self, *, dtype="float32", sparse=True):
+        self.dtype, self.sparse = dtype, sparse
+        self.tolerance = lookup(TOLERANCES, dtype, "dtype of a TFLite file")
+        self.calibrates = dtype == "int8"
 
-    def write(self, serving, path):
-        """Writes the file `path`."""
-        function = serving.function(batch=1)
+    @property
+    def name(self):
+        """Of the file in a run folder, without its suffix."""
+        return "model" if self.dtype == "float32" else f"model_{self.dtype}"
+
+    def variants(self, serving):
+        """Ways to store the same network: name -> function that writes the file at a path."""
+        kinds = {"dense": [], "sparse": [_SPARSE]} if self.sparse else {"dense": []}
+        return {name: self._writer(serving, optimizations) for name, optimizations in kinds.items()}
+
+    def _writer(self, serving, optimizations):
+        content = None
+
+        def write(path):
+            nonlocal content
+            content = content or self._convert(serving, optimizations)
+            pathlib.Path(path).write_bytes(content)
+
+        return write
+
+    def _convert(self, serving, optimizations):
+        # The converter itself makes an 8-bit input of a float one, so that normalisation is in whole numbers too.
+        whole = self.dtype == "int8"
+        function = serving.function(batch=1, dtype=np.dtype("float32") if whole else None)
         module = serving.module(serve=function)
-        contents = [_convert(function, module, [])]
-        if self.sparse:
-            contents.append(_convert(function, module, [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]))
-        pathlib.Path(path).write_bytes(min(contents, key=len))
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
+        converter.optimizations = [*optimizations, *([] if self.dtype == "float32" else [tf.lite.Optimize.DEFAULT])]
+        if self.dtype == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if whole:
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.representative_dataset = lambda: ({"images": image[None]} for image in serving.calibration)
+            converter.inference_input_type = tf.uint8 if serving.dtype == np.uint8 else tf.float32
+        return _converted(converter)
 
     @staticmethod
     def load(path):
-        """Reads a file that `write` wrote.
+        """Reads a file that `export_model` wrote.
 
         Raises:
             ValueError: no TFLite file, a damaged one, or one with other inputs and outputs.
         """
         content = pathlib.Path(path).read_bytes()
         try:
-            interpreter = _interpreter(content)
+            interpreter = interpreter_of(content, os.cpu_count())
             runner = interpreter.get_signature_runner("serving_default")
             details = runner.get_input_details()["images"]
             runner.get_output_details()["probabilities"]
@@ -70,17 +110,26 @@ class TFLite:
         )
 
 
-def _convert(function, module, optimizations):
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
-    converter.optimizations = optimizations
-    with quiet():
-        return converter.convert()
+# Probability that may move from one class to another, as a share: the mean over images.
+TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "int8": 0.2}
 
 
-def _interpreter(content):
+def _converted(converter):
+    try:
+        with quiet(show=False):
+            return converter.convert()
+    except Exception as error:  # the converter raises its own class, RuntimeError and others
+        ops = sorted(set(re.findall(r"'?(tf\.\w+)'? op\b", str(error))))
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        what = f"TensorFlow Lite has no {', '.join(ops)}" if ops else f"TensorFlow Lite's converter says: {first}"
+        raise ExportError(f"The network cannot become a TFLite file. {what}. Export a SavedModel or ONNX.") from error
+
+
+def interpreter_of(content, threads):
+    """A LiteRT interpreter of a file's bytes, its memory allocated."""
     with warnings.catch_warnings(), quiet():
         # TensorFlow's own interpreter announces its successor, ai_edge_litert, which is used where it is installed.
         warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
-        interpreter = Interpreter(model_content=content, num_threads=os.cpu_count())
+        interpreter = Interpreter(model_content=content, num_threads=threads)
         interpreter.allocate_tensors()
     return interpreter

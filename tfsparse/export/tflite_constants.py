@@ -3,32 +3,42 @@
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+_TYPES = {
+    schema.TensorType.FLOAT32: np.float32,
+    schema.TensorType.FLOAT16: np.float16,
+    schema.TensorType.INT8: np.int8,
+}
+
 
 def constants(content):
-    """All constant float32 tensors of two or more axes in a TFLite file.
+    """All constant tensors of weights in a TFLite file: float32, float16 and int8, of two or more axes.
 
     Args:
         content: the file's bytes.
 
     Returns:
-        List of dense float32 arrays.
+        List of dense float32 arrays; what is quantised is scaled back, so that its zeros are 0.0.
     """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     found = []
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             data = model.buffers[tensor.buffer].data
-            if (
-                data is None
-                or tensor.type != schema.TensorType.FLOAT32
-                or tensor.shape is None
-                or len(tensor.shape) < 2
-            ):
+            if data is None or tensor.type not in _TYPES or tensor.shape is None or len(tensor.shape) < 2:
                 continue
-            values = np.frombuffer(bytes(data), np.float32)
+            values = _scaled(np.frombuffer(bytes(data), _TYPES[tensor.type]), tensor)
             shape = tuple(int(n) for n in tensor.shape)
             found.append(values.reshape(shape) if tensor.sparsity is None else dense(values, shape, tensor.sparsity))
     return found
+
+
+def _scaled(values, tensor):
+    """Stored numbers as float32; quantised ones less their zero point (weights have one for all channels, 0)."""
+    if tensor.type != schema.TensorType.INT8 or tensor.quantization is None or tensor.quantization.zeroPoint is None:
+        return values.astype("float32")
+    points = np.unique(tensor.quantization.zeroPoint)
+    scale = np.mean(tensor.quantization.scale)
+    return (values.astype("float32") - (points[0] if len(points) == 1 else 0)) * scale
 
 
 def dense(values, shape, sparsity):

@@ -1,6 +1,8 @@
 """Whether an exported file holds the mask's zeros."""
 
 import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from tfsparse import paths
 from tfsparse.export.result import ExportError
@@ -42,12 +44,12 @@ def masked_kernels(model, mask):
 def check_zeros(kernels, constants):
     """Checks that a file's weights are zero wherever the model's are, and counts the zeros.
 
-    Formats rename, transpose and rescale weights, so a kernel is recognised by its values: the same up to a factor for
-    each output channel, in any of the layouts in use. What the format merged beyond recognition is checked by number:
+    Formats rename, transpose, rescale and round weights, so a kernel is recognised by where its zeros are, in any of the
+    layouts in use, each in an array of its own. What the format merged beyond recognition is checked by number:
     no more non-zero values than the kernels of that size have together.
 
     Args:
-        kernels: path -> array, from `masked_kernels`.
+        kernels: path -> array, from `masked_kernels`, or a boolean array: False where a zero must be.
         constants: arrays in the file.
 
     Returns:
@@ -56,18 +58,13 @@ def check_zeros(kernels, constants):
     Raises:
         ExportError: a zero is lost; names the weight.
     """
-    zeros, lost, used = 0, {}, set()
-    for name, kernel in kernels.items():
-        places = [i for i, constant in enumerate(constants) if constant.size == kernel.size and _same(kernel, constant)]
-        used.update(places)
-        if places:
-            zeros += min(kernel.size - int(np.count_nonzero(constants[i])) for i in places)
-        else:
-            lost[name] = kernel
+    places = matched(kernels, constants)
+    zeros = sum(constants[place].size - int(np.count_nonzero(constants[place])) for place in places.values())
+    lost = {name: kernel for name, kernel in kernels.items() if name not in places}
     for size in sorted({kernel.size for kernel in lost.values()}):
         names = [name for name, kernel in lost.items() if kernel.size == size]
         allowed = sum(np.count_nonzero(lost[name]) for name in names)
-        rest = [c for i, c in enumerate(constants) if i not in used and c.size == size]
+        rest = [c for i, c in enumerate(constants) if i not in places.values() and c.size == size]
         stored = sum(np.count_nonzero(constant) for constant in rest)
         if stored > allowed:
             raise ExportError(
@@ -77,25 +74,36 @@ def check_zeros(kernels, constants):
     return zeros
 
 
-def _same(kernel, constant):
-    """Whether `constant` is `kernel` up to its layout and a factor per output channel, zeros exactly kept."""
+def matched(kernels, constants):
+    """Kernel path -> place in `constants` of an array that is zero wherever the kernel is; as many as can be.
+
+    >>> matched({"a": np.eye(2), "b": np.ones((2, 2))}, [np.full((2, 2), 3.0), np.eye(2)])
+    {'a': 1, 'b': 0}
+    """
+    names = list(kernels)
+    if not names or not constants:
+        return {}
+    fits = np.array([[_fits(kernels[name], constant) for constant in constants] for name in names])
+    places = maximum_bipartite_matching(csr_matrix(fits), perm_type="column")
+    return {name: int(place) for name, place in zip(names, places, strict=True) if place >= 0}
+
+
+def _fits(kernel, constant):
+    """Whether `constant` is zero wherever `kernel` is, in one of its layouts."""
+    if constant.size != kernel.size:
+        return False
     for rows in _layouts(kernel):
         for stored in (constant.reshape(constant.shape[0], -1), constant.reshape(-1, constant.shape[-1]).T):
-            if rows.shape == stored.shape and _scaled(rows, stored):
-                return not stored[rows == 0].any()
+            if rows.shape == stored.shape and not stored[rows == 0].any():
+                return True
     return False
 
 
 def _layouts(kernel):
-    """Matrices [output channel, rest] of a Keras kernel, one for each kind of layer."""
+    """Matrices [output channel, rest] of a Keras kernel, one for each kind of layer and order of the rest."""
     yield kernel.reshape(-1, kernel.shape[-1]).T  # Dense, convolutions
     if kernel.ndim > 2:
+        yield np.moveaxis(kernel, (-1, -2), (0, 1)).reshape(kernel.shape[-1], -1)  # convolutions, channels first
         yield kernel.reshape(-1, kernel.shape[-2] * kernel.shape[-1]).T  # depthwise: channels times multiplier
         yield np.moveaxis(kernel, -2, 0).reshape(kernel.shape[-2], -1)  # transposed convolutions
         yield kernel.reshape(kernel.shape[0], -1).T  # EinsumDense, attention
-
-
-def _scaled(rows, stored):
-    square = np.einsum("ij,ij->i", rows, rows)
-    factor = np.einsum("ij,ij->i", rows, stored) / np.where(square > 0, square, 1)
-    return bool((np.abs(stored - factor[:, None] * rows) <= 1e-4 * np.abs(stored).max(-1, keepdims=True)).all())

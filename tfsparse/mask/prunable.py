@@ -23,7 +23,8 @@ def prunable(model, kind="all"):
     Args:
         model: a built Keras model; nested, shared and composite layers are looked into.
         kind: `"all"`, the kernels of convolution and dense layers and of custom layers; `"conv"`, convolution
-            kernels only (the rule of the ToST paper, which keeps the classifier dense).
+            kernels only (the rule of the ToST paper, which keeps the classifier dense); `"pointwise"`, 1x1 convolution
+            kernels only, the ones that phones run sparsely.
 
     Biases, norms, embeddings and recurrent kernels are never prunable.
 
@@ -78,4 +79,8 @@ def _is_convolution_kernel(path, variable, owner):
     return _is_kernel(path, variable, owner) and len(variable.shape) >= 3
 
 
-KINDS = {"all": _is_kernel, "conv": _is_convolution_kernel}
+def _is_pointwise_kernel(path, variable, owner):
+    return _is_convolution_kernel(path, variable, owner) and all(edge == 1 for edge in variable.shape[:-2])
+
+
+KINDS = {"all": _is_kernel, "conv": _is_convolution_kernel, "pointwise": _is_pointwise_kernel}

@@ -4,6 +4,7 @@
 - `resnet18`: 64-128-256-512 channels, 40 times the weights of `resnet20`.
 - `vgg16`: no shortcuts, one classifier layer.
 - `mobilenet`: depthwise separable convolutions; few weights to spare.
+- `mobilenet_xnnpack`: the same, built so that phones run its 1x1 convolutions sparsely.
 
 All are plain functional models of standard Keras layers. They take images of 32x32 or larger (most smaller ones, too)
 and give logits. Layers are named by their place, `stage1/block0/conv1`. Any other Keras model serves as well: nothing
@@ -13,6 +14,7 @@ A new model is a function `(input_shape, num_classes, *, options) -> model` in a
 """
 
 from tfsparse.models.mobilenet import mobilenet
+from tfsparse.models.mobilenet_xnnpack import mobilenet_xnnpack
 from tfsparse.models.resnet import resnet18, resnet20, resnet32, resnet56, resnet104
 from tfsparse.models.vgg import vgg16
 from tfsparse.registry import options, resolve
@@ -25,6 +27,7 @@ MODELS = {
     "resnet104": resnet104,
     "vgg16": vgg16,
     "mobilenet": mobilenet,
+    "mobilenet_xnnpack": mobilenet_xnnpack,
 }
 
 

@@ -43,21 +43,26 @@ def scaled(channels, width):
     return max(1, round(channels * width))
 
 
-def conv(x, channels, size, name, *, stride=1):
+def conv(x, channels, size, name, *, stride=1, padding="same"):
     """Convolution without bias (the norm behind it has one), padded so that stride 1 keeps the size."""
     layer = keras.layers.Conv2D(
-        channels, size, stride, padding="same", use_bias=False, kernel_initializer=_HE, name=name
+        channels, size, stride, padding=padding, use_bias=False, kernel_initializer=_HE, name=name
     )
     return layer(x)
 
 
-def depthwise(x, size, name, *, stride=1):
+def depthwise(x, size, name, *, stride=1, padding="same"):
     """Depthwise convolution without bias; He-normal for its true fan-in of size² (Keras would count all channels)."""
     initializer = keras.initializers.VarianceScaling(2.0 * x.shape[-1], "fan_in", "truncated_normal")
     layer = keras.layers.DepthwiseConv2D(
-        size, stride, padding="same", use_bias=False, depthwise_initializer=initializer, name=name
+        size, stride, padding=padding, use_bias=False, depthwise_initializer=initializer, name=name
     )
     return layer(x)
+
+
+def pad(x, size, name):
+    """Zeros alike on all sides, as many as a kernel of `size` needs."""
+    return keras.layers.ZeroPadding2D(size // 2, name=name)(x)
 
 
 def norm(x, name):

@@ -1,0 +1,77 @@
+"""`doctor`: which layers of a masked network will run sparsely, where, and what the files will weigh."""
+
+import numpy as np
+import tf_keras as keras
+
+from tfsparse.compaction import compact as compacted
+from tfsparse.doctor.checkup import Checkup, LayerCheckup
+from tfsparse.doctor.file_size import runs_in_blocks, stored_bytes
+from tfsparse.doctor.xnnpack import cluster
+from tfsparse.mask import Mask, apply_mask, prunable
+from tfsparse.surgery import Surgery
+
+_WIDTHS = {"tflite": 4, "tflite(dtype='float16')": 2, "tflite(dtype='int8')": 1}
+_OTHERS = 4  # bytes of a bias, in every format
+
+
+def doctor(model, mask=None, *, compact=True):
+    """Says what LiteRT will make of a network under a mask, before it is trained.
+
+    Args:
+        model: built functional or Sequential model, plain.
+        mask: `Mask`, or a mapping from weight path to array of 0 and 1; None: the zeros that the model has.
+        compact: as the export will: whether dead channels are taken out first.
+
+    Returns:
+        `Checkup`.
+
+    Raises:
+        ValueError: a subclassed model, whose graph cannot be seen; a mask that does not fit.
+
+    >>> dense = [keras.layers.Dense(8, input_shape=(8,), name="a"), keras.layers.Dense(8, name="b")]
+    >>> live = np.zeros((8, 8), bool)
+    >>> live[:4, ::2] = live[4:, 1::2] = True
+    >>> found = doctor(keras.Sequential(dense), {"a/kernel": live, "b/kernel": np.ones((8, 8), bool)})
+    >>> [(layer.path, layer.zeros, layer.arm, layer.avx) for layer in found.layers]
+    [('a/kernel', 0.5, 'sparse', 'sparse'), ('b/kernel', 0.0, 'dense', 'dense')]
+    """
+    if mask is not None:
+        model = apply_mask(model, mask if isinstance(mask, Mask) else Mask(mask))
+    if compact:
+        found = compacted(model)
+        small, channels, parameters = found.model, found.channels, found.parameters
+    else:
+        small, channels, parameters = model, (0, 0), (model.count_params(),) * 2
+    surgery = Surgery(small, "The doctor")
+    chain = cluster(surgery)
+    kernels = {path: variable.numpy() for path, variable in prunable(small).items()}
+    layers = tuple(_layer(path, kernel, chain) for path, kernel in kernels.items())
+    return Checkup(layers, chain.spoiler, chain.remedy, channels, parameters, _sizes(kernels))
+
+
+def _layer(path, kernel, chain):
+    zeros = float(1 - np.count_nonzero(kernel) / kernel.size)
+    where, reason = {"arm": "dense", "avx": "dense", "old_x86": "dense"}, ""
+    if path.rsplit("/", 1)[0] in chain.paths:
+        where = {"arm": "sparse", "avx": "dense", "old_x86": "sparse"}
+        reason = "1x1 convolution in a fitting chain; not with AVX"
+    elif runs_in_blocks(kernel):
+        where, reason = dict.fromkeys(where, "sparse"), "blocks of 4 inputs, float32"
+    elif kernel.ndim == 2:
+        reason = "zeros are not in blocks of 4 inputs: pattern='block(1x4)'" if zeros else "no zeros"
+    elif kernel.shape[:2] == (1, 1):
+        reason = f"spoilt by {chain.spoiler}" if chain.spoiler else "outside the chain"
+    else:
+        size = "x".join(map(str, kernel.shape[:-2]))
+        reason = f"{size} convolutions are never sparse"
+    return LayerCheckup(path, kernel.shape, zeros, **where, reason=reason)
+
+
+def _sizes(kernels):
+    """Format -> bytes of weights (dense, sparse). What norms hold is folded into biases, one for each channel."""
+    biases = sum(_OTHERS * kernel.shape[-1] for kernel in kernels.values())
+    table = {}
+    for format, width in _WIDTHS.items():
+        pairs = [stored_bytes(kernel, width) for kernel in kernels.values()]
+        table[format] = tuple(biases + sum(column) for column in zip(*pairs, strict=True))
+    return table

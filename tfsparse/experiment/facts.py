@@ -1,0 +1,22 @@
+"""What a model card says of how a network was trained."""
+
+
+def facts(experiment, folder, metrics):
+    """Facts of a run for the card of its exported files.
+
+    Args:
+        experiment: `Experiment`.
+        folder: `RunFolder`.
+        metrics: what `metrics.json` holds, as far as it is known.
+    """
+    return {
+        "data": experiment.data,
+        "mask": experiment.mask,
+        "sparsity": metrics.get("sparsity", experiment.sparsity),
+        "recipe": experiment.recipe,
+        "epochs": experiment.epochs,
+        "seed": experiment.seed,
+        "metrics": {name: value for name, value in metrics.items() if "accuracy" in name},
+        "trained with": f"python scripts/train.py --flagfile={folder.flags.name}",
+        "settings": experiment.deciding(),
+    }

@@ -1,0 +1,159 @@
+"""The model card beside every exported file: what it is, how it was made, what it must be; Markdown and JSON."""
+
+import hashlib
+import json
+import pathlib
+import platform
+import shlex
+import sys
+
+import jinja2
+import numpy as np
+import tensorflow as tf
+
+from tfsparse.export import tflite
+from tfsparse.files import write_json, written_aside
+from tfsparse.version import __version__
+
+
+def card_of(result, serving, small, facts):
+    """What a card holds, as a dict for JSON.
+
+    Args:
+        result: `ExportResult`.
+        serving: `Serving`.
+        small: `Smaller`.
+        facts: how the network was trained, or None.
+    """
+    model = small.model
+    before, after = result.parameters
+    return {
+        "file": result.path.name,
+        "variant": result.variant,
+        "bytes": result.bytes,
+        "gzip_bytes": result.gzip_bytes,
+        "sha256": checksums(result.path),
+        "architecture": {
+            "name": model.name,
+            "layers": len(model.layers),
+            "parameters_before": before,
+            "parameters": after,
+            "channels": result.channels,
+            "flops": result.flops,
+        },
+        "input": {
+            "shape": serving.input_shape,
+            "dtype": str(np.dtype(serving.dtype)),
+            "mean": serving.mean,
+            "std": serving.std,
+        },
+        "class_names": serving.class_names,
+        "compared": {"images": result.images, "max_difference": result.max_difference, "moved": result.moved},
+        "zeros": result.zeros,
+        "training": facts or {},
+        "versions": {
+            "tfsparse": __version__,
+            "tensorflow": tf.__version__,
+            "python": platform.python_version(),
+            "tflite_runtime": tflite.RUNTIME,
+        },
+        "command": shlex.join(["python", *sys.argv]),
+        "kept": small.kept,
+        "carriers": small.carriers,
+    }
+
+
+def checksums(path):
+    """File name -> SHA-256, of a file or of all files in a folder."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    root = path.parent if path.is_file() else path
+    return {str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def card_path(path):
+    """Where the card of an exported file lies.
+
+    >>> card_path("mine.tflite").name
+    'mine.tflite.card.json'
+    """
+    path = pathlib.Path(path)
+    return path.with_name(path.name + ".card.json")
+
+
+def write_card(path, card):
+    """Writes both forms of the card of the file `path`."""
+    write_json(card_path(path), card)
+    with written_aside(card_path(path).with_suffix(".md")) as scratch:
+        scratch.write_text(_TEMPLATE.render(card=card), encoding="utf-8")
+
+
+def read_card(path):
+    """The card of the exported file `path`, or None if there is none.
+
+    Raises:
+        ValueError: it is damaged, or of another file.
+    """
+    place = card_path(path)
+    if not place.is_file():
+        return None
+    try:
+        card = json.loads(place.read_text(encoding="utf-8"))
+        expected = card["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{place} is no model card ({error!r}). Delete it, or export the model again.") from error
+    if expected != checksums(pathlib.Path(path)):
+        raise ValueError(f"{path} is not the file that {place.name} describes. Export the model again.")
+    return card
+
+
+_TEMPLATE = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
+    """\
+# {{ card.file }}
+
+{{ card.architecture.name }}, {{ "{:,}".format(card.architecture.parameters) }} parameters
+{%- if card.architecture.parameters != card.architecture.parameters_before %}
+ (of {{ "{:,}".format(card.architecture.parameters_before) }} before dead channels were taken out)
+{%- endif %}
+, {{ card.input.dtype }} images of {{ card.input["shape"] | join(" x ") }} to class probabilities.
+
+| | |
+| --- | --- |
+| size | {{ "{:,}".format(card.bytes) }} bytes ({{ "{:,}".format(card.gzip_bytes) }} gzipped), stored {{ card.variant }} |
+{% if card.architecture.channels %}
+| channels | {{ "{:,}".format(card.architecture.channels[1]) }} of {{ "{:,}".format(card.architecture.channels[0]) }} |
+{% endif %}
+{% if card.architecture.flops %}
+| operations an image | {{ "{:,}".format(card.architecture.flops[1]) }} of {{ "{:,}".format(card.architecture.flops[0]) }} |
+{% endif %}
+| zeros | {{ "{:,}".format(card.zeros) }} |
+| against the Keras model, {{ card.compared.images }} images | probabilities differ by at most {{ "%.1e" | format(card.compared.max_difference) }} |
+{% for key, value in card.training.items() if value is not mapping %}
+| {{ key | replace("_", " ") }} | {{ value }} |
+{% endfor %}
+{% for key, value in card.versions.items() %}
+| {{ key | replace("_", " ") }} | {{ value }} |
+{% endfor %}
+{% for group, rows in card.training.items() if rows is mapping %}
+
+## {{ group | capitalize }}
+
+| | |
+| --- | --- |
+{% for key, value in rows.items() %}
+| {{ key | replace("_", " ") }} | {{ value }} |
+{% endfor %}
+{% endfor %}
+
+## Made by
+
+```
+{{ card.command }}
+```
+
+## SHA-256
+
+{% for file, digest in card.sha256.items() %}
+- `{{ file }}`: `{{ digest }}`
+{% endfor %}
+"""
+)

@@ -1,0 +1,125 @@
+"""`export_model`: a trained model as a file that runs elsewhere."""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfsparse.export.card import card_of, write_card
+from tfsparse.export.compare import are_probabilities, compare, full_float32, outputs_of, probabilities
+from tfsparse.export.formats import make_exporter
+from tfsparse.export.result import ExportError, ExportResult, sizes
+from tfsparse.export.samples import calibration, sample
+from tfsparse.export.serving import Serving, plain_float32
+from tfsparse.export.smaller import smaller
+from tfsparse.export.zeros import check_zeros, masked_kernels
+from tfsparse.files import written_aside
+from tfsparse.mask.prunable import check_model
+
+_CALIBRATION = 256  # images
+
+
+def export_model(model, format, path, *, mask=None, data=None, images=64, compact=True, card=None):
+    """Writes a trained model as a file that runs without Keras, loads it back and compares the two.
+
+    Args:
+        model: plain tf_keras model of normalised float images, giving logits or probabilities [batch, classes].
+        format: a name in `EXPORTERS`, with options or without: `"saved_model"`, `"tflite"`, `"tflite(dtype='int8')"`.
+        path: file or folder to write; a missing suffix (`.tflite`) is added. An earlier export there is replaced.
+        mask: mapping from weight path to boolean array; checked to be zero in the model and in the file. None: all
+            zeros of the model's kernels are checked.
+        data: with `.mean` and `.std` (per channel, in the units of the images), `.input_shape`, `.test`, `.train`,
+            `.class_names`, each of which may be None. The file takes uint8 images, or float32 images in the data's own
+            units if these do not come from 8-bit ones (without mean and std: as the model takes them). Without test
+            images random ones serve for the comparison; int8 needs training images.
+        images: how many images to compare on.
+        compact: take out channels that the zeros have killed, what they still add folded into the next layer. What cannot be
+            followed (subclassed models) is exported as it is.
+        card: facts for the model card, a dict of what JSON can hold: how the network was trained.
+
+    Returns:
+        `ExportResult`.
+
+    Raises:
+        ValueError: unknown format or option, a mask that does not fit the model, no training images for int8, `path` taken by
+            something else.
+        ExportError: the file's probabilities are not the model's, a zero is lost, or the format cannot hold the network;
+            nothing is left at `path`.
+        OSError: `path` cannot be written.
+    """
+    exporter = make_exporter(format)
+    path = _target(pathlib.Path(path), exporter)
+    check_model(model)
+    model = plain_float32(model)
+    masked_kernels(model, mask)  # refuses a mask that does not hold
+    with full_float32():
+        serving, task = _prepared(model, exporter, data, images, compact)
+        try:
+            result = _written(exporter, serving, path, *task)
+            write_card(path, card_of(result, serving, task[0], card))
+        except (OSError, tf.errors.OpError) as error:
+            reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+            raise OSError(f"Cannot write {path} ({reason}). Choose another path, or make space.") from error
+    return result
+
+
+def _prepared(model, exporter, data, count, compact):
+    """What is stored, and what its file must give."""
+    shape = _input_shape(model, data)
+    images, normalised = sample(data, shape, count)
+    outputs = outputs_of(model, normalised)
+    softmax = not are_probabilities(outputs)
+    extras = {name: _tuple(getattr(data, name, None)) for name in ("mean", "std", "class_names")}
+    extras["calibration"] = calibration(data, shape, _CALIBRATION) if exporter.calibrates else None
+    small = smaller(model, shape, compact)
+    serving = Serving(small.model, shape, images.dtype, softmax=softmax, **extras)
+    return serving, (small, images, probabilities(outputs, softmax))
+
+
+def _written(exporter, serving, path, small, images, expected):
+    """Writes each variant, loads it back, compares; the smallest that is right takes the name."""
+    kernels, variants, found, refused = masked_kernels(small.model, None), exporter.variants(serving), {}, None
+    with written_aside(path) as scratch:
+        for name, write in variants.items():
+            write(scratch)
+            try:
+                loaded = exporter.load(scratch)
+                differences = compare(loaded, images, expected, exporter.tolerance)
+                zeros = check_zeros(kernels, loaded.constants())
+            except (ExportError, ValueError) as error:
+                refused = error
+                continue
+            counts = (small.parameters, small.channels, small.flops)
+            found[name] = ExportResult(path, *sizes(scratch), len(images), *differences, zeros, name, *counts)
+        if not found:
+            raise refused if isinstance(refused, ExportError) else ExportError(str(refused)) from refused
+        best = min(found.values(), key=lambda result: result.bytes)
+        if best.variant != name:
+            variants[best.variant](scratch)
+    return best
+
+
+def _target(path, exporter):
+    """Where to write; refuses to replace anything but an earlier export."""
+    if exporter.suffix and path.suffix != exporter.suffix:
+        path = path.with_name(path.name + exporter.suffix)
+    foreign = path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").exists()
+    if foreign or (path.exists() and path.is_dir() != (exporter.suffix == "")):
+        raise ValueError(f"{path} is there already and is no earlier export of this format. Choose another path.")
+    return path
+
+
+def _input_shape(model, data):
+    own = getattr(model, "input_shape", None)
+    shape = tuple(getattr(data, "input_shape", None) or (own[1:] if isinstance(own, tuple) else ()))
+    if not shape or None in shape:
+        raise ValueError(f"Model {model.name!r} takes inputs of shape {own}; pass data with the input_shape of images.")
+    if isinstance(own, tuple) and (
+        len(own) != len(shape) + 1 or any(a not in (None, b) for a, b in zip(own[1:], shape, strict=True))
+    ):
+        raise ValueError(f"Model {model.name!r} takes images of shape {own[1:]}, the data's are {shape}.")
+    return shape
+
+
+def _tuple(values):
+    return None if values is None else tuple(np.ravel(values).tolist())
