@@ -1,6 +1,8 @@
-"""Exports the trained model of a run folder.
+"""Exports the trained model of a run folder, or says what sparsity will buy where it runs.
 
 python scripts/export.py --path=saved_models/my_run --format=tflite --out=small.tflite
+python scripts/export.py --path=saved_models/my_run --doctor
+python scripts/export.py --doctor --model=mobilenet_xnnpack --data=cifar10 --mask=erk --prunable=pointwise --sparsity=0.9
 """
 
 import os
@@ -9,23 +11,36 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
 
 from absl import flags as absl_flags
+from rich.console import Console
 
 from tfsparse import flags
-from tfsparse.experiment import export_run
+from tfsparse.experiment import Experiment, examine, export_run
 
 PATH = absl_flags.DEFINE_string("path", None, "Run folder.")
-FORMAT = absl_flags.DEFINE_string("format", "tflite", "saved_model, tflite or 'tflite(sparse=False)'.")
+FORMAT = absl_flags.DEFINE_string(
+    "format", "tflite", "saved_model, tflite, \"tflite(dtype='float16')\", \"tflite(dtype='int8')\" or onnx."
+)
 OUT = absl_flags.DEFINE_string("out", None, "File or folder to write.")
-DATA_DIR = absl_flags.DEFINE_string("data_dir", None, "Where TFDS keeps data sets; default: as in the run.")
+DOCTOR = absl_flags.DEFINE_boolean(
+    "doctor", False, "Say which layers will run sparsely where, and export nothing; without --path before any training."
+)
 
 
 def main(argv):
+    if DOCTOR.value:
+        with flags.reported_errors():
+            found = examine(PATH.value, flags.read(Experiment))
+        Console().print(found.table())
+        print(found)
+        return
     if not PATH.value or not OUT.value:
-        sys.exit("Give --path, a run folder, and --out, the file to write.")
-    changes = {"data_dir": DATA_DIR.value} if DATA_DIR.value else {}
+        sys.exit("Give --path, a run folder, and --out, the file to write; or --doctor.")
+    given = flags.read(Experiment)
+    changes = {"compact_export": given.compact_export} | ({"data_dir": given.data_dir} if given.data_dir else {})
     with flags.reported_errors():
         print(export_run(PATH.value, FORMAT.value, OUT.value, **changes))
 
 
 if __name__ == "__main__":
+    flags.define(Experiment)
     flags.run(main)

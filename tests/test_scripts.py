@@ -94,6 +94,27 @@ def test_a_path_that_is_not_there(script, tmp_path):
     assert ended.returncode == 1 and "nothing" in ended.stderr
 
 
+def test_the_doctor_comes_before_training(tmp_path):
+    flags = ["--doctor", "--data=digits", "--model=resnet20(width=0.1)", "--mask=erk", "--sparsity=0.9"]
+    ended = run("export.py", *flags)
+    assert ended.returncode == 0, ended.stderr
+    for expected in ("ARM: 0 of 22 kernels run sparse", "are dead and will be taken out", "bytes dense", "stem/conv"):
+        assert expected in ended.stdout, ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "FILE IMAGE"),
+        (["nothing.tflite", "a.png"], "no exported model"),
+        (["README.md", "a.png"], "of no exported format"),
+    ],
+)
+def test_predict_says_what_it_lacks(arguments, message):
+    ended = run("predict.py", *arguments)
+    assert ended.returncode == 1 and message in ended.stderr
+
+
 def test_find_mask_shows_and_writes_what_is_left(tmp_path):
     out = tmp_path / "mask.safetensors"
     flags = ["--data=digits", "--model=resnet20(width=0.1)", "--mask=synflow(rounds=3)", f"--out={out}"]

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import difflib
+import functools
 import logging
 import os
 import sys
@@ -47,8 +48,12 @@ def read(cls):
     return cls(**{f.name: defined[f.name] for f in dataclasses.fields(cls) if f.name in defined})
 
 
-def run(main):
+def run(main, arguments=False):
     """Runs `main(argv)` as absl does, with the library's messages on the terminal.
+
+    Args:
+        main: function of the list of the script's name and its arguments.
+        arguments: whether there may be any besides flags.
 
     An unknown flag is refused, with the nearest right name, before anything runs.
     """
@@ -58,7 +63,7 @@ def run(main):
     library.propagate = False  # absl's root handler would say everything twice
     library.addHandler(logging.StreamHandler())
     warnings.showwarning = lambda message, *rest, **more: library.warning("Warning: %s", message)
-    app.run(main, flags_parser=_parse)
+    app.run(main, flags_parser=functools.partial(_parse, arguments=arguments))
 
 
 @contextlib.contextmanager
@@ -82,7 +87,7 @@ def reported_errors(interrupted=""):
         _stop(f"{type(error).__name__}: {error}", 1)
 
 
-def _parse(argv):
+def _parse(argv, arguments):
     try:
         rest = flags.FLAGS(argv)
     except flags.UnrecognizedFlagError as error:
@@ -94,7 +99,7 @@ def _parse(argv):
         _stop(f"{message}. Paths of flagfiles are relative to the folder the command runs in.", 2)
     except flags.Error as error:
         _stop(f"{error} --help lists all flags.", 2)
-    if len(rest) > 1:
+    if len(rest) > 1 and not arguments:
         _stop(f"Unexpected argument {rest[1]!r}: settings are given as flags, --name=value. --help lists them.", 2)
     return rest
 

@@ -1,7 +1,6 @@
 """`doctor`: which layers of a masked network will run sparsely, where, and what the files will weigh."""
 
 import numpy as np
-import tf_keras as keras
 
 from tfsparse.compaction import compact as compacted
 from tfsparse.doctor.checkup import Checkup, LayerCheckup
@@ -73,5 +72,8 @@ def _sizes(kernels):
     table = {}
     for format, width in _WIDTHS.items():
         pairs = [stored_bytes(kernel, width) for kernel in kernels.values()]
-        table[format] = tuple(biases + sum(column) for column in zip(*pairs, strict=True))
+        dense, sparse = (biases + sum(column) for column in zip(*pairs, strict=True))
+        # LiteRT 2.3 gives NaN for float16 blocks: the export compares, and keeps the dense file.
+        broken = width == 2 and any(runs_in_blocks(kernel) for kernel in kernels.values())
+        table[format] = (dense, dense if broken else sparse)
     return table

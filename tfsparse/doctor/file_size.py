@@ -1,7 +1,5 @@
 """How many bytes a kernel takes in a TFLite file, stored dense and stored sparse."""
 
-import numpy as np
-
 _LEAST = 0.3  # share of zeros from which the converter stores a tensor sparsely
 _BLOCK = 4  # inputs of one unit of a dense layer that are stored together, float32
 

@@ -1,9 +1,9 @@
 """Whether XNNPACK will run a network's 1x1 convolutions sparsely: its conditions on the graph, checked on Keras layers.
 
-From the source of XNNPACK (subgraph rewrite for NCHW) in August 2026: a cluster of layers goes over to channels first and sparse
-kernels altogether or not at all. It starts with a 3x3 convolution of stride 2 on three channels, padded by one on all sides, goes on
-through 1x1 and depthwise convolutions, sums, products and activations, and ends in a mean over the map. Its 1x1 kernels together must
-be more than two thirds zero.
+From the source of XNNPACK (subgraph rewrite for NCHW) in August 2026: a cluster of layers goes over to channels first and
+sparse kernels altogether or not at all. It starts with a 3x3 convolution of stride 2 on three channels, padded by one on
+all sides, goes on through 1x1 and depthwise convolutions, sums, products and activations, and ends in a mean over the map.
+Its 1x1 kernels together must be more than two thirds zero.
 """
 
 import dataclasses
@@ -12,15 +12,10 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.surgery import operation
+from tfsparse.doctor.conditions import problem_of, start_problem
 
 _L = keras.layers
 _ENDS = (_L.GlobalAveragePooling2D,)
-_VANISH = (_L.BatchNormalization, _L.Dropout, _L.SpatialDropout2D)
-_UNARY = (_L.ReLU, _L.ELU, _L.LeakyReLU, _L.Activation)
-_FUNCTIONS = {"linear", "relu", "relu6", "sigmoid", "elu", "hard_sigmoid", "swish", "silu", "tanh"}
-_OPERATIONS = {"nn.relu", "nn.relu6", "math.sigmoid", "nn.silu", "math.add", "__operators__.add", "math.multiply"}
-_OPERATIONS |= {"__operators__.mul"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +45,7 @@ def cluster(surgery):
     start = next((call for call in surgery.calls if isinstance(call.layer, _L.Conv2D) and _maps(call)), None)
     if start is None:
         return Cluster(frozenset(), surgery.calls[0].path, "there is no convolution.")
-    problem = _start_problem(surgery, start)
+    problem = start_problem(surgery, start)
     if problem:
         return Cluster(frozenset(), start.path, problem)
     return _grow(surgery, start)
@@ -76,7 +71,7 @@ def _grow(surgery, start):
             ended = True
             after.update(tf.nest.flatten(call.outputs))
             continue
-        problem = _problem(surgery, call)
+        problem = problem_of(surgery, call)
         if problem is None and not known.issuperset(call.inputs):
             problem = "it reads a map from outside the chain of fitting layers: lead it through them."
         if problem:
@@ -95,68 +90,6 @@ def _grow(surgery, start):
             frozenset(), place, f"{share} of the 1x1 weights are zero: more than 67 % must be, raise the sparsity."
         )
     return Cluster(frozenset(call.path for call in points), None, "")
-
-
-def _start_problem(surgery, call):
-    layer = call.layer
-    if (
-        tuple(layer.kernel_size) != (3, 3)
-        or tuple(layer.strides) != (2, 2)
-        or call.inputs[0].shape[-1] != 3
-        or layer.groups != 1
-        or tuple(layer.dilation_rate) != (1, 1)
-    ):
-        return "the first convolution must be 3x3 with stride 2 on 3 channels (as in mobilenet_xnnpack)."
-    if layer.padding != "valid" or not _padded(surgery, call, 1):
-        return "'same' padding of stride 2 is uneven: use ZeroPadding2D(1) and padding='valid'."
-    return None
-
-
-def _problem(surgery, call):
-    """What is wrong with a layer inside the chain; None: it fits."""
-    layer = call.layer
-    if isinstance(layer, _L.DepthwiseConv2D):
-        return _depthwise_problem(surgery, call)
-    if isinstance(layer, _L.Conv2D) and type(layer) is _L.Conv2D:
-        if tuple(layer.kernel_size) != (1, 1) or tuple(layer.strides) != (1, 1) or layer.groups != 1:
-            size = "x".join(map(str, layer.kernel_size))
-            return (
-                f"a {size} convolution of stride {layer.strides[0]} is never sparse, and keeps the others dense: "
-                "split it into a depthwise and a 1x1 convolution."
-            )
-        return None
-    if isinstance(layer, _L.ZeroPadding2D):
-        readers = [reader for ref in tf.nest.flatten(call.outputs) for reader in surgery.consumers(ref)]
-        if all(isinstance(reader.layer, _L.DepthwiseConv2D) for reader in readers):
-            return None
-        return "padding is taken up by a depthwise convolution only."
-    if isinstance(layer, (_L.Add, _L.Multiply, *_VANISH)) or operation(call) in _OPERATIONS:
-        return None
-    if isinstance(layer, _UNARY):
-        name = keras.activations.serialize(layer.activation) if isinstance(layer, _L.Activation) else "relu"
-        return None if name in _FUNCTIONS else f"the activation {name!r} does not fit: use ReLU."
-    return f"a {type(layer).__name__} does not fit between 1x1 convolutions: take it out, or end in GlobalAveragePooling2D."
-
-
-def _depthwise_problem(surgery, call):
-    layer = call.layer
-    edge = layer.kernel_size[0]
-    if (
-        tuple(layer.kernel_size) not in ((3, 3), (5, 5))
-        or layer.strides[0] not in (1, 2)
-        or layer.depth_multiplier != 1
-    ):
-        return "a depthwise convolution must be 3x3 or 5x5, of stride 1 or 2, multiplier 1."
-    even = layer.padding == "same" and layer.strides[0] == 1
-    if not even and not (layer.padding == "valid" and _padded(surgery, call, edge // 2)):
-        return f"its padding is uneven: use ZeroPadding2D({edge // 2}) and padding='valid'."
-    return None
-
-
-def _padded(surgery, call, width):
-    before = surgery.producer(call.inputs[0])
-    wanted = ((width, width), (width, width))
-    return before is not None and isinstance(before.layer, _L.ZeroPadding2D) and before.layer.padding == wanted
 
 
 def _maps(call):

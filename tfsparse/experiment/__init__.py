@@ -1,6 +1,7 @@
 """Experiments: a mask, a recipe and a task brought together, in memory (`train`) or as a run folder."""
 
 from tfsparse.experiment.check import check
+from tfsparse.experiment.examine import examine
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.finished import evaluate_files, export_run, open_run
 from tfsparse.experiment.folder import RunFolder
@@ -15,6 +16,7 @@ __all__ = [
     "RunFolder",
     "check",
     "evaluate_files",
+    "examine",
     "export_run",
     "find_mask",
     "load_task",

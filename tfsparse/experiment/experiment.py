@@ -70,6 +70,7 @@ class Experiment:
     jit_compile: bool = setting(False, "Compile the training step with XLA.")
     steps_per_execution: int = setting(1, "Batches that one call of the compiled step goes through.")
     export: str = setting("saved_model,tflite", "Formats to export, separated by commas, or 'none'.")
+    compact_export: bool = setting(True, "Exported files leave out the channels that the mask has killed.")
     output_dir: str = setting("saved_models", "Where run folders are made.")
     run_name: str | None = setting(None, "Name of the run folder; default: made from the settings.")
     overwrite: bool = setting(False, "Delete what an earlier run with these settings left, and begin anew.")
@@ -109,4 +110,12 @@ class Experiment:
         return cls(**given)
 
 
-_ELSEWHERE = ("data_dir", "download", "export", "output_dir", "run_name", "overwrite")  # do not change what is computed
+_ELSEWHERE = (
+    "data_dir",
+    "download",
+    "export",
+    "compact_export",
+    "output_dir",
+    "run_name",
+    "overwrite",
+)  # do not change what is computed

@@ -66,15 +66,22 @@ def evaluate_files(path, split, **settings):
     return rows
 
 
-def export_run(path, format, out, *, compact=True, **changes):
-    """Exports the trained model of a run folder once more; returns an `ExportResult`."""
+def export_run(path, format, out, **changes):
+    """Exports the trained model of a run folder once more; returns an `ExportResult`.
+
+    Args:
+        path: run folder.
+        format: as `export_model` takes it.
+        out: file or folder to write.
+        changes: settings to take instead of the run's own: `data_dir`, `compact_export`.
+    """
     make_exporter(format)  # before the data: a slip is found at once
     experiment, folder = open_run(path, **changes)
     task = load_task(experiment)
     model, mask, _ = load_model(experiment, task, folder)
     known = json.loads(folder.metrics.read_text(encoding="utf-8")) if folder.metrics.is_file() else {}
     card = facts(experiment, folder, known)
-    return export_model(model, format, out, mask=mask, data=task.data, compact=compact, card=card)
+    return export_model(model, format, out, mask=mask, data=task.data, compact=experiment.compact_export, card=card)
 
 
 def _part(data, split):

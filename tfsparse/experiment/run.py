@@ -75,10 +75,11 @@ def _stages(experiment, folder, strategy):
     best = best_epoch(read_history(folder.history))
     result = metrics(model, mask, best, task.epochs, accuracies, prunable(model))
     result["seconds"] = round(sum(history.history.get("seconds", [])), 1)
+    options = {"mask": mask, "data": task.data, "compact": experiment.compact_export}
     for format, path in _missing(experiment, folder).items():
         log.info("Exporting %s.", format)
         card = facts(experiment, folder, result)
-        log.info("%s", export_model(model, format, path, mask=mask, data=task.data, card=card))
+        log.info("%s", export_model(model, format, path, card=card, **options))
     result["files"] = list(folder.exported(EXPORTERS))
     log.info("This session took %.0f s.", time.monotonic() - started)
     write_json(folder.metrics, result)

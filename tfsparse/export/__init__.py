@@ -9,14 +9,16 @@ are taken out first (`compact=True`): that is what makes every format smaller an
 before it was loaded back, gave the Keras model's probabilities on test images, and was found to hold exactly the network's
 zeros. A model card lies beside each: `mine.tflite.card.md` to read, `mine.tflite.card.json` for programs.
 
-A new format is a class with `suffix`, `name`, `tolerance`, `calibrates`, `variants(serving)` and a static `load(path) -> Exported`,
-in a file here, and a line in `EXPORTERS`; its options are the keyword-only arguments of its constructor.
+A new format is a class with `suffix`, `name`, `tolerance`, `calibrates`, `variants(serving)` and a static
+`load(path) -> Exported`, in a file here, and a line in `EXPORTERS`; its options are the keyword-only arguments of its
+constructor.
 """
 
 from tfsparse.export.assert_sparsity import assert_sparsity
 from tfsparse.export.export_model import export_model
 from tfsparse.export.exported import Exported
 from tfsparse.export.formats import EXPORTERS, load_exported, make_exporter
+from tfsparse.export.predict import Prediction, predict
 from tfsparse.export.result import ExportError, ExportResult
 
 __all__ = [
@@ -24,8 +26,10 @@ __all__ = [
     "ExportError",
     "ExportResult",
     "Exported",
+    "Prediction",
     "assert_sparsity",
     "export_model",
     "load_exported",
     "make_exporter",
+    "predict",
 ]

@@ -13,8 +13,8 @@ from tfsparse.mask import Mask
 def assert_sparsity(file_or_model, mask):
     """Checks that every weight that a mask prunes is exactly 0.0.
 
-    In a file whose dead channels were taken out, what is left of each kernel is checked; which channels those are is told by the
-    model card beside it. Where one channel carries the constants of others, what reads it is not checked.
+    In a file whose dead channels were taken out, what is left of each kernel is checked; which channels those are is told
+    by the model card beside it. Where one channel carries the constants of others, what reads it is not checked.
 
     Args:
         file_or_model: Keras model, or path of a file that `export_model` wrote.

@@ -126,7 +126,8 @@ _TEMPLATE = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=Tru
 | operations an image | {{ "{:,}".format(card.architecture.flops[1]) }} of {{ "{:,}".format(card.architecture.flops[0]) }} |
 {% endif %}
 | zeros | {{ "{:,}".format(card.zeros) }} |
-| against the Keras model, {{ card.compared.images }} images | probabilities differ by at most {{ "%.1e" | format(card.compared.max_difference) }} |
+| images compared with the Keras model | {{ card.compared.images }} |
+| largest difference of a probability | {{ "%.1e" | format(card.compared.max_difference) }} |
 {% for key, value in card.training.items() if value is not mapping %}
 | {{ key | replace("_", " ") }} | {{ value }} |
 {% endfor %}

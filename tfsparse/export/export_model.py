@@ -1,5 +1,6 @@
 """`export_model`: a trained model as a file that runs elsewhere."""
 
+import logging
 import pathlib
 
 import numpy as np
@@ -15,6 +16,8 @@ from tfsparse.export.smaller import smaller
 from tfsparse.export.zeros import check_zeros, masked_kernels
 from tfsparse.files import written_aside
 from tfsparse.mask.prunable import check_model
+
+log = logging.getLogger(__name__)
 
 _CALIBRATION = 256  # images
 
@@ -88,6 +91,7 @@ def _written(exporter, serving, path, small, images, expected):
                 zeros = check_zeros(kernels, loaded.constants())
             except (ExportError, ValueError) as error:
                 refused = error
+                log.warning("Stored %s, %s would be wrong: %s", name, path.name, error)
                 continue
             counts = (small.parameters, small.channels, small.flops)
             found[name] = ExportResult(path, *sizes(scratch), len(images), *differences, zeros, name, *counts)

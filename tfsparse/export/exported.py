@@ -15,6 +15,7 @@ class Exported:
         input_shape: of one image, (height, width, channels).
         dtype: of the images: uint8, or float32 for data that do not come from 8-bit images.
         constants: function that returns the file's weights: float arrays of two or more axes, dense.
+        class_names: in the order of the outputs, if the file itself has them.
 
     >>> half = Exported(lambda x: np.full((len(x), 2), 0.5), (4, 4, 1), np.dtype("uint8"), list)
     >>> half(np.zeros((3, 4, 4, 1), "uint8")).shape
@@ -28,6 +29,7 @@ class Exported:
     input_shape: tuple
     dtype: np.dtype
     constants: Callable
+    class_names: tuple | None = None
 
     def __call__(self, images):
         images = np.asarray(images)

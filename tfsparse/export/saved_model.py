@@ -79,7 +79,9 @@ class SavedModel:
             return [v.numpy() for v in loaded.weights.values() if v.dtype == tf.float32 and len(v.shape) > 1]
 
         spec = inputs["images"]
-        return Exported(run, tuple(spec.shape[1:]), np.dtype(spec.dtype.as_numpy_dtype), constants)
+        names = loaded.signatures["class_names"]()["class_names"] if "class_names" in loaded.signatures else None
+        names = None if names is None else tuple(name.decode() for name in names.numpy())
+        return Exported(run, tuple(spec.shape[1:]), np.dtype(spec.dtype.as_numpy_dtype), constants, names)
 
 
 def _constant_function(names):

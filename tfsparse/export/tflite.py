@@ -1,5 +1,6 @@
 """TensorFlow Lite (LiteRT): one small file for phones and boards."""
 
+import contextlib
 import importlib.metadata
 import os
 import pathlib
@@ -32,9 +33,8 @@ class TFLite:
     Batch norms are folded into the weights, which scales every output channel and leaves zeros zeros.
 
     Args:
-        dtype: of the weights. `"float32"`. `"float16"`: half the size, computed in float32 on most processors. `"int8"`: weights
-            and activations in whole numbers, calibrated on training images; the file takes uint8 images and gives float32
-            probabilities.
+        dtype: of the weights. `"float32"`. `"float16"`: half the size, computed in float32 on most processors. `"int8"`:
+            weights and activations in whole numbers, calibrated on training images; probabilities are float32.
         sparse: store tensors with enough zeros (30 % and more) sparsely too, and keep the smaller file. The file gets
             small, not fast: most kernels are unpacked when it is loaded (`ts.doctor` says which run sparse).
     """
@@ -116,7 +116,7 @@ TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "int8": 0.2}
 
 def _converted(converter):
     try:
-        with quiet(show=False):
+        with quiet(show=False), _no_successor():
             return converter.convert()
     except Exception as error:  # the converter raises its own class, RuntimeError and others
         ops = sorted(set(re.findall(r"'?(tf\.\w+)'? op\b", str(error))))
@@ -125,11 +125,17 @@ def _converted(converter):
         raise ExportError(f"The network cannot become a TFLite file. {what}. Export a SavedModel or ONNX.") from error
 
 
+@contextlib.contextmanager
+def _no_successor():
+    """TensorFlow's own interpreter announces its successor, ai_edge_litert, which is used where it is installed."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+        yield
+
+
 def interpreter_of(content, threads):
     """A LiteRT interpreter of a file's bytes, its memory allocated."""
-    with warnings.catch_warnings(), quiet():
-        # TensorFlow's own interpreter announces its successor, ai_edge_litert, which is used where it is installed.
-        warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+    with quiet(), _no_successor():
         interpreter = Interpreter(model_content=content, num_threads=threads)
         interpreter.allocate_tensors()
     return interpreter

@@ -1,0 +1,64 @@
+"""Images from disk: fitted as said, refused with a reason; classes by name."""
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.export.export_networks import data, network, pictures, sparse
+from tfsparse.export import export_model, load_exported, predict
+from tfsparse.export.pictures import read_picture
+
+
+def save(path, array):
+    PIL.Image.fromarray(array).save(path)
+    return path
+
+
+@pytest.mark.parametrize("format", ["tflite", "saved_model", "onnx"])
+def test_names_the_most_probable_classes(format, tmp_path):
+    model = network()
+    sparse(model)
+    path = export_model(model, format, tmp_path / "mine", data=data()).path
+    images = [save(tmp_path / f"{number}.png", picture) for number, picture in enumerate(pictures(3))]
+    found = list(predict(path, images, top=2))
+    expected = load_exported(path)(pictures(3))
+    for row, probabilities in zip(found, expected, strict=True):
+        assert row.fitted == "" and [name for name, _ in row.classes] == [
+            "abcd"[i] for i in np.argsort(-probabilities)[:2]
+        ]
+        assert row.classes[0][1] == pytest.approx(probabilities.max())
+    with pytest.raises(ValueError, match="top"):
+        list(predict(path, images, top=0))
+
+
+def test_a_file_alone_gives_class_numbers(tmp_path):
+    model = network()
+    path = export_model(model, "tflite", tmp_path / "mine", data=data()).path
+    path.with_name("mine.tflite.card.json").unlink()
+    (found,) = predict(path, [save(tmp_path / "a.png", pictures(1)[0])])
+    assert sorted(name for name, _ in found.classes) == [f"class {i}" for i in range(4)]
+
+
+def test_images_are_made_to_fit_and_it_is_said(tmp_path):
+    gray = save(tmp_path / "gray.png", np.full((4, 6), 100, "uint8"))
+    array, fitted = read_picture(gray, (8, 8, 3), np.dtype("uint8"))
+    assert array.shape == (8, 8, 3) and (array == 100).all()
+    assert fitted == "turned from L to RGB; resized from 6x4 to 8x8, bilinear"
+    array, fitted = read_picture(gray, (4, 6, 1), np.dtype("float32"))
+    assert array.shape == (4, 6, 1) and array.dtype == np.float32 and fitted == ""
+
+
+def test_what_is_no_image_is_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no image")
+    whole = save(tmp_path / "b.png", np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype("uint8"))
+    (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:2000])
+    for name in ("a.png", "cut.png"):
+        with pytest.raises(ValueError, match=f"{name} cannot be read as an image"):
+            read_picture(tmp_path / name, (8, 8, 3), np.dtype("uint8"))
+    with pytest.raises(FileNotFoundError, match="No image file"):
+        read_picture(tmp_path / "none.png", (8, 8, 3), np.dtype("uint8"))
+    with pytest.raises(ValueError, match="no images"):
+        read_picture(whole, (7,), np.dtype("float32"))
+    PIL.Image.new("1", (9000, 9000)).save(tmp_path / "huge.png")
+    with pytest.raises(ValueError, match="81000000|more than"):
+        read_picture(tmp_path / "huge.png", (8, 8, 3), np.dtype("uint8"))

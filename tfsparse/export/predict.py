@@ -1,0 +1,51 @@
+"""The most probable classes of image files."""
+
+import dataclasses
+
+import numpy as np
+
+from tfsparse.export.card import read_card
+from tfsparse.export.formats import load_exported
+from tfsparse.export.pictures import read_picture
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a network sees in an image file.
+
+    Args:
+        path: of the image.
+        classes: list of (class name or number, probability), the most probable first.
+        fitted: what was done to the image to fit it; "" if nothing.
+    """
+
+    path: str
+    classes: list
+    fitted: str
+
+
+def predict(file, images, *, top=5):
+    """Most probable classes of image files, by an exported network.
+
+    Args:
+        file: what `export_model` wrote, of any format.
+        images: paths of image files.
+        top: how many classes.
+
+    Yields:
+        `Prediction` for each image. Classes have names if the SavedModel or the card beside the file has them.
+
+    Raises:
+        ValueError: `top` below 1; the file or an image cannot be read.
+        FileNotFoundError: no such file.
+    """
+    if top < 1:
+        raise ValueError(f"top must be at least 1, got {top}.")
+    exported = load_exported(file)
+    names = exported.class_names or (read_card(file) or {}).get("class_names")
+    for path in images:
+        array, fitted = read_picture(path, exported.input_shape, exported.dtype)
+        probabilities = exported(array[None])[0]
+        best = np.argsort(-probabilities)[:top]
+        rows = [(names[i] if names else f"class {i}", float(probabilities[i])) for i in best]
+        yield Prediction(str(path), rows, fitted)
