@@ -2,7 +2,7 @@
 
     python benchmarks/latency.py [--models=resnet18,vgg16] [--masks=snip,synflow] [--sparsities=0.9,0.95,0.98]
 
-Each network is timed dense and under each mask as a TFLite file (with dead channels, without, and stored sparsely), as a SavedModel
+Each network is timed dense and under each mask as a TFLite file (with dead channels, without, stored sparsely), as a SavedModel
 without dead channels and in Keras, in turn; a row has the medians and, as the speed-up, the median of the ratios of the same
 turn. Networks are untrained. `mlp` is 784-1024-1024-10 with masks of blocks of four inputs.
 """
