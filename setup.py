@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 HERE = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfsparse" / "version.py").read_text(encoding="utf-8"))[1]
 LITERT = "ai-edge-litert~=2.3"
+RAY = "ray~=2.60"
 ONNX = ["tf2onnx~=1.17", "onnx~=1.23", "onnxruntime~=1.31"]
 
 setup(
@@ -42,6 +43,7 @@ setup(
     extras_require={
         "litert": [LITERT],  # TFLite's runtime by itself; without it TensorFlow's own is used
         "onnx": ONNX,
-        "test": ["pytest", "pytest-xdist", "ruff", LITERT, *ONNX],
+        "sweep": [RAY],
+        "test": ["pytest", "pytest-xdist", "ruff", LITERT, *ONNX, RAY],
     },
 )

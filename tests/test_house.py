@@ -17,6 +17,7 @@ LEVELS = (
     {"compaction"},
     {"masks", "recipe", "models", "data", "training", "export", "report", "diagnosis", "doctor"},
     {"experiment"},
+    {"sweep", "results"},
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Below level 2 a part may use what stands further down the list of its own level.

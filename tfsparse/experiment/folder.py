@@ -113,6 +113,11 @@ class RunFolder:
 
     def write_flags(self, experiment):
         """Writes all settings as a flagfile that runs the same again."""
+        self.write_flags_to(self.flags, experiment)
+
+    @staticmethod
+    def write_flags_to(path, experiment):
+        """Writes all settings of an experiment as a flagfile at `path`."""
         lines = [f"--{k}={v}" for k, v in dataclasses.asdict(experiment).items() if v is not None and k != "overwrite"]
-        with written_aside(self.flags) as scratch:
+        with written_aside(path) as scratch:
             scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,121 @@
+"""Sweeps: every cell a run of its own, masks shared, failures reported, killed and resumed."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tfsparse.experiment import Experiment
+from tfsparse.mask import Mask
+from tfsparse.sweep import cells, groups, run_sweep
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TINY = {"model": "resnet20(width=0.1)", "batch_size": 256, "epochs": 1, "export": "none", "recipe": "none"}
+
+
+def experiment(folder, **changes):
+    return Experiment(output_dir=str(folder), **{**TINY, **changes})
+
+
+def test_a_grid_has_every_combination_once():
+    found = cells(Experiment(), masks=["none", "erk"], sparsities=[0.9, 0.95], recipes=["none", "tost"], seeds=[0, 1])
+    assert len(found) == 2 * 2 * (1 + 2)
+    assert len({cell.name for cell in found}) == len(found)
+    shared = groups(found)
+    assert all(len({(c.mask, c.sparsity, c.seed) for c in group}) == 1 for group in shared) and len(shared) == 6
+    with pytest.raises(ValueError, match="run_name"):
+        cells(Experiment(run_name="mine"))
+    with pytest.raises(ValueError, match="must differ"):
+        cells(Experiment(), seeds=[1, 1])
+
+
+def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
+    grid = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
+    grid += cells(experiment(tmp_path, mask="erk", batch_size=4000))  # more than the training set has
+    outcomes = run_sweep(grid)
+    assert [outcome.state for outcome in outcomes] == ["finished", "finished", "failed"]
+    assert "4000" in outcomes[2].reason and ".log" in outcomes[2].reason
+    first, second = (tmp_path / cell.name for cell in grid[:2])
+    assert Mask.load(first / "mask.safetensors") == Mask.load(second / "mask.safetensors")
+    logs = [(tmp_path / "logs" / f"{cell.name}.log").read_text() for cell in grid[:2]]
+    assert "Finding a mask" in logs[0] and "Finding a mask" not in logs[1]
+    assert (second / "diagnosis.json").is_file()
+    numbers = json.loads((second / "metrics.json").read_text())
+    assert outcomes[1].accuracy == numbers["test_accuracy"]
+    again = run_sweep(grid[:2])
+    assert [outcome.state for outcome in again] == ["was finished"] * 2
+
+
+def test_wrong_settings_are_refused_before_any_cell_runs(tmp_path):
+    with pytest.raises(ValueError, match="'synflow'"):
+        run_sweep(cells(experiment(tmp_path), masks=["erk", "synflo"]))
+    with pytest.raises(ValueError, match="'local'"):
+        run_sweep(cells(experiment(tmp_path)), executor="locl")
+    assert not list(tmp_path.iterdir())
+
+
+def start(folder, *flags):
+    settings = [f"--{name}={value}" for name, value in TINY.items() if name != "recipe"]
+    command = [sys.executable, str(ROOT / "scripts/sweep.py"), *settings, f"--output_dir={folder}", *flags]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(condition, process, seconds=240):
+    """Waits until `condition()` gives something; fails if the process ends first."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        if process.poll() is not None:
+            raise AssertionError(process.stdout.read())
+        time.sleep(0.05)
+    process.kill()
+    raise AssertionError("nothing happened")
+
+
+def processes(text):
+    """Process numbers of those whose command line holds `text`."""
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # gone meanwhile
+            continue
+        if text in line:
+            found.append(int(entry.parent.name))
+    return found
+
+
+def test_killed_in_the_middle_it_goes_on(tmp_path):
+    flags = ("--masks=erk", "--recipes=none", "--recipes=label_smoothing", "--epochs=3")
+    process = start(tmp_path, *flags)
+    wait_for(lambda: list(tmp_path.glob("*/checkpoints/*.index")), process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    end = time.monotonic() + 30
+    while processes(str(tmp_path)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not processes(str(tmp_path)), "a cell outlived its sweep"
+    again = start(tmp_path, *flags)
+    output, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, output
+    assert len(list(tmp_path.glob("*/metrics.json"))) == 2 and "finished" in output
+
+
+def test_ray_runs_a_cell_again_whose_worker_was_killed(tmp_path):
+    pytest.importorskip("ray")
+    flags = ("--executor=ray", "--masks=erk", "--recipes=none", "--seeds=0,1", "--epochs=4", "--threads=1")
+    process = start(tmp_path, *flags)
+    wait_for(lambda: list(tmp_path.glob("*/checkpoints/*.index")), process)
+    (victim, *_) = wait_for(lambda: processes("ray::_whole_group"), process)
+    os.kill(victim, signal.SIGKILL)
+    output, _ = process.communicate(timeout=500)
+    assert process.returncode == 0, output
+    assert len(list(tmp_path.glob("*/metrics.json"))) == 2

@@ -1,0 +1,63 @@
+"""Where the cells of a sweep run: here, one after another, or on the machines of a Ray cluster."""
+
+import importlib.util
+import pathlib
+import sys
+
+from tfsparse.sweep.group import run_group
+from tfsparse.sweep.outcome import Outcome
+
+_RETRIES = 3  # of a group whose machine or process went away
+
+
+def local(groups, threads=None):
+    """One cell after another on this machine; yields `Outcome`s."""
+    for group in groups:
+        yield from run_group(group, threads)
+
+
+def ray(groups, threads=None):
+    """Groups of cells on as many processors as Ray has, each group on `threads` of them; yields `Outcome`s as they come.
+
+    Joins the cluster that `RAY_ADDRESS` names, or starts one on this machine. The run folders must lie where all machines
+    see them.
+    A group whose worker dies is run again, and goes on where its cells stood.
+
+    Raises:
+        ValueError: Ray is not installed.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise ValueError("--executor=ray needs Ray: pip install 'tfsparse[sweep]'.")
+    import ray as library
+
+    started = not library.is_initialized()
+    if started:
+        # Workers find this very library, installed or not.
+        root = str(pathlib.Path(__file__).resolve().parents[2])
+        library.init(log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": root}}, include_dashboard=False)
+    task = library.remote(num_cpus=threads or 1, max_retries=_RETRIES)(_whole_group)
+    waiting = {task.remote(group, threads or 1): group for group in groups}
+    try:
+        while waiting:
+            (done,), _ = library.wait(list(waiting), num_returns=1)
+            yield from _outcomes(library, done, waiting.pop(done))
+    finally:
+        for left in waiting:
+            library.cancel(left, force=True)
+        if started:
+            library.shutdown()
+
+
+def _whole_group(group, threads):
+    return list(run_group(group, threads))
+
+
+def _outcomes(library, done, group):
+    try:
+        return library.get(done)
+    except library.exceptions.RayError as error:
+        print(error, file=sys.stderr)
+        return [Outcome(cell.name, "failed", reason=f"Ray: {str(error).splitlines()[0]}") for cell in group]
+
+
+EXECUTORS = {"local": local, "ray": ray}

@@ -1,0 +1,61 @@
+"""The cells of a sweep, and which of them share a mask."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+
+# What comes after the mask is found; a method that trains between its rounds does so by the default protocol.
+_LATER = {"recipe", "export", "compact_export", "compact", "live_gradients", "output_dir", "run_name", "overwrite"}
+
+
+def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
+    """Every combination, as a list of experiments, the seeds outermost: a sweep that is stopped has whole comparisons.
+
+    Args:
+        experiment: `Experiment`, what the cells have in common.
+        masks: of each kind of choice a list, or None: the experiment's own. `sparsities`, `recipes`, `seeds` likewise.
+
+    A dense cell (`mask="none"`) is there once for all sparsities.
+
+    >>> from tfsparse.experiment import Experiment
+    >>> found = cells(Experiment(), masks=["none", "erk"], sparsities=[0.9, 0.95], recipes=["none", "tost"])
+    >>> [(cell.mask, cell.sparsity, cell.recipe) for cell in found][:4]
+    [('none', 0.0, 'none'), ('none', 0.0, 'tost'), ('erk', 0.9, 'none'), ('erk', 0.9, 'tost')]
+
+    Raises:
+        ValueError: two cells would be the same, or share a folder by a given name.
+    """
+    if experiment.run_name:
+        raise ValueError("The cells of a sweep need a folder each: leave --run_name out.")
+    choices = {"seed": seeds, "mask": masks, "sparsity": sparsities, "recipe": recipes}
+    lists = {name: [getattr(experiment, name)] if given is None else given for name, given in choices.items()}
+    for name, given in lists.items():
+        if len(set(given)) < len(given) or not given:
+            raise ValueError(f"The values of {name} must differ, and there must be one: got {given}.")
+    found = {}
+    for values in itertools.product(*lists.values()):
+        cell = dataclasses.replace(experiment, **dict(zip(lists, values, strict=True)))
+        if cell.mask == "none":
+            cell = dataclasses.replace(cell, sparsity=0.0)
+        found[cell.name] = cell
+    return list(found.values())
+
+
+def groups(experiments):
+    """Cells that share a mask, together: a list of lists, in the order of the first of each.
+
+    >>> from tfsparse.experiment import Experiment
+    >>> [len(group) for group in groups(cells(Experiment(), recipes=["none", "tost"], seeds=[0, 1]))]
+    [2, 2]
+    """
+    found = {}
+    for cell in experiments:
+        found.setdefault(mask_key(cell), []).append(cell)
+    return list(found.values())
+
+
+def mask_key(experiment):
+    """A name for all that decides an experiment's mask."""
+    deciding = {name: value for name, value in experiment.deciding().items() if name not in _LATER}
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]

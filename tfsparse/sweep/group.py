@@ -1,0 +1,74 @@
+"""Runs the cells that share a mask, one after another, each in a process of its own."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from tfsparse.experiment import RunFolder
+from tfsparse.files import written_aside
+from tfsparse.sweep.outcome import Outcome, finished
+
+_SHARED = ("mask.safetensors", "diagnosis.json", "diagnosis.png")
+_LAST = 5  # lines of what a failed cell wrote
+
+
+def run_group(group, threads=None):
+    """Runs the cells of a group; yields the `Outcome` of each.
+
+    A cell runs in a process of its own: it may exhaust the memory or crash without taking the others along, and computes what
+    `scripts/train.py` does. What it writes is kept in `logs/` beside the run folders.
+
+    Args:
+        group: experiments that share a mask.
+        threads: of TensorFlow in each cell; None: as it likes.
+    """
+    donor = None
+    for cell in group:
+        folder = RunFolder(f"{cell.output_dir}/{cell.name}")
+        before = finished(folder.path)
+        if before is None:
+            if donor is not None and not folder.mask.is_file():
+                _share(donor, folder, cell)
+            yield _run(cell, folder, threads)
+        else:
+            yield Outcome(cell.name, "was finished", before.get("test_accuracy"))
+        if folder.mask.is_file():
+            donor = folder
+
+
+def _wait(process):
+    try:
+        return process.wait()
+    except BaseException:  # Ctrl-C: the cell goes first
+        process.terminate()
+        raise
+
+
+def _share(donor, folder, cell):
+    """Puts the mask of another cell where this one looks for its own."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write_flags(cell)  # a folder with files and without flags would be somebody's
+    for name in reversed(_SHARED):  # the mask last: it says that the stage is done
+        if (donor.path / name).is_file():
+            with written_aside(folder.path / name) as scratch:
+                shutil.copyfile(donor.path / name, scratch)
+
+
+def _run(cell, folder, threads):
+    logs = pathlib.Path(cell.output_dir) / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    flags = logs / f"{cell.name}.flags"
+    RunFolder.write_flags_to(flags, cell)
+    log = logs / f"{cell.name}.log"
+    command = [sys.executable, "-m", "tfsparse.sweep.cell", str(flags), *([] if threads is None else [str(threads)])]
+    # The cell ends when its input does, with this process: an orphan would hold the run folder.
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with open(log, "ab") as out, subprocess.Popen(command, stdout=out, **pipes) as process:
+        status = _wait(process)
+    found = finished(folder.path)
+    if status == 0 and found is not None:
+        return Outcome(cell.name, "finished", found.get("test_accuracy"))
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_LAST:]
+    end = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+    return Outcome(cell.name, "failed", reason=f"{end}; {log}: " + " | ".join(line[:200] for line in lines))

@@ -1,0 +1,39 @@
+"""`run_sweep`: every cell of a grid, and what became of each."""
+
+import logging
+
+from tfsparse.experiment import check
+from tfsparse.progress import progress
+from tfsparse.registry import lookup
+from tfsparse.sweep.executors import EXECUTORS
+from tfsparse.sweep.grid import groups
+
+log = logging.getLogger(__name__)
+
+
+def run_sweep(cells, *, executor="local", threads=None):
+    """Runs the cells of a grid that have not finished yet.
+
+    Args:
+        cells: list of `Experiment`.
+        executor: `"local"`, or `"ray"`.
+        threads: of TensorFlow in each cell; None: as it likes (with Ray: 1).
+
+    Returns:
+        List of `Outcome`, in the order of the cells.
+
+    Raises:
+        ValueError: settings of a cell that cannot work, before any cell runs.
+    """
+    run = lookup(EXECUTORS, executor, "executor")
+    for cell in cells:
+        check(cell)
+    found = {}
+    with progress() as shown:
+        for outcome in shown(run(groups(cells), threads), "Cells", total=len(cells)):
+            found[outcome.name] = outcome
+            accuracy = "" if outcome.accuracy is None else f", test accuracy {outcome.accuracy:.4f}"
+            log.info("%d of %d: %s %s%s", len(found), len(cells), outcome.name, outcome.state, accuracy)
+            if outcome.reason:
+                log.warning("%s", outcome.reason)
+    return [found[cell.name] for cell in cells]
