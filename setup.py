@@ -19,7 +19,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["tfsparse", "tfsparse.*"]),
-    package_data={"tfsparse.data.tiny_imagenet_builder": ["checksums.tsv"]},
+    package_data={"tfsparse.data.tiny_imagenet_builder": ["checksums.tsv"], "tfsparse.results": ["report.html.j2"]},
     python_requires=">=3.11",
     install_requires=[
         "tensorflow~=2.21.0",

@@ -15,7 +15,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import json
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from steps import Steps, noise
 
 import tfsparse as ts
 from tfsparse.files import write_json
+from tfsparse.memory import peak_memory
 from tfsparse.progress import progress
 
 MODELS = flags.DEFINE_list("models", ["resnet18", "vgg16"], "Networks.")
@@ -52,17 +52,11 @@ def seconds(action):
     return time.perf_counter() - start, time.process_time() - busy
 
 
-def peak():
-    """Greatest memory that this process has had, in MB."""
-    unit = 1024 if sys.platform != "darwin" else 1
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-
-
 def measure(name, method):
     """Seconds and memory (MB) of one search, or of one training step, in this process."""
     data = noise(BATCH_SIZE, BATCHES)
     model, task = ts.build_model(name, data), ts.Task(data)
-    before, sizes = peak(), [w.shape.num_elements() for w in ts.prunable(model).values()]
+    before, sizes = peak_memory(), [w.shape.num_elements() for w in ts.prunable(model).values()]
     if method == STEP:
         model.compile(task.make_optimizer(), task.loss_for(model))
         steps = Steps(model, next(iter(data.train)))
@@ -70,7 +64,7 @@ def measure(name, method):
         took = [statistics.median(column) for column in zip(*times[WARM_UP:], strict=True)]
     else:
         took = seconds(lambda: ts.find_mask(model, method, sparsity=SPARSITY.value, task=task))
-    facts = {"seconds": took[0], "processor": took[1], "memory": peak() - before, "weights": 4e-6 * sum(sizes)}
+    facts = {"seconds": took[0], "processor": took[1], "memory": peak_memory() - before, "weights": 4e-6 * sum(sizes)}
     return {"model": name, "method": method, **facts}
 
 

@@ -24,6 +24,7 @@ from steps import Steps, noise
 
 import tfsparse as ts
 from tfsparse.files import write_json
+from tfsparse.memory import peak_memory
 from tfsparse.progress import progress
 
 MODELS = flags.DEFINE_list("models", ["resnet18", "vgg16"], "Networks.")
@@ -35,19 +36,13 @@ KINDS = {"dense": None, "masked": "none", "tost": "ghost_neurons,ghost_skips,lab
 PAGE = resource.getpagesize()
 
 
-def peak():
-    """Greatest memory that this process has had, in MB."""
-    unit = 1024 if sys.platform != "darwin" else 1
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-
-
 def train(name, kind):
     """MB that eight steps take, and the number of prunable weights."""
     data = noise(128)
     model, task = ts.build_model(name, data), ts.Task(data, epochs=1000)
     weights = sum(variable.shape.num_elements() for variable in ts.prunable(model).values())
     mask = ts.find_mask(model, "random", sparsity=0.9)
-    before = peak()
+    before = peak_memory()
     if kind == "dense":
         model.compile(keras.optimizers.SGD(0.1, momentum=0.9), task.loss_for(model))
     else:
@@ -58,7 +53,7 @@ def train(name, kind):
     steps = Steps(model, next(iter(data.train)))
     for _ in range(8):
         steps.step()
-    return {"model": name, "kind": kind, "memory": peak() - before, "weights": weights}
+    return {"model": name, "kind": kind, "memory": peak_memory() - before, "weights": weights}
 
 
 class Watch(keras.callbacks.Callback):

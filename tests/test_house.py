@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "tfsparse").rglob("*.py"))
 
 LEVELS = (
-    {"registry", "task", "paths", "flags", "files", "graph", "version", "progress", "_keras", "batch_norm"},
+    {"registry", "task", "paths", "flags", "files", "graph", "version", "progress", "memory", "_keras", "batch_norm"},
     {"mask", "surgery", "frozen", "positive"},
     {"compaction"},
     {"masks", "recipe", "models", "data", "training", "export", "report", "diagnosis", "doctor"},

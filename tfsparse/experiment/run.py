@@ -16,6 +16,7 @@ from tfsparse.files import write_json
 from tfsparse.frozen import kept_random_state
 from tfsparse.graph import clone
 from tfsparse.mask import prunable
+from tfsparse.memory import peak_memory
 from tfsparse.models import build_model
 from tfsparse.report import accuracy, evaluate, metrics
 from tfsparse.training import AUTO, best_epoch, is_chief, load_best, make_strategy, read_history
@@ -74,6 +75,7 @@ def _stages(experiment, folder, strategy):
     accuracies = {**evaluate(model, task), **_best(model, task, folder)}
     best = best_epoch(read_history(folder.history))
     result = metrics(model, mask, best, task.epochs, accuracies, prunable(model))
+    result["peak_memory_mb"] = peak_memory()
     result["seconds"] = round(sum(history.history.get("seconds", [])), 1)
     options = {"mask": mask, "data": task.data, "compact": experiment.compact_export}
     for format, path in _missing(experiment, folder).items():

@@ -1,0 +1,40 @@
+"""One self-contained HTML report of finished runs, with the same numbers as CSV and Markdown.
+
+python scripts/report.py saved_models/my_sweep --out=report.html
+"""
+
+import os
+import pathlib
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
+
+from absl import flags as absl_flags
+
+from tfsparse import flags
+from tfsparse.files import written_aside
+from tfsparse.results import csv_text, markdown_text, read_runs, save_runs, write_report
+
+OUT = absl_flags.DEFINE_string("out", "report.html", "File to write; .csv and .md files get its name.")
+JSON = absl_flags.DEFINE_string("json", None, "Also keep what the report needs of the runs in this small file.")
+TITLE = absl_flags.DEFINE_string("title", "Sparse training", "Title of the page.")
+
+
+def main(argv):
+    if len(argv) < 2:
+        sys.exit("Give run folders, folders of run folders, or files that --json wrote: scripts/report.py FOLDER...")
+    with flags.reported_errors():
+        runs, unfinished = read_runs(argv[1:])
+        out = pathlib.Path(OUT.value)
+        write_report(runs, out, unfinished=unfinished, title=TITLE.value)
+        for suffix, text in ((".csv", csv_text(runs)), (".md", markdown_text(runs))):
+            with written_aside(out.with_suffix(suffix)) as scratch:
+                scratch.write_text(text, encoding="utf-8")
+        if JSON.value:
+            save_runs(runs, JSON.value)
+    left = f", {len(unfinished)} unfinished left out" if unfinished else ""
+    print(f"{len(runs)} runs{left}: {out}, {out.with_suffix('.csv')}, {out.with_suffix('.md')}")
+
+
+if __name__ == "__main__":
+    flags.run(main, arguments=True)

@@ -1,0 +1,151 @@
+"""Reports: numbers by hand, and the page in a real browser."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tfsparse.experiment import Experiment, run_experiment
+from tfsparse.results import (
+    Run,
+    comparisons,
+    csv_text,
+    load_runs,
+    markdown_text,
+    read_runs,
+    save_runs,
+    summaries,
+    write_report,
+)
+
+BROWSER = shutil.which("chromium")
+LAYERS = [{"path": f"conv{i}/kernel", "live": 10 + i, "total": 100, "dead_outputs": i, "outputs": 8} for i in range(4)]
+
+
+def run(recipe, seed, accuracy, mask="erk", sparsity=0.9):
+    settings = {**Experiment(mask=mask, sparsity=sparsity, recipe=recipe, seed=seed).deciding(), "epochs": 4}
+    history = {"epoch": [1, 2, 3, 4], "seconds": [2.0, 2.0, 1.0, 1.0], "val_accuracy": [0.1, 0.2, 0.3, accuracy]}
+    if recipe != "none":
+        history["ghost_skips"] = [0.5, 0.0, 0.0, 0.0]
+    metrics = {"test_accuracy": accuracy, "seconds": 6.0, "sparsity": sparsity, "peak_memory_mb": 800}
+    return Run(f"{mask}-{sparsity}-{recipe}-{seed}", settings, metrics, history, LAYERS)
+
+
+def grid():
+    gains = {"none": 0.0, "tost": 0.02, "ghost_skips": 0.01, "ghost_neurons,rescaled_init,label_smoothing": 0.005}
+    return [
+        run(recipe, seed, 0.8 - sparsity / 10 + gain * (1 + seed) + 0.001 * seed, mask, sparsity)
+        for mask in ("erk", "synflow")
+        for sparsity in (0.9, 0.98)
+        for recipe, gain in gains.items()
+        for seed in (0, 1, 2)
+    ]
+
+
+def test_means_spreads_and_paired_differences():
+    runs = [run("none", 0, 0.70), run("none", 1, 0.72), run("tost", 0, 0.73), run("tost", 1, 0.73), run("tost", 2, 0.9)]
+    plain, tost = summaries(runs)
+    assert (plain.recipe, tost.recipe) == ("none", "tost")
+    assert plain.mean == pytest.approx(0.71) and plain.spread == pytest.approx(0.0141421, abs=1e-6)
+    (found,) = comparisons([plain, tost])
+    assert found.differences == {0: pytest.approx(0.03), 1: pytest.approx(0.01)}  # seed 2 has no partner
+    assert found.mean == pytest.approx(0.02)
+    low, high = found.interval  # t of one degree of freedom is 12.706, the standard error 0.01
+    assert (low, high) == (pytest.approx(0.02 - 0.12706, abs=1e-4), pytest.approx(0.02 + 0.12706, abs=1e-4))
+    assert comparisons(summaries(runs[:1] + runs[2:3]))[0].interval is None
+    assert runs[2].ghosts_until == 2 and runs[0].ghosts_until == 0
+
+
+def test_tables_hold_every_run():
+    runs = grid()
+    lines = csv_text(runs).splitlines()
+    assert len(lines) == 1 + len(runs) and "peak_memory_mb" in lines[0]
+    text = markdown_text(runs)
+    assert text.count("| digits | resnet20 | erk | 0.9 | tost |") == 3  # an accuracy, a difference, a cost
+    assert "| digits | resnet20 | erk | 0.9 | tost | 3 | +4.00 |" in text
+
+
+def test_files_come_back(tmp_path):
+    runs = grid()
+    save_runs(runs, tmp_path / "runs.json")
+    assert [one.name for one in load_runs(tmp_path / "runs.json")] == [one.name for one in runs]
+    assert read_runs([tmp_path / "runs.json"])[0][0].accuracy == pytest.approx(runs[0].accuracy, abs=1e-5)
+    (tmp_path / "bad.json").write_text(json.dumps({"runs": [{"name": 1}]}))
+    with pytest.raises(ValueError, match="no file of runs"):
+        load_runs(tmp_path / "bad.json")
+    with pytest.raises(ValueError, match="same settings"):
+        read_runs([tmp_path / "runs.json", tmp_path / "runs.json"])
+
+
+def test_run_folders_are_read(tmp_path):
+    settings = {"model": "resnet20(width=0.1)", "mask": "erk", "batch_size": 256, "epochs": 1, "export": "none"}
+    run_experiment(Experiment(output_dir=str(tmp_path), recipe="ghost_skips", run_name="a", **settings))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "flags.txt").write_text("--data=digits\n")
+    (found,), unfinished = read_runs([tmp_path])
+    assert found.name == "a" and [path.name for path in unfinished] == ["b"]
+    assert found.settings["recipe"] == "ghost_skips" and found.ghosts_until == 1
+    assert len(found.history["val_accuracy"]) == 1 and found.metrics["peak_memory_mb"] > 100
+    assert len(found.layers) == 22 and found.accuracy == found.metrics["test_accuracy"]
+    write_report([found], tmp_path / "report.html", unfinished=unfinished)
+    with pytest.raises(FileNotFoundError, match="no run folder"):
+        read_runs([tmp_path / "nowhere"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"no flags\.txt"):
+        read_runs([tmp_path / "empty"])
+    with pytest.raises(ValueError, match="no finished run"):
+        write_report([], tmp_path / "none.html")
+
+
+def test_the_page_stands_alone(tmp_path):
+    write_report(grid(), tmp_path / "report.html", title="A <title>")
+    page = (tmp_path / "report.html").read_text()
+    assert "<h1>A &lt;title&gt;</h1>" in page
+    assert not re.search(r"(src|href)=\"(?!data:)", page), "the page must not load anything"
+    for expected in (
+        "Accuracy against sparsity",
+        "What the recipe gains",
+        "Learning curves: synflow, 98 %",
+        "dead channels",
+    ):
+        assert expected in page
+    assert "lost by leaving it out" in page and "+3.00" in page
+
+
+@pytest.mark.skipif(BROWSER is None, reason="chromium is missing")
+def test_in_a_browser_figures_show_and_tables_sort(tmp_path):
+    write_report(grid(), tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    check = """<script>
+      addEventListener("load", () => {
+        const images = [...document.images];
+        const button = [...document.querySelectorAll("h2")].find(h => h.textContent === "Accuracy")
+          .nextElementSibling.querySelectorAll("th button")[6];
+        button.click(); button.click();
+        const cells = [...button.closest("table").tBodies[0].rows].map(row => row.cells[6].textContent);
+        document.title = JSON.stringify({images: images.length, broken: images.filter(i => !i.naturalWidth).length,
+          heading: button.textContent, cells: cells, wide: document.documentElement.scrollWidth, window: innerWidth});
+      });</script></body>"""
+    (tmp_path / "checked.html").write_text(page.replace("</body>", check))
+    command = [
+        BROWSER,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=9000",
+    ]
+    command += [
+        f"--user-data-dir={tmp_path}/profile",
+        "--window-size=500,900",
+        "--dump-dom",
+        f"file://{tmp_path}/checked.html",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    found = json.loads(re.search(r"<title>(.*?)</title>", done.stdout, re.S)[1])
+    assert found["images"] == 7 and found["broken"] == 0
+    assert found["heading"] == "mean accuracy" and found["cells"] == sorted(found["cells"], reverse=True)
+    assert found["wide"] <= found["window"], "the page must not scroll sideways on a narrow window"

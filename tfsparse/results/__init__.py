@@ -1,0 +1,18 @@
+"""Finished runs put side by side: `write_report(read_runs(["saved_models/sweep"]), "report.html")`."""
+
+from tfsparse.results.page import write_report
+from tfsparse.results.runs import Run, load_runs, read_runs, save_runs
+from tfsparse.results.statistics import comparisons, summaries
+from tfsparse.results.tables import csv_text, markdown_text
+
+__all__ = [
+    "Run",
+    "comparisons",
+    "csv_text",
+    "load_runs",
+    "markdown_text",
+    "read_runs",
+    "save_runs",
+    "summaries",
+    "write_report",
+]

@@ -1,0 +1,117 @@
+"""`write_report`: finished runs as one HTML file that needs no network."""
+
+import base64
+import pathlib
+
+import jinja2
+
+from tfsparse.files import written_aside
+from tfsparse.registry import parse_list
+from tfsparse.results import plots
+from tfsparse.results.statistics import NONE, comparisons, summaries
+from tfsparse.results.tables import accuracy_rows, cost_rows, difference_rows
+from tfsparse.version import __version__
+
+_PARTS = ("ghost_neurons", "ghost_skips", "rescaled_init", "label_smoothing")
+
+
+def write_report(runs, path, *, unfinished=(), title="Sparse training"):
+    """Writes a report: accuracies, gains of the recipe, learning curves, densities, costs, and the settings of every run.
+
+    Args:
+        runs: list of `Run`.
+        path: HTML file to write.
+        unfinished: folders of runs that have not finished, to be named.
+        title: of the page.
+
+    Raises:
+        ValueError: no runs, or none with an accuracy.
+        OSError: the file cannot be written.
+    """
+    found = summaries(runs)
+    if not found:
+        raise ValueError("There is no finished run with an accuracy to report.")
+    page = _TEMPLATE.render(
+        title=title,
+        version=__version__,
+        runs=runs,
+        unfinished=[str(folder) for folder in unfinished],
+        sections=_sections(found),
+        accuracy=accuracy_rows(found),
+        differences=difference_rows(found),
+        cost=cost_rows(found),
+        settings=_settings(runs),
+        parts=_ablation(found),
+    )
+    with written_aside(path) as scratch:
+        scratch.write_text(page, encoding="utf-8")
+
+
+def _sections(found):
+    """One for each data set, network and further settings: a heading and figures (title, alternative text, data URI)."""
+    groups = {}
+    for one in found:
+        groups.setdefault(plots.key(one.context, "mask", "sparsity"), []).append(one)
+    for group in groups.values():
+        context = group[0].context
+        yield f"{context['model']} on {context['data']}, {context['epochs']} epochs", list(_figures(group))
+
+
+def _figures(group):
+    yield _figure("Accuracy against sparsity", plots.accuracy_by_sparsity(group))
+    rows = comparisons(group)
+    if rows:
+        yield _figure("What the recipe gains", plots.gains(rows))
+    cells = {}
+    for one in group:
+        cells.setdefault((one.context["mask"], one.context["sparsity"]), []).append(one)
+    for (mask, sparsity), ones in cells.items():
+        if any(run.history.get("val_accuracy") for one in ones for run in one.runs):
+            yield _figure(f"Learning curves: {mask}, {100 * sparsity:g} %", plots.learning_curves(ones))
+    masks = {}
+    for one in group:
+        if one.runs[0].layers:
+            masks.setdefault((one.context["mask"], one.context["sparsity"]), one.runs[0])
+    if masks:
+        yield _figure("Density and dead channels by layer", plots.densities(list(masks.values())))
+
+
+def _figure(title, svg):
+    data = base64.b64encode(svg.encode()).decode()
+    return title, f"data:image/svg+xml;base64,{data}"
+
+
+def _ablation(found):
+    """Header and rows of the recipe's four parts: the gain of each alone, and of the whole without it."""
+    gains = {}
+    for one in comparisons(found):
+        place = tuple(one.context[name] for name in ("data", "model", "mask", "sparsity"))
+        gains[place, frozenset(_names(one.recipe))] = 100 * one.mean
+    places = dict.fromkeys(place for place, _ in gains)
+    rows = []
+    for place in places:
+        for part in _PARTS:
+            alone, without = (gains.get((place, frozenset(kept))) for kept in ([part], set(_PARTS) - {part}))
+            whole = gains.get((place, frozenset(_PARTS)))
+            if alone is not None or (without is not None and whole is not None):
+                lost = "" if without is None or whole is None else f"{whole - without:+.2f}"
+                rows.append([*place, part, "" if alone is None else f"{alone:+.2f}", lost])
+    return ["data", "model", "mask", "sparsity", "part", "gained alone", "lost by leaving it out"], rows
+
+
+def _names(recipe):
+    """The parts of a recipe, without their options."""
+    return [item.split("(")[0] for item in parse_list(",".join(_PARTS) if recipe == "tost" else recipe) if item != NONE]
+
+
+def _settings(runs):
+    """(settings that all runs share, header and rows of those in which they differ)."""
+    names = list(runs[0].settings)
+    differ = [name for name in names if len({str(run.settings.get(name)) for run in runs}) > 1]
+    shared = {name: runs[0].settings[name] for name in names if name not in differ}
+    return shared, (["run", *differ], [[run.name, *(run.settings.get(name) for name in differ)] for run in runs])
+
+
+_TEMPLATE = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+    pathlib.Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
+)

@@ -1,0 +1,124 @@
+"""Pictures of a report, as SVG to stand inside a page."""
+
+import io
+import json
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from tfsparse.results.statistics import NONE
+
+_COLOURS = ("#2f5d9b", "#b5562a", "#3f7f4c", "#7b4f9d", "#a87900", "#6b6b6b", "#c2387e", "#2a8c8c")
+_STYLES = {"font.size": 9, "svg.hashsalt": "tfsparse", "svg.fonttype": "none", "axes.grid": True, "grid.alpha": 0.3}
+_STYLES |= {"axes.spines.top": False, "axes.spines.right": False}
+
+
+def accuracy_by_sparsity(found):
+    """Mean accuracy against sparsity with the spread over seeds: a colour for each mask, dashed without the recipe."""
+    masks = list(dict.fromkeys(one.context["mask"] for one in found))
+    figure, axes = _figure(7, 4.2)
+    for mask in masks:
+        for recipe in dict.fromkeys(one.recipe for one in found if one.context["mask"] == mask):
+            rows = [one for one in found if one.context["mask"] == mask and one.recipe == recipe]
+            rows.sort(key=lambda one: one.context["sparsity"])
+            axes.errorbar(
+                [100 * one.context["sparsity"] for one in rows],
+                [100 * one.mean for one in rows],
+                [100 * (one.spread or 0) for one in rows],
+                color=_COLOURS[masks.index(mask) % len(_COLOURS)],
+                linestyle="--" if recipe == NONE else "-",
+                marker="o" if recipe == NONE else "s",
+                capsize=3,
+                label=f"{mask}, {_short(recipe)}",
+            )
+    axes.set_xlabel("sparsity, %")
+    axes.set_ylabel("accuracy, %")
+    _legend(axes)
+    return _svg(figure)
+
+
+def gains(rows):
+    """Points gained over the default protocol, with the 95 % interval: a row for each comparison."""
+    figure, axes = _figure(7, 1.2 + 0.32 * len(rows))
+    for place, one in enumerate(rows):
+        low, high = one.interval or (one.mean, one.mean)
+        colour = _COLOURS[0] if one.mean > 0 else _COLOURS[1]
+        axes.plot([100 * low, 100 * high], [place, place], color=colour, linewidth=2)
+        axes.plot([100 * one.mean], [place], "o", color=colour)
+        axes.plot(
+            [100 * value for value in one.differences.values()], [place] * len(one.differences), "|", color="#888"
+        )
+    labels = [f"{one.context['mask']}, {100 * one.context['sparsity']:g} %, {_short(one.recipe)}" for one in rows]
+    axes.set_yticks(range(len(rows)), labels)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_xlabel("points of accuracy gained over the default protocol (95 % interval; ticks: single seeds)")
+    return _svg(figure)
+
+
+def learning_curves(found):
+    """Validation accuracy by epoch, the mean over seeds; the time in which ghosts live is shaded."""
+    figure, axes = _figure(7, 3.4)
+    for place, one in enumerate(found):
+        curves = [run.history["val_accuracy"] for run in one.runs if run.history.get("val_accuracy")]
+        if not curves:
+            continue
+        length = min(map(len, curves))
+        means = [100 * sum(curve[epoch] for curve in curves) / len(curves) for epoch in range(length)]
+        colour = _COLOURS[place % len(_COLOURS)]
+        axes.plot(range(1, length + 1), means, color=colour, label=_short(one.recipe))
+        until = max(run.ghosts_until for run in one.runs)
+        if until:
+            axes.axvspan(0.5, until + 0.5, color=colour, alpha=0.07, label=f"ghosts of {_short(one.recipe)}")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("validation accuracy, %")
+    _legend(axes)
+    return _svg(figure)
+
+
+def densities(runs):
+    """Density of each layer, and the share of its output channels that are dead: a colour for each mask and sparsity."""
+    figure = Figure(figsize=(7, 4.8), layout="constrained")
+    with matplotlib.rc_context(_STYLES):
+        upper, lower = figure.subplots(2, 1, sharex=True)
+    for place, run in enumerate(runs):
+        label = f"{run.settings['mask']}, {100 * run.settings['sparsity']:g} %"
+        colour = _COLOURS[place % len(_COLOURS)]
+        upper.plot([100 * layer["live"] / layer["total"] for layer in run.layers], ".-", color=colour, label=label)
+        lower.plot([100 * layer["dead_outputs"] / layer["outputs"] for layer in run.layers], ".-", color=colour)
+    longest = max((run.layers for run in runs), key=len)
+    names = [layer["path"].removesuffix("/kernel") for layer in longest]
+    lower.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
+    upper.set_yscale("symlog", linthresh=0.1)
+    upper.set_ylabel("density, %")
+    lower.set_ylabel("dead channels, %")
+    _legend(upper)
+    return _svg(figure)
+
+
+def _figure(width, height):
+    figure = Figure(figsize=(width, height), layout="constrained")  # no pyplot: it keeps global state
+    with matplotlib.rc_context(_STYLES):
+        return figure, figure.subplots()
+
+
+def _legend(axes):
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+
+
+def _short(recipe):
+    return "default protocol" if recipe == NONE else recipe
+
+
+def _svg(figure):
+    out = io.StringIO()
+    with matplotlib.rc_context(_STYLES):
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def key(context, *names):
+    """A hashable form of a context without some of its settings."""
+    return json.dumps({name: value for name, value in context.items() if name not in names}, sort_keys=True)

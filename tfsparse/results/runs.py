@@ -1,0 +1,120 @@
+"""What is read of run folders, and kept of them in one small file."""
+
+import dataclasses
+import json
+import pathlib
+
+from tfsparse.experiment import Experiment, RunFolder
+from tfsparse.files import write_json
+from tfsparse.training import read_history
+
+_KEPT = ("epoch", "seconds", "loss", "accuracy", "val_loss", "val_accuracy", "ghost_neurons", "ghost_skips")
+_LAYER = ("path", "live", "total", "dead_outputs", "outputs")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Args:
+        name: of its folder.
+        settings: all that decides what it computed: a dict, as `Experiment.deciding` gives it.
+        metrics: what its `metrics.json` holds.
+        history: column -> list, a number for each epoch (None: not logged then).
+        layers: of the mask: dicts of `path`, `live`, `total`, `dead_outputs`, `outputs`; empty for a dense run.
+    """
+
+    name: str
+    settings: dict
+    metrics: dict
+    history: dict
+    layers: list
+
+    @property
+    def accuracy(self):
+        """On the test set, after the last epoch; of runs without a test set on the validation set."""
+        return self.metrics.get("test_accuracy", self.metrics.get("validation_accuracy"))
+
+    @property
+    def ghosts_until(self):
+        """The last epoch that began with a living ghost; 0: none ever lived."""
+        columns = [self.history[name] for name in ("ghost_neurons", "ghost_skips") if name in self.history]
+        # The strength is logged at the end of an epoch: at 0 there, the ghosts lived in it.
+        return max((1 + sum(bool(value) for value in column) for column in columns), default=0)
+
+
+def read_runs(paths):
+    """Reads run folders.
+
+    Args:
+        paths: run folders, folders of run folders, or files that `save_runs` wrote.
+
+    Returns:
+        (list of `Run`, list of the folders of runs that have not finished).
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: nothing in a folder, a damaged file, or two runs of the same settings.
+    """
+    runs, unfinished = [], []
+    for path in map(pathlib.Path, paths):
+        if path.is_file():
+            runs += load_runs(path)
+            continue
+        if not path.is_dir():
+            raise FileNotFoundError(f"There is no run folder {path}.")
+        folders = sorted(found.parent for found in path.rglob("flags.txt"))
+        if not folders:
+            raise ValueError(f"{path} is no run folder and holds none: there is no flags.txt in it.")
+        for folder in map(RunFolder, folders):
+            if folder.metrics.is_file():
+                runs.append(_read(folder))
+            else:
+                unfinished.append(folder.path)
+    seen = {}
+    for run in runs:
+        key = json.dumps(run.settings, sort_keys=True)
+        if key in seen:
+            raise ValueError(f"Runs {seen[key]} and {run.name} have the same settings: leave one out.")
+        seen[key] = run.name
+    return runs, unfinished
+
+
+def _read(folder):
+    try:
+        metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
+        layers = (
+            json.loads(folder.diagnosis.read_text(encoding="utf-8"))["layers"] if folder.diagnosis.is_file() else []
+        )
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"A file in {folder.path} is damaged: {error}.") from error
+    rows = read_history(folder.history)
+    history = {name: [row.get(name) for row in rows] for name in _KEPT if rows and any(name in row for row in rows)}
+    layers = [{name: layer[name] for name in _LAYER} for layer in layers]
+    return Run(folder.path.name, Experiment.from_flagfile(folder.flags).deciding(), metrics, history, layers)
+
+
+def save_runs(runs, path):
+    """Writes runs to one JSON file, numbers rounded to five digits."""
+    write_json(pathlib.Path(path), {"runs": [_rounded(dataclasses.asdict(run)) for run in runs]})
+
+
+def load_runs(path):
+    """Reads what `save_runs` wrote.
+
+    Raises:
+        ValueError: another kind of file.
+    """
+    try:
+        rows = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["runs"]
+        return [Run(**row) for row in rows]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no file of runs, as scripts/report.py --json writes it ({error!r}).") from error
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value

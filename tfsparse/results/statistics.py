@@ -1,0 +1,106 @@
+"""Means, spreads and paired differences of runs that differ in recipe and seed only."""
+
+import dataclasses
+import json
+import statistics
+
+import scipy.stats
+
+NONE = "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """Runs that differ in their seed only.
+
+    Args:
+        context: what they have in common, without recipe and seed, as a dict; `recipe` beside it.
+        accuracies: seed -> accuracy.
+        runs: the runs, by seed.
+    """
+
+    context: dict
+    recipe: str
+    accuracies: dict
+    runs: tuple
+
+    @property
+    def mean(self):
+        """Of the accuracies."""
+        return statistics.mean(self.accuracies.values())
+
+    @property
+    def spread(self):
+        """Sample standard deviation; None of a single run."""
+        return statistics.stdev(self.accuracies.values()) if len(self.accuracies) > 1 else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A recipe against the default protocol, seed by seed.
+
+    Args:
+        context: as in `Summary`.
+        recipe: what is compared with `none`.
+        differences: seed -> accuracy with the recipe less accuracy without.
+    """
+
+    context: dict
+    recipe: str
+    differences: dict
+
+    @property
+    def mean(self):
+        """Of the differences."""
+        return statistics.mean(self.differences.values())
+
+    @property
+    def interval(self):
+        """95 % confidence interval of the mean (Student's t, paired), as (low, high); None of a single pair.
+
+        >>> [round(end, 3) for end in Comparison({}, "tost", {0: 0.01, 1: 0.02, 2: 0.03}).interval]
+        [-0.005, 0.045]
+        """
+        values = list(self.differences.values())
+        if len(values) < 2:
+            return None
+        half = float(scipy.stats.t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
+        return self.mean - half, self.mean + half
+
+
+def summaries(runs):
+    """Groups runs by all but their seed; a list of `Summary`, in the order of mask, sparsity and recipe."""
+    groups = {}
+    for run in runs:
+        settings = dict(run.settings)
+        seed, recipe = settings.pop("seed"), settings.pop("recipe")
+        groups.setdefault((json.dumps(settings, sort_keys=True), recipe), []).append((seed, run))
+    found = []
+    for (context, recipe), rows in groups.items():
+        rows.sort(key=lambda row: row[0])
+        accuracies = {seed: run.accuracy for seed, run in rows if run.accuracy is not None}
+        if accuracies:
+            found.append(Summary(json.loads(context), recipe, accuracies, tuple(run for _, run in rows)))
+    order = ("data", "model", "mask", "sparsity")
+    return sorted(found, key=lambda one: (*(one.context[name] for name in order), one.recipe != NONE, one.recipe))
+
+
+def comparisons(found):
+    """Every recipe against `none` in the same context, at the seeds that both have: a list of `Comparison`."""
+    plain = {json.dumps(one.context, sort_keys=True): one for one in found if one.recipe == NONE}
+    rows = []
+    for one in found:
+        base = plain.get(json.dumps(one.context, sort_keys=True))
+        if one.recipe == NONE or base is None:
+            continue
+        seeds = [seed for seed in one.accuracies if seed in base.accuracies]
+        if seeds:
+            differences = {seed: one.accuracies[seed] - base.accuracies[seed] for seed in seeds}
+            rows.append(Comparison(one.context, one.recipe, differences))
+    return rows
+
+
+def varying(found):
+    """Names of the settings in which contexts differ, besides data, model, mask and sparsity."""
+    names = [name for name in (found[0].context if found else {}) if name not in ("data", "model", "mask", "sparsity")]
+    return [name for name in names if len({json.dumps(one.context[name]) for one in found}) > 1]

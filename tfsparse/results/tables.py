@@ -1,0 +1,84 @@
+"""The numbers of a report as CSV and Markdown."""
+
+import csv
+import io
+
+from tfsparse.results.statistics import comparisons, summaries, varying
+
+_NAMES = ("data", "model", "mask", "sparsity")
+
+
+def accuracy_rows(found):
+    """Header and rows of accuracies: one row for each `Summary`."""
+    more = varying(found)
+    header = [*_NAMES, *more, "recipe", "seeds", "mean accuracy", "standard deviation", "accuracies"]
+    rows = []
+    for one in found:
+        values = list(one.accuracies.values())
+        spread = "" if one.spread is None else f"{one.spread:.4f}"
+        names = [one.context[name] for name in (*_NAMES, *more)]
+        rows.append([*names, one.recipe, len(values), f"{one.mean:.4f}", spread, " ".join(f"{v:.4f}" for v in values)])
+    return header, rows
+
+
+def difference_rows(found):
+    """Header and rows of paired differences, in points: one row for each `Comparison`."""
+    more = varying(found)
+    header = [*_NAMES, *more, "recipe", "pairs", "points gained", "95 % from", "95 % to", "pairs won"]
+    rows = []
+    for one in comparisons(found):
+        ends = ["", ""] if one.interval is None else [f"{100 * end:+.2f}" for end in one.interval]
+        won = sum(value > 0 for value in one.differences.values())
+        names = [one.context[name] for name in (*_NAMES, *more)]
+        rows.append([*names, one.recipe, len(one.differences), f"{100 * one.mean:+.2f}", *ends, won])
+    return header, rows
+
+
+def cost_rows(found):
+    """Header and rows of seconds an epoch and memory, without and with living ghosts."""
+    header = [*_NAMES, "recipe", "seconds an epoch with ghosts", "without", "training, s", "peak memory, MB"]
+    rows = []
+    for one in found:
+        run = one.runs[0]
+        seconds, until = run.history.get("seconds", []), run.ghosts_until
+        parts = [seconds[:until], seconds[until:]]
+        means = [f"{sum(part) / len(part):.1f}" if part else "" for part in parts]
+        memory = run.metrics.get("peak_memory_mb", "")
+        names = [one.context[name] for name in _NAMES]
+        rows.append([*names, one.recipe, *means, run.metrics.get("seconds", ""), memory])
+    return header, rows
+
+
+def csv_text(runs):
+    """A CSV table of the runs: settings that decide, accuracy, sparsity, time and memory."""
+    out = io.StringIO()
+    settings = list(runs[0].settings) if runs else []
+    numbers = ["test_accuracy", "validation_accuracy", "sparsity", "live_weights", "seconds", "peak_memory_mb"]
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["run", *settings, *(name if name != "sparsity" else "sparsity_reached" for name in numbers)])
+    for run in runs:
+        values = [run.metrics.get(name, "") for name in numbers]
+        writer.writerow([run.name, *(run.settings[name] for name in settings), *values])
+    return out.getvalue()
+
+
+def markdown_text(runs):
+    """Markdown tables of accuracies, paired differences and costs.
+
+    >>> from tfsparse.results.runs import Run
+    >>> settings = {"data": "d", "model": "m", "mask": "erk", "sparsity": 0.9, "recipe": "none", "seed": 0}
+    >>> print(markdown_text([Run("a", settings, {"test_accuracy": 0.5}, {}, [])]).splitlines()[2])
+    | d | m | erk | 0.9 | none | 1 | 0.5000 |  | 0.5000 |
+    """
+    found = summaries(runs)
+    parts = [_markdown(*accuracy_rows(found))]
+    header, rows = difference_rows(found)
+    if rows:
+        parts.append(_markdown(header, rows))
+    parts.append(_markdown(*cost_rows(found)))
+    return "\n".join(parts)
+
+
+def _markdown(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
