@@ -9,13 +9,15 @@ from matplotlib.figure import Figure
 from tfsparse.results.statistics import NONE
 
 _COLOURS = ("#2f5d9b", "#b5562a", "#3f7f4c", "#7b4f9d", "#a87900", "#6b6b6b", "#c2387e", "#2a8c8c")
+_LINES = ("--", "-", ":", "-.", (0, (5, 1)), (0, (1, 1)))  # the first is the default protocol
 _STYLES = {"font.size": 9, "svg.hashsalt": "tfsparse", "svg.fonttype": "none", "axes.grid": True, "grid.alpha": 0.3}
 _STYLES |= {"axes.spines.top": False, "axes.spines.right": False}
 
 
 def accuracy_by_sparsity(found):
-    """Mean accuracy against sparsity with the spread over seeds: a colour for each mask, dashed without the recipe."""
+    """Mean accuracy against sparsity with the spread over seeds: a colour for each mask, a line style for each recipe."""
     masks = list(dict.fromkeys(one.context["mask"] for one in found))
+    recipes = [NONE, *dict.fromkeys(one.recipe for one in found if one.recipe != NONE)]
     figure, axes = _figure(7, 4.2)
     for mask in masks:
         for recipe in dict.fromkeys(one.recipe for one in found if one.context["mask"] == mask):
@@ -26,7 +28,7 @@ def accuracy_by_sparsity(found):
                 [100 * one.mean for one in rows],
                 [100 * (one.spread or 0) for one in rows],
                 color=_COLOURS[masks.index(mask) % len(_COLOURS)],
-                linestyle="--" if recipe == NONE else "-",
+                linestyle=_LINES[recipes.index(recipe) % len(_LINES)],
                 marker="o" if recipe == NONE else "s",
                 capsize=3,
                 label=f"{mask}, {_short(recipe)}",
@@ -52,7 +54,7 @@ def gains(rows):
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel("points of accuracy gained over the default protocol (95 % interval; ticks: single seeds)")
+    axes.set_xlabel("points gained (95 % interval; ticks: seeds)")
     return _svg(figure)
 
 
@@ -103,8 +105,9 @@ def _figure(width, height):
 
 
 def _legend(axes):
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    handles = axes.get_legend_handles_labels()[0]
+    if handles:  # below: a phone's width is for the curves
+        axes.figure.legend(handles=handles, fontsize=7, loc="outside lower left", ncols=2, frameon=False)
 
 
 def _short(recipe):
