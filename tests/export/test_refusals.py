@@ -1,5 +1,6 @@
 """What is refused before anything is written, what is not kept, and what is said about a damaged file."""
 
+import errno
 import functools
 import warnings
 
@@ -101,3 +102,20 @@ def test_says_what_is_wrong_with_a_file(tmp_path):
     file.write_bytes(b"not a model")
     with pytest.raises(ValueError, match="damaged"):
         load_exported(file)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_disk_leaves_the_earlier_file(format, tmp_path, monkeypatch):
+    model = network()
+    mask = sparse(model)
+    before = export_model(model, format, tmp_path / "mine", mask=mask, data=data())
+    files = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+
+    def full(path):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(EXPORTERS[format], "variants", lambda exporter, serving: {"dense": full})
+    with pytest.raises(OSError, match="No space left on device.*make space"):
+        export_model(model, format, before.path, mask=mask, data=data())
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == files
