@@ -30,6 +30,7 @@ setup(
         "keras-cv==0.9.0",
         "tensorboard~=2.21.0",  # no longer comes with TensorFlow
         "absl-py",
+        "flatbuffers",
         "jinja2",
         "matplotlib",
         "numpy",

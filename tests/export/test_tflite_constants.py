@@ -1,9 +1,12 @@
 """Sparse tensors of TFLite files, unpacked, against the weights that went in."""
 
+import types
+
 import numpy as np
 import pytest
 import tf_keras as keras
 
+from tfsparse.export import assert_sparsity, export_model
 from tfsparse.export.serving import Serving
 from tfsparse.export.tflite import TFLite
 from tfsparse.export.tflite_constants import constants
@@ -23,3 +26,23 @@ def test_unpacks_random_and_block_sparse_kernels(block, tmp_path):
     content = (tmp_path / "model.tflite").read_bytes()
     found = [array for array in constants(content) if array.shape == (16, 32)]
     np.testing.assert_array_equal(found[0], kernel.T)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+@pytest.mark.parametrize("block", [1, 4])
+def test_dense_layers_are_stored_dense_where_the_runtime_cannot_take_them_sparse(dtype, block, tmp_path):
+    random = np.random.default_rng(0)
+    layers = keras.layers
+    model = keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(64, 3), layers.Conv2D(64, 3), layers.Flatten()])
+    model.add(layers.Dense(16, name="dense"))
+    for layer in model.layers:
+        if layer.weights:
+            rows = layer.kernel.shape[-2]
+            live = np.repeat(random.random((*layer.kernel.shape[:-2], rows // block or 1, layer.kernel.shape[-1])) < 0.1,
+                             block if rows >= 4 else rows, axis=-2)  # fmt: skip
+            layer.kernel.assign(layer.kernel * live[..., :rows, :])
+    pixels = random.integers(0, 256, (32, 8, 8, 3)).astype("float32")
+    data = types.SimpleNamespace(train=[((pixels - 100) / 50, None)], mean=(100.0,) * 3, std=(50.0,) * 3)
+    found = export_model(model, f"tflite(dtype='{dtype}')", tmp_path / "mine", data=data)
+    assert found.variant == "sparse" and found.moved < 0.05
+    assert assert_sparsity(found.path, {"dense/kernel": model.layers[-1].kernel.numpy() != 0}) > 10_000

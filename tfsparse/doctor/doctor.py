@@ -71,9 +71,13 @@ def _sizes(kernels):
     biases = sum(_OTHERS * kernel.shape[-1] for kernel in kernels.values())
     table = {}
     for format, width in _WIDTHS.items():
-        pairs = [stored_bytes(kernel, width) for kernel in kernels.values()]
-        dense, sparse = (biases + sum(column) for column in zip(*pairs, strict=True))
-        # LiteRT 2.3 gives NaN for float16 blocks: the export compares, and keeps the dense file.
-        broken = width == 2 and any(runs_in_blocks(kernel) for kernel in kernels.values())
-        table[format] = (dense, dense if broken else sparse)
+        pairs = [_pair(kernel, width) for kernel in kernels.values()]
+        table[format] = tuple(biases + sum(column) for column in zip(*pairs, strict=True))
     return table
+
+
+def _pair(kernel, width):
+    dense, sparse = stored_bytes(kernel, width)
+    # LiteRT 2.3 takes no sparse dense layers in int8 and no blocks in float16: the export stores them dense.
+    refused = (width == 1 and kernel.ndim == 2) or (width == 2 and runs_in_blocks(kernel))
+    return dense, dense if refused else sparse

@@ -14,6 +14,7 @@ from tfsparse.export.exported import Exported
 from tfsparse.export.quiet import quiet
 from tfsparse.export.result import ExportError
 from tfsparse.export.tflite_constants import constants
+from tfsparse.export.tflite_unpacked import with_dense_layers_unpacked
 from tfsparse.registry import lookup
 
 try:
@@ -79,7 +80,8 @@ class TFLite:
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.representative_dataset = lambda: ({"images": image[None]} for image in serving.calibration)
             converter.inference_input_type = tf.uint8 if serving.dtype == np.uint8 else tf.float32
-        return _converted(converter)
+        content = _converted(converter)
+        return content if self.dtype == "float32" or not optimizations else with_dense_layers_unpacked(content)
 
     @staticmethod
     def load(path):

@@ -3,7 +3,7 @@
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-_TYPES = {
+TYPES = {
     schema.TensorType.FLOAT32: np.float32,
     schema.TensorType.FLOAT16: np.float16,
     schema.TensorType.INT8: np.int8,
@@ -24,9 +24,9 @@ def constants(content):
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             data = model.buffers[tensor.buffer].data
-            if data is None or tensor.type not in _TYPES or tensor.shape is None or len(tensor.shape) < 2:
+            if data is None or tensor.type not in TYPES or tensor.shape is None or len(tensor.shape) < 2:
                 continue
-            values = _scaled(np.frombuffer(bytes(data), _TYPES[tensor.type]), tensor)
+            values = _scaled(np.frombuffer(bytes(data), TYPES[tensor.type]), tensor)
             shape = tuple(int(n) for n in tensor.shape)
             found.append(values.reshape(shape) if tensor.sparsity is None else dense(values, shape, tensor.sparsity))
     return found
