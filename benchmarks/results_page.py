@@ -14,8 +14,8 @@ EVIDENCE = ROOT / "benchmarks/results/evidence.json"
 HEAD = """# Results
 
 Written by `benchmarks/results_page.py` from {count} finished runs, {hours:.1f} hours of training on {machine}, {cores} cores
-({processor}), TensorFlow {tensorflow}. The runs are cells of the grids in `configs/sweeps/`; a cell that is not here has not been
-run. Accuracies are of the test set after the last epoch. `none` is the default protocol, `tost` the full recipe. Gains are
+({processor}), TensorFlow {tensorflow}. The runs are cells of the grids in `configs/sweeps/`; a cell that is not here has not
+been run. Accuracies are of the test set after the last epoch. `none` is the default protocol, `tost` the full recipe. Gains are
 differences of runs with the same seed and the same mask, in points, with Student's 95 % interval of their mean.
 
 {verdict}

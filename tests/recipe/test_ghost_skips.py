@@ -1,5 +1,6 @@
 """Which convolutions get a ghost, and that a block with ghosts is the reference's."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -13,6 +14,8 @@ from tfsparse.models import build_model
 from tfsparse.recipe import GhostSkips, prepare
 from tfsparse.recipe.ghost_skips import GhostSkip, chosen
 from tfsparse.surgery import Surgery
+from tfsparse.training.fit import Settings
+from tfsparse.training.ready import make_ready
 
 K = keras.layers
 needs_fixtures = pytest.mark.skipif(not SHARED.is_dir(), reason=f"reference fixtures are not at {SHARED}")
@@ -175,3 +178,21 @@ def test_a_ghost_that_left_has_no_part(task):
     assert not any("ghost" in variable.name for variable in prepared.trainable_variables)
     u = tf.random.normal((2, 8, 8, 4))
     np.testing.assert_array_equal(ghosts[0]([u, u, tf.constant(1.0)]), u)
+
+
+@pytest.mark.parametrize("decays", [True, False])
+@pytest.mark.parametrize("dtype", [None, "mixed_float16"])
+def test_ghosts_decay_or_do_not(decays, dtype, task):
+    prepared = prepare(make_model(), None, f"ghost_skips(decays={decays})", task, dtype=dtype)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    task = dataclasses.replace(task, weight_decay=0.25)
+    optimizer = make_ready(prepared, task, loss, loss, Settings(dtype=dtype))
+    before = {v.ref(): v.numpy() for v in prepared.trainable_variables}
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner.apply_gradients([(tf.zeros(v.shape), v) for v in prepared.trainable_variables])
+    ghosts = {v.ref() for layer in prepared.layers if isinstance(layer, GhostSkip) for v in layer.trainable_variables}
+    assert ghosts
+    for variable in prepared.trainable_variables:
+        if before[variable.ref()].any():
+            changed = not np.array_equal(variable.numpy(), before[variable.ref()])
+            assert changed == (decays or variable.ref() not in ghosts), variable.name

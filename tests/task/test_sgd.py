@@ -48,6 +48,16 @@ def test_every_weight_decays_once():
         np.testing.assert_allclose(variable, 0.75)
 
 
+def test_what_is_excluded_does_not_decay():
+    one, other = tf.Variable(1.0, name="w"), tf.Variable(1.0, name="w")
+    optimizer = SGD(1.0, momentum=0.0, weight_decay=0.25)
+    optimizer.exclude_from_weight_decay(var_list=[one])
+    optimizer.apply_gradients([(tf.constant(0.0), one), (tf.constant(0.0), other)])
+    assert (float(one), float(other)) == (1.0, 0.75)
+    with pytest.raises(ValueError, match="var_list"):
+        optimizer.exclude_from_weight_decay(var_names=["w"])
+
+
 def test_it_can_be_saved():
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.1, 0.01])
     for rate in (0.3, schedule):

@@ -28,6 +28,8 @@ class GhostSkips(Ingredient):
             a constant ghost the stripped model is not the one that was trained.
         fill: what the ghost kernels start with. The norm behind it divides by sqrt(variance + 1e-5), so the fill
             decides how strong a ghost is at first (0.07 to 0.4 of a unit for 16 to 512 channels at 1e-4).
+        decays: whether the ghosts' own weights decay like all others; in `ts.train` only: with your own optimizer give them
+            to its `exclude_from_weight_decay`.
 
     Which convolutions: in a network with residual sums, every one larger than 1x1 but the stem (both of a basic block,
     the 3x3 one of a bottleneck; projections have none); in a plain one (VGG, MobileNet) every one. The ghost goes in
@@ -37,9 +39,10 @@ class GhostSkips(Ingredient):
 
     needs_graph = True
 
-    def __init__(self, *, share=0.5, hand_over="gradual", fill=1e-4):
+    def __init__(self, *, share=0.5, hand_over="gradual", fill=1e-4, decays=True):
         lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
         self.share, self.hand_over, self.fill = check_share(share), hand_over, float(fill)
+        self.decays = bool(decays)
 
     def dress(self, surgery, task):
         clock = Strength(max(1, round(self.share * task.steps)), self.hand_over, name="ghost_skips")
@@ -48,7 +51,8 @@ class GhostSkips(Ingredient):
             if id(call.layer) not in ghosts:
                 named = {"name": f"{call.path}/ghost_skip", "dtype": surgery.policy(place)}
                 filters = place.outputs.shape[-1]
-                ghosts[id(call.layer)] = GhostSkip(filters, call.layer.strides, self.fill, clock.name, **named)
+                own = (filters, call.layer.strides, self.fill, clock.name)
+                ghosts[id(call.layer)] = GhostSkip(*own, decays=self.decays, **named)
             surgery.after(place, self._add(surgery, clock, ghosts[id(call.layer)], source))
         if not ghosts:
             raise ValueError(
@@ -108,9 +112,9 @@ def _sizes_match(source, call):
 class GhostSkip(Ghost):
     """`[u, x, strength] -> u + strength * BN(1x1 convolution of x)`; `u` alone when the ghost has left."""
 
-    def __init__(self, filters, strides, fill, clock, **kwargs):
+    def __init__(self, filters, strides, fill, clock, decays=True, **kwargs):
         super().__init__(clock, **kwargs)
-        self.filters, self.strides, self.fill = filters, tuple(strides), fill
+        self.filters, self.strides, self.fill, self.decays = filters, tuple(strides), fill, decays
         start = keras.initializers.Constant(fill)
         # "same": with stride s the 1x1 kernel reads every s-th pixel from the first on, ceil(size / s) of them.
         self.convolution = keras.layers.Conv2D(
@@ -129,5 +133,5 @@ class GhostSkip(Ghost):
         return input_shape[0]
 
     def get_config(self):
-        own = {"filters": self.filters, "strides": self.strides, "fill": self.fill}
+        own = {"filters": self.filters, "strides": self.strides, "fill": self.fill, "decays": self.decays}
         return {**super().get_config(), **own}

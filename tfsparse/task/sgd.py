@@ -17,7 +17,7 @@ class SGD(keras.optimizers.Optimizer):
     Args:
         learning_rate: float or Keras schedule.
         momentum: in [0, 1).
-        weight_decay: on every trainable weight.
+        weight_decay: on every trainable weight but those given to `exclude_from_weight_decay`.
 
     >>> w = tf.Variable(1.0)
     >>> optimizer = SGD(0.1, momentum=0.9, weight_decay=0.0)
@@ -32,6 +32,18 @@ class SGD(keras.optimizers.Optimizer):
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.momentum = momentum
         self.l2 = weight_decay  # Keras' own attribute weight_decay would decay once more, decoupled
+        self._undecayed = set()
+
+    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+        """Leaves variables out of the decay; to be called before the first step, as with Keras' own optimizers.
+
+        Args:
+            var_list: the variables.
+            var_names: not supported: names repeat.
+        """
+        if var_names:
+            raise ValueError(f"Give the variables themselves as var_list; names may repeat: {var_names!r}.")
+        self._undecayed.update(self._var_key(variable) for variable in var_list or ())
 
     def build(self, var_list):
         super().build(var_list)
@@ -41,11 +53,13 @@ class SGD(keras.optimizers.Optimizer):
         self._built = True
 
     def update_step(self, gradient, variable):
-        velocity = self.velocities[self._index_dict[self._var_key(variable)]]
+        key = self._var_key(variable)
+        velocity = self.velocities[self._index_dict[key]]
         rate = tf.cast(self.learning_rate, variable.dtype)
         if isinstance(gradient, tf.IndexedSlices):  # decay makes the gradient of an embedding dense anyway
             gradient = tf.convert_to_tensor(gradient)
-        velocity.assign(self.momentum * velocity + gradient + self.l2 * variable)
+        decay = 0.0 if key in self._undecayed else self.l2
+        velocity.assign(self.momentum * velocity + gradient + decay * variable)
         variable.assign_sub(rate * velocity)
 
     def get_config(self):

@@ -16,6 +16,9 @@ def make_ready(model, task, loss, plain_loss, settings):
     if settings.sync_batch_norm:
         synchronise(model)
     optimizer = scaled(task.make_optimizer(), settings.dtype)
+    undecayed = [v for layer in model.layers if not getattr(layer, "decays", True) for v in layer.trainable_variables]
+    if undecayed:
+        getattr(optimizer, "inner_optimizer", optimizer).exclude_from_weight_decay(var_list=undecayed)
     optimizer.build(model.trainable_variables)
     if settings.live_gradients:
         log.info("%s of %s gradients are exchanged.", *map("{:,}".format, exchange_live_only(optimizer, model)))
