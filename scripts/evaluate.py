@@ -1,4 +1,4 @@
-"""Accuracy of a run folder, a SavedModel or a TFLite file on a data set.
+"""Accuracy of a run folder or of an exported file, of any format, on a data set.
 
 python scripts/evaluate.py --path=saved_models/my_run
 python scripts/evaluate.py --path=model.tflite --data=cifar10
@@ -14,7 +14,7 @@ from absl import flags as absl_flags
 from tfsparse import flags
 from tfsparse.experiment import evaluate_files
 
-PATH = absl_flags.DEFINE_string("path", None, "Run folder, SavedModel folder or .tflite file.")
+PATH = absl_flags.DEFINE_string("path", None, "Run folder, SavedModel folder, .tflite or .onnx file.")
 DATA = absl_flags.DEFINE_string("data", None, "Data set; default: the run's own. A file needs one.")
 SPLIT = absl_flags.DEFINE_enum("split", "test", ["test", "validation"], "Part of the data set.")
 DATA_DIR = absl_flags.DEFINE_string("data_dir", None, "Where TFDS keeps data sets.")
@@ -23,7 +23,7 @@ DOWNLOAD = absl_flags.DEFINE_boolean("download", False, "Download the data set i
 
 def main(argv):
     if not PATH.value:
-        sys.exit("Give --path: a run folder, a SavedModel folder or a .tflite file.")
+        sys.exit("Give --path: a run folder, a SavedModel folder, a .tflite or an .onnx file.")
     settings = {"data": DATA.value, "data_dir": DATA_DIR.value, "download": DOWNLOAD.value}
     with flags.reported_errors():
         for name, accuracy in evaluate_files(PATH.value, SPLIT.value, **settings).items():

@@ -43,7 +43,7 @@ def evaluate_files(path, split, **settings):
     """Accuracy of a run folder's model and files, or of one exported file, on a data set.
 
     Args:
-        path: run folder, SavedModel folder or `.tflite` file.
+        path: run folder, or an exported file of any format.
         split: `"test"` or `"validation"`.
         settings: of the data set: `data`, `data_dir`, `download`. A run has its own data set; a file needs `data`.
 
