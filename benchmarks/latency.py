@@ -129,13 +129,15 @@ def main(argv):
     logging.getLogger("tfsparse").setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    out = pathlib.Path(OUT.value)
+    out.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     with progress() as shown, tempfile.TemporaryDirectory() as folder:
         for name in shown(MODELS.value, "Measuring"):
             rows += measure(name, f"{folder}/{name}")
-    out = pathlib.Path(OUT.value)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_json(out, {"runtime": RUNTIME, "turns": TURNS.value, "rows": rows})
+            write_json(
+                out, {"runtime": RUNTIME, "turns": TURNS.value, "rows": rows}
+            )  # network by network: it takes long
     ways = list(rows[0]["ms"])
     table = Table("network", "mask", "sparsity", *[f"{way}, ms (faster)" for way in ways])
     for row in rows:

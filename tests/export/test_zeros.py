@@ -40,3 +40,8 @@ def test_counts_what_it_cannot_recognise():
         check_zeros({"strange": strange}, [merged])
     # A kernel that the converter dropped, dead in the graph, is no lost zero.
     assert check_zeros({"strange": strange}, []) == np.count_nonzero(strange == 0)
+
+
+def test_a_dead_kernel_that_was_dropped_is_not_looked_for_among_small_constants():
+    dead = np.zeros((1, 1, 1, 1))
+    assert check_zeros({"dead": dead}, [np.ones((1, 1))]) == 1
