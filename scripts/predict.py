@@ -14,13 +14,16 @@ from tfsparse import flags
 from tfsparse.export import predict
 
 TOP = absl_flags.DEFINE_integer("top", 5, "How many classes to show.")
+WHITE = absl_flags.DEFINE_float(
+    "white", None, "For networks of float32 images: what white is in their data (digits: 16)."
+)
 
 
 def main(argv):
     if len(argv) < 3:
         sys.exit("Give an exported file and one or more image files: scripts/predict.py FILE IMAGE...")
     with flags.reported_errors():
-        for found in predict(argv[1], argv[2:], top=TOP.value):
+        for found in predict(argv[1], argv[2:], top=TOP.value, white=WHITE.value):
             print(f"{found.path}" + (f" ({found.fitted})" if found.fitted else ""))
             for name, probability in found.classes:
                 print(f"  {probability:6.1%}  {name}")

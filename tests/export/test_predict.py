@@ -44,8 +44,11 @@ def test_images_are_made_to_fit_and_it_is_said(tmp_path):
     array, fitted = read_picture(gray, (8, 8, 3), np.dtype("uint8"))
     assert array.shape == (8, 8, 3) and (array == 100).all()
     assert fitted == "turned from L to RGB; resized from 6x4 to 8x8, bilinear"
-    array, fitted = read_picture(gray, (4, 6, 1), np.dtype("float32"))
+    array, fitted = read_picture(gray, (4, 6, 1), np.dtype("float32"), white=16)
     assert array.shape == (4, 6, 1) and array.dtype == np.float32 and fitted == ""
+    np.testing.assert_allclose(array, 16 * 100 / 255, rtol=1e-6)
+    with pytest.raises(ValueError, match="--white=16 for digits"):
+        read_picture(gray, (4, 6, 1), np.dtype("float32"))
 
 
 def test_what_is_no_image_is_refused(tmp_path):
@@ -58,7 +61,7 @@ def test_what_is_no_image_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="No image file"):
         read_picture(tmp_path / "none.png", (8, 8, 3), np.dtype("uint8"))
     with pytest.raises(ValueError, match="no images"):
-        read_picture(whole, (7,), np.dtype("float32"))
+        read_picture(whole, (7,), np.dtype("uint8"))
     PIL.Image.new("1", (9000, 9000)).save(tmp_path / "huge.png")
     with pytest.raises(ValueError, match="81000000|more than"):
         read_picture(tmp_path / "huge.png", (8, 8, 3), np.dtype("uint8"))

@@ -24,13 +24,14 @@ class Prediction:
     fitted: str
 
 
-def predict(file, images, *, top=5):
+def predict(file, images, *, top=5, white=None):
     """Most probable classes of image files, by an exported network.
 
     Args:
         file: what `export_model` wrote, of any format.
         images: paths of image files.
         top: how many classes.
+        white: for networks of float32 images: the number that white has in the data they were trained on.
 
     Yields:
         `Prediction` for each image. Classes have names if the SavedModel or the card beside the file has them.
@@ -44,7 +45,7 @@ def predict(file, images, *, top=5):
     exported = load_exported(file)
     names = exported.class_names or (read_card(file) or {}).get("class_names")
     for path in images:
-        array, fitted = read_picture(path, exported.input_shape, exported.dtype)
+        array, fitted = read_picture(path, exported.input_shape, exported.dtype, white)
         probabilities = exported(array[None])[0]
         best = np.argsort(-probabilities)[:top]
         rows = [(names[i] if names else f"class {i}", float(probabilities[i])) for i in best]
