@@ -126,6 +126,18 @@ def test_dense_layers_in_blocks_run_sparse_everywhere():
     assert c.arm == "dense"
 
 
+def test_blocks_stay_whole_where_channels_are_taken_out():
+    """Magnitude leaves whole inputs of the second layer unread; taken out one by one they would shift the blocks."""
+    model = keras.Sequential([L.Dense(256, "relu", input_shape=(64,), name="a"), L.Dense(64, name="b"), L.Dense(4)])
+    mask = ts.find_mask(model, "random", sparsity=0.97, pattern="block(1x4)", exclude=["dense"])
+    apply_mask(model, mask)
+    found = ts.doctor(model)
+    assert found.channels[1] < found.channels[0], "nothing is taken out: the test tells nothing"
+    assert [layer.arm for layer in found.layers][:2] == ["sparse", "sparse"], found.layers
+    x = np.random.default_rng(0).normal(size=(8, 64)).astype("float32")
+    np.testing.assert_allclose(ts.compact(model).model(x), model(x), atol=1e-5)
+
+
 def test_a_subclassed_model_is_refused():
     class Mine(keras.Model):
         def call(self, x):

@@ -25,8 +25,9 @@ def compact(model, mask=None, *, stays=None):
     weight, or if it is 0 and stays so (no live weight leads into it, and a ReLU cuts off what norm or bias add). Nothing
     is folded. What momentum still does to an offset that a ReLU cuts off is not followed.
 
-    Channels that a residual sum, a concatenation or a shared layer ties together go together or not at all; what an unknown
-    layer touches stays.
+    Inputs of a dense layer whose zeros come in blocks of four (`pattern="block(1x4)"`) go by whole blocks, so that it still
+    runs sparsely. Channels that a residual sum, a concatenation or a shared layer ties together go together or not at all;
+    what an unknown layer touches stays.
 
     Args:
         model: built functional or Sequential model, plain (`strip` a prepared one); left as it is. Nested models are laid flat.

@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from tfsparse.compaction.blocks import broken, in_blocks
 from tfsparse.compaction.constants import Constants, pads
-from tfsparse.compaction.weights import uses
+from tfsparse.compaction.weights import kernel_of, uses
 
 
 @dataclasses.dataclass
@@ -18,6 +19,7 @@ class Reader:
         used: boolean [inputs, outputs], whether any live weight leads from one to the other.
         constant: float64 [inputs], the inputs that are constants, else NaN.
         spared: boolean [inputs], the inputs that may go although they are used, because they are constants.
+        blocks: whether the zeros come in blocks of inputs that go together or not at all.
     """
 
     call: object
@@ -26,6 +28,7 @@ class Reader:
     used: np.ndarray
     constant: np.ndarray
     spared: np.ndarray
+    blocks: bool = False
 
     def reads(self, needed):
         """Boolean [inputs]: whether an output that is needed uses it."""
@@ -51,7 +54,8 @@ def readers(surgery, channels, live, training):
         if training or calls.count(id(call.layer)) > 1:  # the calls of a shared layer have one bias
             spared = spared & (value == 0)
         used = uses(live(call.path, call.layer))
-        found.append(Reader(call, channels.of(ref), channels.of(call.outputs), used, value, spared))
+        blocks = not training and len(call.layer.kernel.shape) == 2 and in_blocks(kernel_of(call.layer))
+        found.append(Reader(call, channels.of(ref), channels.of(call.outputs), used, value, spared, blocks))
     return found
 
 
@@ -60,7 +64,7 @@ def needed(channels, found):
     stays = channels.fixed.copy()
     while True:
         _follow(stays, found)
-        more = _empty(stays, channels) + _carriers(stays, found)
+        more = _empty(stays, channels) + _carriers(stays, found) + _blocks(stays, found)
         if not more:
             return stays
         stays[more] = True
@@ -89,3 +93,9 @@ def _carriers(stays, found):
         if len(places) and not stays[reader.inputs[places]].any():
             chosen.append(int(reader.inputs[places[np.argmax(abs(reader.constant[places]))]]))
     return chosen
+
+
+def _blocks(stays, found):
+    """The classes that make whole the blocks of which a part stays."""
+    readers = [reader for reader in found if reader.blocks]
+    return [int(c) for reader in readers for c in reader.inputs[broken(stays[reader.inputs])]]

@@ -3,8 +3,9 @@
 import numpy as np
 
 from tfsparse.compaction import compact as compacted
+from tfsparse.compaction import in_blocks
 from tfsparse.doctor.checkup import Checkup, LayerCheckup
-from tfsparse.doctor.file_size import runs_in_blocks, stored_bytes
+from tfsparse.doctor.file_size import stored_bytes
 from tfsparse.doctor.xnnpack import cluster
 from tfsparse.mask import Mask, apply_mask, prunable
 from tfsparse.surgery import Surgery
@@ -27,6 +28,8 @@ def doctor(model, mask=None, *, compact=True):
     Raises:
         ValueError: a subclassed model, whose graph cannot be seen; a mask that does not fit.
 
+    >>> import numpy as np
+    >>> import tf_keras as keras
     >>> dense = [keras.layers.Dense(8, input_shape=(8,), name="a"), keras.layers.Dense(8, name="b")]
     >>> live = np.zeros((8, 8), bool)
     >>> live[:4, ::2] = live[4:, 1::2] = True
@@ -54,7 +57,7 @@ def _layer(path, kernel, chain):
     if path.rsplit("/", 1)[0] in chain.paths:
         where = {"arm": "sparse", "avx": "dense", "old_x86": "sparse"}
         reason = "1x1 convolution in a fitting chain; not with AVX"
-    elif runs_in_blocks(kernel):
+    elif in_blocks(kernel):
         where, reason = dict.fromkeys(where, "sparse"), "blocks of 4 inputs, float32"
     elif kernel.ndim == 2:
         reason = "zeros are not in blocks of 4 inputs: pattern='block(1x4)'" if zeros else "no zeros"
@@ -79,5 +82,5 @@ def _sizes(kernels):
 def _pair(kernel, width):
     dense, sparse = stored_bytes(kernel, width)
     # LiteRT 2.3 takes no sparse dense layers in int8 and no blocks in float16: the export stores them dense.
-    refused = (width == 1 and kernel.ndim == 2) or (width == 2 and runs_in_blocks(kernel))
+    refused = (width == 1 and kernel.ndim == 2) or (width == 2 and in_blocks(kernel))
     return dense, dense if refused else sparse

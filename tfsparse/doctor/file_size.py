@@ -1,7 +1,6 @@
 """How many bytes a kernel takes in a TFLite file, stored dense and stored sparse."""
 
-_LEAST = 0.3  # share of zeros from which the converter stores a tensor sparsely
-_BLOCK = 4  # inputs of one unit of a dense layer that are stored together, float32
+from tfsparse.compaction import BLOCK, LEAST, in_blocks
 
 
 def stored_bytes(kernel, width):
@@ -14,6 +13,7 @@ def stored_bytes(kernel, width):
         kernel: array [..., inputs, outputs].
         width: bytes of one number: 4, 2 or 1.
 
+    >>> import numpy as np
     >>> kernel = np.zeros((3, 3, 64, 10))
     >>> kernel[0, 0, :, 0] = 1
     >>> stored_bytes(kernel, 4)
@@ -21,24 +21,14 @@ def stored_bytes(kernel, width):
     """
     live = kernel != 0
     dense = kernel.size * width
-    if 1 - live.mean() < _LEAST:
+    if 1 - live.mean() < LEAST:
         return dense, dense
     inputs, rows = kernel.shape[-2], kernel.size // kernel.shape[-2]
-    if width == 4 and runs_in_blocks(kernel):
-        blocks = int(live.reshape(inputs // _BLOCK, _BLOCK, -1).any(1).sum())
-        return dense, blocks * (_BLOCK * width + _index(inputs // _BLOCK)) + (rows + 1) * _index(blocks)
+    if width == 4 and in_blocks(kernel):
+        blocks = int(live.reshape(inputs // BLOCK, BLOCK, -1).any(1).sum())
+        return dense, blocks * (BLOCK * width + _index(inputs // BLOCK)) + (rows + 1) * _index(blocks)
     count = int(live.sum())
     return dense, count * (width + _index(inputs)) + (rows + 1) * _index(count)
-
-
-def runs_in_blocks(kernel):
-    """Whether the converter stores a dense layer's kernel [inputs, outputs] in blocks, which LiteRT's sparse kernel takes."""
-    if kernel.ndim != 2 or kernel.shape[0] % _BLOCK:
-        return False
-    live = kernel != 0
-    blocks = live.reshape(-1, _BLOCK, kernel.shape[1]).any(1)
-    zeros = 1 - live.mean()
-    return zeros >= _LEAST and 1 - blocks.mean() > 0.9 * zeros
 
 
 def _index(limit):
