@@ -3,7 +3,8 @@
     python benchmarks/export_size.py [--models=resnet18,vgg16] [--sparsities=0,0.9] [--masks=erk]
 
 Networks are untrained, and masks are drawn at random by layer (ERK): file sizes depend on where the zeros are, hardly on the
-values of weights. The files are written, loaded and compared as any export is.
+values of weights. The files are written, loaded and compared as any export is. Rows that the JSON file has of other networks, sparsities and
+formats stay.
 """
 
 import os
@@ -19,20 +20,23 @@ import tf_keras as keras
 from absl import app, flags
 from rich.console import Console
 from rich.table import Table
-from steps import noise
+from steps import noise, with_earlier
 
 import tfsparse as ts
 from tfsparse.files import write_json
 from tfsparse.mask import apply_mask
 from tfsparse.models import MODELS as ALL
 from tfsparse.progress import progress
+from tfsparse.registry import parse_list
 
 MODELS = flags.DEFINE_list("models", sorted(set(ALL) - {"resnet104"}), "Networks.")
 SPARSITIES = flags.DEFINE_list("sparsities", ["0", "0.8", "0.9", "0.95", "0.98"], "Of the masks.")
 MASK = flags.DEFINE_string("mask", "erk", "Method.")
 OUT = flags.DEFINE_string("out", "benchmarks/results/export_size.json", "JSON file for all measurements.")
 
-FORMATS = ("tflite", "tflite(dtype='float16')", "tflite(dtype='int8')", "onnx", "saved_model")
+FORMATS = flags.DEFINE_string(
+    "formats", "tflite,tflite(dtype='float16'),tflite(dtype='int8'),onnx,saved_model", "Formats of the files."
+)
 
 
 def measure(name, sparsity, folder):
@@ -44,7 +48,7 @@ def measure(name, sparsity, folder):
     mask = ts.find_mask(model, MASK.value, sparsity=sparsity) if sparsity else None
     if mask is not None:
         apply_mask(model, mask)
-    for format in FORMATS:
+    for format in parse_list(FORMATS.value):
         found = ts.export_model(model, format, pathlib.Path(folder) / format, mask=mask, data=data, images=4)
         sizes = {"bytes": found.bytes, "gzip_bytes": found.gzip_bytes, "stored": found.variant}
         yield {"model": name, "sparsity": sparsity, "format": format, **sizes, "parameters": found.parameters}
@@ -60,6 +64,7 @@ def main(argv):
             rows += measure(*case, folder)
     out = pathlib.Path(OUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
+    rows = with_earlier(out, rows, ("model", "sparsity", "format"))
     write_json(out, {"mask": MASK.value, "rows": rows})
     table = Table("network", "sparsity", "format", "stored", "MB", "gzipped", "of dense float32")
     dense = {row["model"]: row["bytes"] for row in rows if row["format"] == "tflite" and row["sparsity"] == 0}
