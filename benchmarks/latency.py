@@ -23,7 +23,7 @@ import tf_keras as keras
 from absl import app, flags
 from rich.console import Console
 from rich.table import Table
-from steps import noise
+from steps import noise, with_earlier
 
 import tfsparse as ts
 from tfsparse.export.tflite import RUNTIME, interpreter_of
@@ -135,9 +135,8 @@ def main(argv):
     with progress() as shown, tempfile.TemporaryDirectory() as folder:
         for name in shown(MODELS.value, "Measuring"):
             rows += measure(name, f"{folder}/{name}")
-            write_json(
-                out, {"runtime": RUNTIME, "turns": TURNS.value, "rows": rows}
-            )  # network by network: it takes long
+            kept = with_earlier(out, rows, ("model",))  # written network by network: it takes long
+            write_json(out, {"runtime": RUNTIME, "turns": TURNS.value, "rows": kept})
     ways = list(rows[0]["ms"])
     table = Table("network", "mask", "sparsity", *[f"{way}, ms (faster)" for way in ways])
     for row in rows:

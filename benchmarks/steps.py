@@ -1,5 +1,6 @@
-"""What benchmarks of the training step share."""
+"""What benchmarks share."""
 
+import json
 import time
 
 import numpy as np
@@ -31,3 +32,16 @@ def noise(batch_size, batches=1):
     images = np.random.default_rng(0).integers(0, 256, (batches * batch_size, 32, 32, 3)).astype("uint8")
     labels = np.arange(len(images)) % 10
     return ts.Data.from_arrays(train=(images, labels), batch_size=batch_size, mean=(128.0,) * 3, std=(64.0,) * 3)
+
+
+def with_earlier(path, rows, key):
+    """`rows` after those that the JSON file at `path` has of other cases.
+
+    Args:
+        path: `pathlib.Path`; it need not be there.
+        rows: dicts.
+        key: names of what tells cases apart.
+    """
+    new = {tuple(row[name] for name in key) for row in rows}
+    old = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
+    return [row for row in old if tuple(row[name] for name in key) not in new] + rows
