@@ -15,6 +15,7 @@ constructor.
 """
 
 from tfsparse.export.assert_sparsity import assert_sparsity
+from tfsparse.export.compare import EXACT, Tolerance
 from tfsparse.export.export_model import export_model
 from tfsparse.export.exported import Exported
 from tfsparse.export.formats import EXPORTERS, load_exported, make_exporter
@@ -22,11 +23,13 @@ from tfsparse.export.predict import Prediction, predict
 from tfsparse.export.result import ExportError, ExportResult
 
 __all__ = [
+    "EXACT",
     "EXPORTERS",
     "ExportError",
     "ExportResult",
     "Exported",
     "Prediction",
+    "Tolerance",
     "assert_sparsity",
     "export_model",
     "load_exported",

@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from tfsparse.export.compare import EXACT
 from tfsparse.export.exported import Exported
 from tfsparse.export.quiet import quiet
 from tfsparse.export.result import ExportError
@@ -20,7 +21,7 @@ class ONNX:
         ValueError: tf2onnx or onnxruntime is not installed.
     """
 
-    suffix, name, tolerance, calibrates = ".onnx", "model", 1e-4, False
+    suffix, name, tolerance, calibrates = ".onnx", "model", EXACT, False
 
     def __init__(self):
         _require("tf2onnx", "onnx", "onnxruntime")

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from tfsparse.export.compare import EXACT
 from tfsparse.export.exported import Exported
 from tfsparse.export.quiet import quiet
 
@@ -24,7 +25,7 @@ class SavedModel:
     ```
     """
 
-    suffix, name, tolerance, calibrates = "", "saved_model", 1e-4, False
+    suffix, name, tolerance, calibrates = "", "saved_model", EXACT, False
 
     def variants(self, serving):
         """The one way to store it: name -> function that writes the folder at a path."""
