@@ -9,7 +9,7 @@ from tfsparse.files import written_aside
 from tfsparse.registry import parse_list
 from tfsparse.results import plots
 from tfsparse.results.statistics import NONE, comparisons, summaries
-from tfsparse.results.tables import accuracy_rows, cost_rows, difference_rows
+from tfsparse.results.tables import accuracy_rows, cost_rows, difference_rows, leaving_rows
 from tfsparse.version import __version__
 
 _PARTS = ("ghost_neurons", "ghost_skips", "rescaled_init", "label_smoothing")
@@ -39,6 +39,7 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
         sections=_sections(found),
         accuracy=accuracy_rows(found),
         differences=difference_rows(found),
+        leaving=leaving_rows(found),
         cost=cost_rows(found),
         settings=_settings(runs),
         parts=_ablation(found),

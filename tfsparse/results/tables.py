@@ -49,6 +49,28 @@ def cost_rows(found):
     return header, rows
 
 
+def leaving_rows(found):
+    """Header and rows of validation accuracies around the epoch in which the ghosts leave, means over seeds."""
+    header = [
+        *_NAMES,
+        "recipe",
+        "ghosts leave in epoch",
+        "validation accuracy before it",
+        "at its end",
+        "an epoch later",
+    ]
+    rows = []
+    for one in found:
+        until = max(run.ghosts_until for run in one.runs)
+        curves = [run.history.get("val_accuracy", []) for run in one.runs]
+        if until < 2 or any(len(curve) <= until for curve in curves):
+            continue  # no ghosts, or no epoch on both sides
+        means = [sum(curve[epoch] for curve in curves) / len(curves) for epoch in (until - 2, until - 1, until)]
+        names = [one.context[name] for name in _NAMES]
+        rows.append([*names, one.recipe, until, *(f"{mean:.4f}" for mean in means)])
+    return header, rows
+
+
 def csv_text(runs):
     """A CSV table of the runs: settings that decide, accuracy, sparsity, time and memory."""
     out = io.StringIO()
@@ -63,7 +85,7 @@ def csv_text(runs):
 
 
 def markdown_text(runs):
-    """Markdown tables of accuracies, paired differences and costs.
+    """Markdown tables of accuracies, paired differences, what happens when ghosts leave, and costs.
 
     >>> from tfsparse.results.runs import Run
     >>> settings = {"data": "d", "model": "m", "mask": "erk", "sparsity": 0.9, "recipe": "none", "seed": 0}
@@ -72,9 +94,9 @@ def markdown_text(runs):
     """
     found = summaries(runs)
     parts = [_markdown(*accuracy_rows(found))]
-    header, rows = difference_rows(found)
-    if rows:
-        parts.append(_markdown(header, rows))
+    for header, rows in (difference_rows(found), leaving_rows(found)):
+        if rows:
+            parts.append(_markdown(header, rows))
     parts.append(_markdown(*cost_rows(found)))
     return "\n".join(parts)
 

@@ -48,9 +48,15 @@ def fastest(model):
     return chosen
 
 
+_SCALE = 2.0**10
+
+
 def scaled(optimizer, dtype):
     """`optimizer`, with dynamic loss scaling where float16 needs it: its small gradients vanish otherwise."""
-    return keras.mixed_precision.LossScaleOptimizer(optimizer) if dtype == "mixed_float16" else optimizer
+    if dtype != "mixed_float16":
+        return optimizer
+    # Keras begins with 2**15: the first steps overflow and are skipped until it has come down.
+    return keras.mixed_precision.LossScaleOptimizer(optimizer, initial_scale=_SCALE)
 
 
 def _step(model, dtype):
