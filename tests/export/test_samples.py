@@ -5,7 +5,8 @@ import types
 import numpy as np
 import pytest
 
-from tfsparse.export.samples import sample
+import tfsparse as ts
+from tfsparse.export.samples import calibration, sample
 
 RANDOM = np.random.default_rng(0)
 
@@ -49,3 +50,21 @@ def test_makes_random_images_where_there_are_none():
     np.testing.assert_allclose(model_images, (images.astype("float32") - 100) / 50, rtol=1e-5)
     with pytest.raises(ValueError, match="at least 1"):
         sample(source, (4, 4, 1), 0)
+
+
+def test_calibration_images_span_the_type_and_are_not_augmented():
+    pictures = RANDOM.integers(50, 60, (12, 4, 4, 3)).astype("uint8")
+    blackened = ts.Data.from_arrays(
+        train=(pictures, np.arange(12) % 2),
+        batch_size=5,
+        shuffle=False,
+        mean=(50.0,) * 3,
+        std=(20.0,) * 3,
+        augment=lambda images, labels, seed: (images * 0, labels),
+    )
+    images = calibration(blackened, (4, 4, 3), 7)
+    assert images.shape == (7, 4, 4, 3) and images.dtype == np.float32
+    assert images[0].ravel()[:2].tolist() == [0, 255]
+    np.testing.assert_array_equal(images[1:], pictures[1:7])
+    with pytest.raises(ValueError, match="the model takes"):
+        calibration(blackened, (5, 5, 3), 7)

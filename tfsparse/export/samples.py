@@ -47,7 +47,8 @@ def calibration(data, input_shape, count):
     The first two pixels of 8-bit images are set to 0 and 255, so that the range of the input is that of the type.
 
     Args:
-        data: with `.train`, batches of (normalised images, ...), and `.mean`, `.std`, either of which may be None.
+        data: `Data`, or anything with `.train`, batches of (normalised images, ...), and `.mean`, `.std`, either of which
+            may be None.
         input_shape: of one image.
         count: at most so many.
 
@@ -61,6 +62,8 @@ def calibration(data, input_shape, count):
             "or export float16, which needs none."
         )
     mean, std = (_array(getattr(data, name, None)) for name in ("mean", "std"))
+    if hasattr(data, "scoring"):  # the same images, not augmented
+        train = data.scoring(min(data.steps_per_epoch, -(-count // data.batch_size)))
     normalised = _first(train, count)
     if normalised.shape[1:] != tuple(input_shape):
         raise ValueError(f"Calibration images have shape {normalised.shape[1:]}, the model takes {tuple(input_shape)}.")
