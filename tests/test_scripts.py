@@ -57,6 +57,7 @@ def test_wrong_flags_are_refused_before_anything_runs(flag, messages, tmp_path):
         ({"model": "resnet210"}, ["resnet210", "'resnet20'"]),
         ({"recipe": "ghost_skip"}, ["ghost_skip", "'ghost_skips'"]),
         ({"recipe": "tost,none"}, ["none"]),
+        ({"export": "tflite,tflite(sparse=False)"}, ["model.tflite", "more than once"]),
         ({"recipe": "ghost_skips(share=2)"}, ["share", "2"]),
         ({"data": "cifar"}, ["cifar", "cifar10"]),
         ({"schedule": "steps"}, ["'step'"]),

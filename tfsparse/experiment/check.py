@@ -43,8 +43,10 @@ def check(experiment):
     if experiment.augment is not None:
         for item in parse_list(experiment.augment):  # names only: making one would start TensorFlow before its strategy
             resolve(AUGMENTATIONS, item, "augmentation")
-    for format in exports(experiment):
-        make_exporter(format)
+    files = [exporter.name + exporter.suffix for exporter in map(make_exporter, exports(experiment))]
+    for file in files:
+        if files.count(file) > 1:
+            raise ValueError(f"--export={experiment.export} asks for {file} more than once: a run has one of each.")
     for name in ("batch_size", "epochs", "steps_per_execution"):
         if getattr(experiment, name) < 1:
             raise ValueError(f"--{name} must be at least 1, got {getattr(experiment, name)}.")

@@ -110,12 +110,5 @@ class Experiment:
         return cls(**given)
 
 
-_ELSEWHERE = (
-    "data_dir",
-    "download",
-    "export",
-    "compact_export",
-    "output_dir",
-    "run_name",
-    "overwrite",
-)  # do not change what is computed
+# What does not change what is computed.
+_ELSEWHERE = ("data_dir", "download", "export", "compact_export", "output_dir", "run_name", "overwrite")
