@@ -18,9 +18,9 @@ DEEP = ("resnet56", "resnet104")  # minutes to trace and compile
 GROWING = {"vgg16": 0.03, "mobilenet": 0.1, "mobilenet_xnnpack": 0.1}
 
 
-def assert_losses_are_close(make, data, settings, tolerance=0.01):
+def assert_losses_are_close(make, data, settings, learning_rate=0.01, tolerance=0.01):
     """Fifty steps in full precision and otherwise, ghosts for the first half: losses within `tolerance`."""
-    task = ts.Task(data, epochs=50 // data.steps_per_epoch, learning_rate=0.002)
+    task = ts.Task(data, epochs=50 // data.steps_per_epoch, learning_rate=learning_rate)
     assert task.steps == 50
     losses = []
     for options in ({}, settings):
@@ -47,7 +47,7 @@ def test_losses_of_every_network_are_those_of_full_precision(name, how):
     options = {"batch_size": 80, "mean": (128.0,) * 3, "std": (64.0,) * 3}
     data = ts.Data.from_arrays(train=(images.astype("uint8"), labels), **options)
     make = functools.partial(ts.build_model, f"{name}(width=0.25)", data)
-    assert_losses_are_close(make, data, HOW[how], GROWING.get(name, 0.01))
+    assert_losses_are_close(make, data, HOW[how], 0.002, GROWING.get(name, 0.01))
 
 
 @pytest.mark.parametrize("name", sorted(INGREDIENTS))
