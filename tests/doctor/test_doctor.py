@@ -138,6 +138,16 @@ def test_blocks_stay_whole_where_channels_are_taken_out():
     np.testing.assert_allclose(ts.compact(model).model(x), model(x), atol=1e-5)
 
 
+def test_the_model_is_left_as_it_was():
+    model, mask = masked("mobilenet_xnnpack(width=0.1)")
+    before = [weight.numpy() for weight in model.weights]
+    ts.doctor(model, mask)
+    for weight, array in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, array)
+    with pytest.raises(ValueError, match="nowhere/kernel"):
+        ts.doctor(model, {"nowhere/kernel": np.ones((2, 2), bool)})
+
+
 def test_a_subclassed_model_is_refused():
     class Mine(keras.Model):
         def call(self, x):

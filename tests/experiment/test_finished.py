@@ -24,6 +24,11 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path):
     assert set(run_experiment(both)["files"]) == {"saved_model", "model.tflite"}
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test_accuracy"] == numbers["test_accuracy"]
 
+    card = tmp_path / "run" / "model.tflite.card.json"
+    card.unlink()  # as if killed between the file and its card
+    run_experiment(both)
+    assert card.is_file()
+
     (tmp_path / "run" / "mask.safetensors").unlink()
     with pytest.raises(ValueError, match="has lost its mask.safetensors"):
         evaluate_files(tmp_path / "run", "test")

@@ -7,6 +7,7 @@ from tfsparse.compaction import in_blocks
 from tfsparse.doctor.checkup import Checkup, LayerCheckup
 from tfsparse.doctor.file_size import stored_bytes
 from tfsparse.doctor.xnnpack import cluster
+from tfsparse.graph import clone
 from tfsparse.mask import Mask, apply_mask, prunable
 from tfsparse.surgery import Surgery
 
@@ -18,7 +19,7 @@ def doctor(model, mask=None, *, compact=True):
     """Says what LiteRT will make of a network under a mask, before it is trained.
 
     Args:
-        model: built functional or Sequential model, plain.
+        model: built functional or Sequential model, plain; left as it is.
         mask: `Mask`, or a mapping from weight path to array of 0 and 1; None: the zeros that the model has.
         compact: as the export will: whether dead channels are taken out first.
 
@@ -38,7 +39,9 @@ def doctor(model, mask=None, *, compact=True):
     [('a/kernel', 0.5, 'sparse', 'sparse'), ('b/kernel', 0.0, 'dense', 'dense')]
     """
     if mask is not None:
-        model = apply_mask(model, mask if isinstance(mask, Mask) else Mask(mask))
+        mask = mask if isinstance(mask, Mask) else Mask(mask)
+        mask.check(model)
+        model = apply_mask(clone(model), mask)
     if compact:
         found = compacted(model)
         small, channels, parameters = found.model, found.channels, found.parameters

@@ -11,7 +11,7 @@ from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.facts import facts
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.stages import load_model, load_task, settled
-from tfsparse.export import EXPORTERS, export_model, make_exporter
+from tfsparse.export import EXPORTERS, card_path, export_model, make_exporter
 from tfsparse.files import write_json
 from tfsparse.frozen import kept_random_state
 from tfsparse.graph import clone
@@ -102,7 +102,7 @@ def _missing(experiment, folder):
     paths = {}
     for format in exports(experiment):
         path = folder.export(make_exporter(format))
-        if not path.exists():
+        if not (path.exists() and card_path(path).exists()):  # the card comes last
             paths[format] = path
     return paths
 

@@ -15,6 +15,7 @@ constructor.
 """
 
 from tfsparse.export.assert_sparsity import assert_sparsity
+from tfsparse.export.card import card_path
 from tfsparse.export.compare import EXACT, Tolerance
 from tfsparse.export.export_model import export_model
 from tfsparse.export.exported import Exported
@@ -31,6 +32,7 @@ __all__ = [
     "Prediction",
     "Tolerance",
     "assert_sparsity",
+    "card_path",
     "export_model",
     "load_exported",
     "make_exporter",

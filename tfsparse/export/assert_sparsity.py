@@ -6,7 +6,7 @@ import numpy as np
 
 from tfsparse.export.card import read_card
 from tfsparse.export.formats import load_exported
-from tfsparse.export.zeros import masked_kernels, matched
+from tfsparse.export.zeros import NotZero, masked_kernels, matched
 from tfsparse.mask import Mask
 
 
@@ -52,10 +52,8 @@ def assert_sparsity(file_or_model, mask):
 def _of_model(model, mask):
     try:
         kernels = masked_kernels(model, mask)
-    except ValueError as error:
-        if "not zero" in str(error):
-            raise AssertionError(str(error)) from error
-        raise
+    except NotZero as error:
+        raise AssertionError(str(error)) from error
     return sum(array.size - int(np.count_nonzero(array)) for array in kernels.values())
 
 

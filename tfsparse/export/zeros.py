@@ -8,6 +8,10 @@ from tfsparse import paths
 from tfsparse.export.result import ExportError
 
 
+class NotZero(ValueError):
+    """A weight that a mask prunes is not 0."""
+
+
 def masked_kernels(model, mask):
     """The weights whose zeros an export must keep: path -> array.
 
@@ -34,7 +38,7 @@ def masked_kernels(model, mask):
         arrays[name] = known[name].numpy()
         wrong = np.count_nonzero(arrays[name][~np.asarray(live, bool)])
         if wrong:
-            raise ValueError(
+            raise NotZero(
                 f"{wrong} weights of {name!r} are not zero although the mask prunes them. "
                 "Was the model trained without its mask (ts.sparsify)?"
             )
