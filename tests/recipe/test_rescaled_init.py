@@ -11,8 +11,9 @@ import pytest
 from tests.conftest import make_mask, make_model
 from tests.fixtures_net import SHARED, build, images, load, to_keras
 from tfsparse import paths
+from tfsparse.graph import clone
 from tfsparse.mask import apply_mask
-from tfsparse.recipe import RescaledInit
+from tfsparse.recipe import RescaledInit, prepare, strip
 from tfsparse.task import Data, Task
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -73,6 +74,21 @@ def test_directions_zeros_and_statistics_stay(task):
         else:
             cosine = np.vdot(value, after[path]) / np.linalg.norm(value) / np.linalg.norm(after[path])
             assert cosine == pytest.approx(1, abs=1e-5), path
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_learns_before_or_after_the_mask(task, masked):
+    model = make_model()
+    mask = make_mask(model)
+    expected = clone(model)
+    if masked:
+        apply_mask(expected, mask)
+    RescaledInit(iterations=4, rate=0.05).run(expected, mask if masked else None, task)
+    apply_mask(expected, mask)
+    found = prepare(model, mask, RescaledInit(iterations=4, rate=0.05, masked=masked), task)
+    weights = paths.weights(strip(found))
+    for path, variable in paths.weights(expected).items():
+        np.testing.assert_array_equal(weights[path].numpy(), variable.numpy(), err_msg=path)
 
 
 def test_both_kinds_of_step_lower_what_they_should(task):

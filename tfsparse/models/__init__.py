@@ -1,6 +1,6 @@
 """Networks for small images, by name: `build_model("resnet32", data)`.
 
-- `resnet20`, `resnet32`, `resnet56`, `resnet104`: 6n+2 layers of 16-32-64 channels; from 54 on, bottleneck blocks.
+- `resnet8`, `resnet20`, `resnet32`, `resnet56`, `resnet104`: 6n+2 layers of 16-32-64 channels; from 54 on, bottleneck blocks.
 - `resnet18`: 64-128-256-512 channels, 40 times the weights of `resnet20`.
 - `vgg16`: no shortcuts, one classifier layer.
 - `mobilenet`: depthwise separable convolutions; few weights to spare.
@@ -15,11 +15,12 @@ A new model is a function `(input_shape, num_classes, *, options) -> model` in a
 
 from tfsparse.models.mobilenet import mobilenet
 from tfsparse.models.mobilenet_xnnpack import mobilenet_xnnpack
-from tfsparse.models.resnet import resnet18, resnet20, resnet32, resnet56, resnet104
+from tfsparse.models.resnet import resnet8, resnet18, resnet20, resnet32, resnet56, resnet104
 from tfsparse.models.vgg import vgg16
 from tfsparse.registry import options, resolve
 
 MODELS = {
+    "resnet8": resnet8,
     "resnet18": resnet18,
     "resnet20": resnet20,
     "resnet32": resnet32,

@@ -16,6 +16,14 @@ def resnet18(input_shape, num_classes, *, width=1.0):
     return _resnet("resnet18", input_shape, num_classes, width, (64, 128, 256, 512), 2, basic)
 
 
+def resnet8(input_shape, num_classes, *, width=1.0):
+    """ResNet-8 of 16-32-64 channels, 78 k weights for 10 classes: for tiny devices, and for studies of many trainings.
+
+    Arguments as for `resnet20`.
+    """
+    return _thin(8, input_shape, num_classes, width)
+
+
 def resnet20(input_shape, num_classes, *, width=1.0):
     """ResNet-20 of 16-32-64 channels, 0.27 M weights for 10 classes. Arguments as for `resnet18`; 4x4 pixels and up."""
     return _thin(20, input_shape, num_classes, width)

@@ -4,10 +4,13 @@
 class Ingredient:
     """One part of a training recipe. Subclasses override what they need; a method left alone does nothing.
 
-    The order of a preparation: `initialize` on the plain masked model, `dress` its graph, then the mask goes on.
+    The order of a preparation: `before_mask` on the plain model, `initialize` on the plain masked one, `dress` its graph.
     """
 
     needs_graph = False  # whether the part changes the graph, which a subclassed model does not show
+
+    def before_mask(self, model, task):
+        """Changes the weights of the plain model that no mask has been applied to."""
 
     def initialize(self, model, mask, task):
         """Changes the weights of the plain model, in which `mask` has been applied once (`mask` may be None)."""

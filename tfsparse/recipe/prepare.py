@@ -59,6 +59,7 @@ def came_from(prepared, model):
 def initial(model, mask, recipe, task):
     """A plain copy of `model` with the weights that training starts from: masked, and rescaled if the recipe says so."""
     start = clone(model)
+    recipe.before_mask(start, task)
     if mask is not None:
         apply_mask(start, mask)
     recipe.initialize(start, mask, task)
@@ -98,6 +99,8 @@ def transfer(prepared, model):
 
 
 def _prepare_in_place(model, mask, recipe, task, initialize):
+    if initialize:
+        recipe.before_mask(model, task)
     if mask is not None:
         sparsify(model, mask)
     if initialize:

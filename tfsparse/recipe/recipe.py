@@ -43,6 +43,10 @@ class Recipe(Ingredient):
     def needs_graph(self):
         return any(part.needs_graph for part in self.parts)
 
+    def before_mask(self, model, task):
+        for part in self.parts:
+            part.before_mask(model, task)
+
     def initialize(self, model, mask, task):
         for part in self.parts:
             part.initialize(model, mask, task)

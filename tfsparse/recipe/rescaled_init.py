@@ -36,19 +36,25 @@ class RescaledInit(Ingredient):
         eta: learning rate of the looked-ahead step.
         min_scale: lower bound of the scales (0 for biases).
         clip: bound of a scale's derivative.
+        masked: False learns the scales on the dense network and masks afterwards, as some of the paper's scripts do.
     """
 
-    def __init__(self, *, iterations=180, rate=0.01, gamma=1.0, eta=0.1, min_scale=0.01, clip=1.0):
+    def __init__(self, *, iterations=180, rate=0.01, gamma=1.0, eta=0.1, min_scale=0.01, clip=1.0, masked=True):
         if iterations < 1 or min(rate, gamma, eta, clip) <= 0 or min_scale < 0:
             raise ValueError(
                 "rescaled_init needs iterations >= 1, rate, gamma, eta and clip above 0, min_scale at least 0; received "
                 f"{iterations}, {rate}, {gamma}, {eta}, {clip}, {min_scale}."
             )
         self.iterations, self.rate, self.gamma = iterations, rate, gamma
-        self.eta, self.min_scale, self.clip = eta, min_scale, clip
+        self.eta, self.min_scale, self.clip, self.masked = eta, min_scale, clip, masked
+
+    def before_mask(self, model, task):
+        if not self.masked:
+            self.run(model, None, task)
 
     def initialize(self, model, mask, task):
-        self.run(model, mask, task)
+        if self.masked:
+            self.run(model, mask, task)
 
     def run(self, model, mask, task):
         """Rescales the weights of `model` in place.
