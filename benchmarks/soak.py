@@ -35,7 +35,7 @@ from rich.table import Table
 from safetensors.numpy import load_file
 
 from tfsparse import flags
-from tfsparse.experiment import Experiment, RunFolder
+from tfsparse.experiment import COSTS, Experiment, RunFolder
 from tfsparse.files import write_json
 from tfsparse.mask import Mask
 from tfsparse.training import read_history
@@ -66,7 +66,7 @@ def start(experiment, folder):
 def outcome(path):
     """What two runs must have in common."""
     folder = RunFolder(path)
-    metrics = {**json.loads(folder.metrics.read_text()), "seconds": None}
+    metrics = {k: v for k, v in json.loads(folder.metrics.read_text()).items() if k not in COSTS}
     rows = [{**row, "seconds": None} for row in read_history(folder.history)]
     return metrics, rows, folder.mask.read_bytes(), (path / "model.tflite").read_bytes()
 

@@ -5,13 +5,14 @@ from tfsparse.experiment.examine import examine
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.finished import evaluate_files, export_run, open_run
 from tfsparse.experiment.folder import RunFolder
-from tfsparse.experiment.run import run_experiment
+from tfsparse.experiment.run import COSTS, run_experiment
 from tfsparse.experiment.sanity import sanity_checks, sanity_table
 from tfsparse.experiment.search import find_mask
 from tfsparse.experiment.stages import load_task, search_mask
 from tfsparse.experiment.train import train
 
 __all__ = [
+    "COSTS",
     "Experiment",
     "RunFolder",
     "check",

@@ -23,6 +23,9 @@ from tfsparse.training import AUTO, best_epoch, is_chief, load_best, make_strate
 
 log = logging.getLogger(__name__)
 
+# What a run cost, in metrics.json: all else there is the same for the same flags on the same machine.
+COSTS = ("seconds", "peak_memory_mb")
+
 
 def run_experiment(experiment, folder=None):
     """Finds a mask, trains, exports and reports; goes on where an earlier run with the same settings ended.
