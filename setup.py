@@ -19,7 +19,11 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["tfsparse", "tfsparse.*"]),
-    package_data={"tfsparse.data.tiny_imagenet_builder": ["checksums.tsv"], "tfsparse.results": ["report.html.j2"]},
+    package_data={
+        "tfsparse.data.tiny_imagenet_builder": ["checksums.tsv"],
+        "tfsparse.export": ["card.md.j2"],
+        "tfsparse.results": ["report.html.j2"],
+    },
     python_requires=">=3.11",
     install_requires=[
         "tensorflow~=2.21.0",

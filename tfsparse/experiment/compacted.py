@@ -6,7 +6,7 @@ from tfsparse.recipe import clocks
 from tfsparse.training import Compacted
 
 
-class Smaller:
+class Compactor:
     """Makes a `Compacted` of a prepared model.
 
     Args:

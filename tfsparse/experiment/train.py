@@ -4,7 +4,7 @@ import tf_keras as keras
 
 from tfsparse import paths, training
 from tfsparse import recipe as recipes
-from tfsparse.experiment.compacted import Smaller
+from tfsparse.experiment.compacted import Compactor
 from tfsparse.graph import is_graph
 from tfsparse.mask import Mask, check_model, prunable
 from tfsparse.mask.sparsify import release
@@ -67,7 +67,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
             weights=lambda prepared: _weights(prepared, model),
             masked=lambda prepared: _masked(prepared, mask),
             callbacks=lambda prepared: [*recipes.callbacks(prepared), *callbacks],
-            smaller=Smaller(mask, task, settings.dtype),
+            smaller=Compactor(mask, task, settings.dtype),
             settings=settings,
             steps=steps,
         )

@@ -107,54 +107,5 @@ def read_card(path):
 
 
 _TEMPLATE = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
-    """\
-# {{ card.file }}
-
-{{ card.architecture.name }}, {{ "{:,}".format(card.architecture.parameters) }} parameters
-{%- if card.architecture.parameters != card.architecture.parameters_before %}
- (of {{ "{:,}".format(card.architecture.parameters_before) }} before dead channels were taken out)
-{%- endif %}
-, {{ card.input.dtype }} images of {{ card.input["shape"] | join(" x ") }} to class probabilities.
-
-| | |
-| --- | --- |
-| size | {{ "{:,}".format(card.bytes) }} bytes ({{ "{:,}".format(card.gzip_bytes) }} gzipped), stored {{ card.variant }} |
-{% if card.architecture.channels %}
-| channels | {{ "{:,}".format(card.architecture.channels[1]) }} of {{ "{:,}".format(card.architecture.channels[0]) }} |
-{% endif %}
-{% if card.architecture.flops %}
-| operations an image | {{ "{:,}".format(card.architecture.flops[1]) }} of {{ "{:,}".format(card.architecture.flops[0]) }} |
-{% endif %}
-| zeros | {{ "{:,}".format(card.zeros) }} |
-| images compared with the Keras model | {{ card.compared.images }} |
-| largest difference of a probability | {{ "%.1e" | format(card.compared.max_difference) }} |
-{% for key, value in card.training.items() if value is not mapping %}
-| {{ key | replace("_", " ") }} | {{ value }} |
-{% endfor %}
-{% for key, value in card.versions.items() %}
-| {{ key | replace("_", " ") }} | {{ value }} |
-{% endfor %}
-{% for group, rows in card.training.items() if rows is mapping %}
-
-## {{ group | capitalize }}
-
-| | |
-| --- | --- |
-{% for key, value in rows.items() %}
-| {{ key | replace("_", " ") }} | {{ value }} |
-{% endfor %}
-{% endfor %}
-
-## Made by
-
-```
-{{ card.command }}
-```
-
-## SHA-256
-
-{% for file, digest in card.sha256.items() %}
-- `{{ file }}`: `{{ digest }}`
-{% endfor %}
-"""
+    pathlib.Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8")
 )
