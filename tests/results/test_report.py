@@ -19,6 +19,7 @@ from tfsparse.results import (
     summaries,
     write_report,
 )
+from tfsparse.results.tables import ablation_rows
 
 BROWSER = shutil.which("chromium")
 LAYERS = [{"path": f"conv{i}/kernel", "live": 10 + i, "total": 100, "dead_outputs": i, "outputs": 8} for i in range(4)]
@@ -66,6 +67,14 @@ def test_tables_hold_every_run():
     assert text.count("| digits | resnet20 | erk | 0.9 | tost |") == 4  # accuracy, difference, leaving, cost
     assert "| digits | resnet20 | erk | 0.9 | tost | 3 | +4.00 |" in text
     assert "| digits | resnet20 | erk | 0.9 | tost | 2 | 0.1000 | 0.2000 | 0.3000 |" in text
+
+
+def test_the_ablation_knows_parts_by_their_options():
+    other = [run("ghost_skips(share=0.25)", seed, 0.1) for seed in (0, 1, 2)]
+    header, rows = ablation_rows(summaries(grid() + other))
+    assert header[-2:] == ["gained alone", "lost by leaving it out"]
+    assert len(rows) == 4 and {row[5] for row in rows} == {"ghost_skips"}
+    assert {tuple(row[-2:]) for row in rows} == {("+2.00", "+3.00")}
 
 
 def test_files_come_back(tmp_path):

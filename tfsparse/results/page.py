@@ -6,13 +6,10 @@ import pathlib
 import jinja2
 
 from tfsparse.files import written_aside
-from tfsparse.registry import parse_list
 from tfsparse.results import plots
-from tfsparse.results.statistics import NONE, comparisons, summaries
-from tfsparse.results.tables import accuracy_rows, cost_rows, difference_rows, leaving_rows
+from tfsparse.results.statistics import comparisons, summaries
+from tfsparse.results.tables import ablation_rows, accuracy_rows, cost_rows, difference_rows, leaving_rows
 from tfsparse.version import __version__
-
-_PARTS = ("ghost_neurons", "ghost_skips", "rescaled_init", "label_smoothing")
 
 
 def write_report(runs, path, *, unfinished=(), title="Sparse training"):
@@ -42,7 +39,7 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
         leaving=leaving_rows(found),
         cost=cost_rows(found),
         settings=_settings(runs),
-        parts=_ablation(found),
+        ablation=ablation_rows(found),
     )
     with written_aside(path) as scratch:
         scratch.write_text(page, encoding="utf-8")
@@ -80,29 +77,6 @@ def _figures(group):
 def _figure(title, svg):
     data = base64.b64encode(svg.encode()).decode()
     return title, f"data:image/svg+xml;base64,{data}"
-
-
-def _ablation(found):
-    """Header and rows of the recipe's four parts: the gain of each alone, and of the whole without it."""
-    gains = {}
-    for one in comparisons(found):
-        place = tuple(one.context[name] for name in ("data", "model", "mask", "sparsity"))
-        gains[place, frozenset(_names(one.recipe))] = 100 * one.mean
-    places = dict.fromkeys(place for place, _ in gains)
-    rows = []
-    for place in places:
-        for part in _PARTS:
-            alone, without = (gains.get((place, frozenset(kept))) for kept in ([part], set(_PARTS) - {part}))
-            whole = gains.get((place, frozenset(_PARTS)))
-            if alone is not None or (without is not None and whole is not None):
-                lost = "" if without is None or whole is None else f"{whole - without:+.2f}"
-                rows.append([*place, part, "" if alone is None else f"{alone:+.2f}", lost])
-    return ["data", "model", "mask", "sparsity", "part", "gained alone", "lost by leaving it out"], rows
-
-
-def _names(recipe):
-    """The parts of a recipe, without their options."""
-    return [item.split("(")[0] for item in parse_list(",".join(_PARTS) if recipe == "tost" else recipe) if item != NONE]
 
 
 def _settings(runs):

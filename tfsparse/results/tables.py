@@ -3,6 +3,8 @@
 import csv
 import io
 
+from tfsparse.recipe import Recipe
+from tfsparse.registry import parse_list
 from tfsparse.results.statistics import comparisons, summaries, varying
 
 _NAMES = ("data", "model", "mask", "sparsity")
@@ -36,7 +38,8 @@ def difference_rows(found):
 
 def cost_rows(found):
     """Header and rows of seconds an epoch and memory, without and with living ghosts."""
-    header = [*_NAMES, "recipe", "seconds an epoch with ghosts", "without", "training, s", "peak memory, MB"]
+    more = varying(found)
+    header = [*_NAMES, *more, "recipe", "seconds an epoch with ghosts", "without", "training, s", "peak memory, MB"]
     rows = []
     for one in found:
         run = one.runs[0]
@@ -44,15 +47,17 @@ def cost_rows(found):
         parts = [seconds[:until], seconds[until:]]
         means = [f"{sum(part) / len(part):.1f}" if part else "" for part in parts]
         memory = run.metrics.get("peak_memory_mb", "")
-        names = [one.context[name] for name in _NAMES]
+        names = [one.context[name] for name in (*_NAMES, *more)]
         rows.append([*names, one.recipe, *means, run.metrics.get("seconds", ""), memory])
     return header, rows
 
 
 def leaving_rows(found):
     """Header and rows of validation accuracies around the epoch in which the ghosts leave, means over seeds."""
+    more = varying(found)
     header = [
         *_NAMES,
+        *more,
         "recipe",
         "ghosts leave in epoch",
         "validation accuracy before it",
@@ -66,9 +71,32 @@ def leaving_rows(found):
         if until < 2 or any(len(curve) <= until for curve in curves):
             continue  # no ghosts, or no epoch on both sides
         means = [sum(curve[epoch] for curve in curves) / len(curves) for epoch in (until - 2, until - 1, until)]
-        names = [one.context[name] for name in _NAMES]
+        names = [one.context[name] for name in (*_NAMES, *more)]
         rows.append([*names, one.recipe, until, *(f"{mean:.4f}" for mean in means)])
     return header, rows
+
+
+def ablation_rows(found):
+    """Header and rows of the parts of every recipe: the gain of each alone, and what the recipe loses without it, in points.
+
+    Parts with other options are other parts.
+    """
+    more = varying(found)
+    gains = {}
+    for one in comparisons(found):
+        place = tuple(one.context[name] for name in (*_NAMES, *more))
+        gains[place, frozenset(parse_list(Recipe(one.recipe).text))] = 100 * one.mean
+    rows = []
+    for (place, parts), whole in gains.items():
+        for part in sorted(parts) if len(parts) > 1 else []:
+            alone, without = gains.get((place, frozenset([part]))), gains.get((place, parts - {part}))
+            if without is not None:
+                rows.append([*place, ",".join(sorted(parts)), part, _points(alone), _points(whole - without)])
+    return [*_NAMES, *more, "recipe", "part", "gained alone", "lost by leaving it out"], rows
+
+
+def _points(value):
+    return "" if value is None else f"{value:+.2f}"
 
 
 def csv_text(runs):
@@ -85,7 +113,7 @@ def csv_text(runs):
 
 
 def markdown_text(runs):
-    """Markdown tables of accuracies, paired differences, what happens when ghosts leave, and costs.
+    """Markdown tables of accuracies, paired differences, the recipe's parts, what happens when ghosts leave, and costs.
 
     >>> from tfsparse.results.runs import Run
     >>> settings = {"data": "d", "model": "m", "mask": "erk", "sparsity": 0.9, "recipe": "none", "seed": 0}
@@ -94,7 +122,7 @@ def markdown_text(runs):
     """
     found = summaries(runs)
     parts = [_markdown(*accuracy_rows(found))]
-    for header, rows in (difference_rows(found), leaving_rows(found)):
+    for header, rows in (difference_rows(found), ablation_rows(found), leaving_rows(found)):
         if rows:
             parts.append(_markdown(header, rows))
     parts.append(_markdown(*cost_rows(found)))
