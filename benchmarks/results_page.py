@@ -1,48 +1,63 @@
-"""Writes docs/results.md from the finished runs that scripts/report.py --json kept in benchmarks/results.
+"""Writes docs/results.md and docs/recipe.md from the finished runs that scripts/report.py --json kept in benchmarks/results.
 
 python benchmarks/results_page.py
 """
 
 import pathlib
 
+import jinja2
 from performance import ROOT, read
 
 from tfsparse.files import written_aside
 from tfsparse.results import comparisons, load_runs, markdown_text, summaries
 
 EVIDENCE = ROOT / "benchmarks/results/evidence.json"
-HEAD = """# Results
-
-Written by `benchmarks/results_page.py` from {count} finished runs, {hours:.1f} hours of training on {machine}, {cores} cores
-({processor}), TensorFlow {tensorflow}. The runs are cells of the grids in `configs/sweeps/`; a cell that is not here has not
-been run. Accuracies are of the test set after the last epoch. `none` is the default protocol, `tost` the full recipe. Gains are
-differences of runs with the same seed and the same mask, in points, with Student's 95 % interval of their mean.
-
-{verdict}
-
-"""
+TEMPLATES = pathlib.Path(__file__).parent
+STUDY = {"data": "cifar10", "model": "resnet8", "mask": "erk"}  # configs/sweeps/cifar10_schedules.flags
 
 
-def verdict(runs):
-    """What the paired comparisons say, in a sentence for each sparsity."""
-    rows = [one for one in comparisons(summaries(runs)) if one.recipe == "tost"]
-    lines = []
+def verdicts(found):
+    """What the paired comparisons of the full recipe say, for each sparsity."""
+    rows = [one for one in comparisons(found) if one.recipe == "tost"]
     for sparsity in sorted({one.context["sparsity"] for one in rows}, reverse=True):
         means = [100 * one.mean for one in rows if one.context["sparsity"] == sparsity]
-        won = sum(mean > 0 for mean in means)
-        lines.append(
-            f"- At {100 * sparsity:g} % the recipe is ahead in {won} of {len(means)} rows, by {min(means):+.2f} to "
-            f"{max(means):+.2f} points, {sum(means) / len(means):+.2f} in the mean."
-        )
-    return "\n".join(lines) or "No pair of runs, with and without the recipe, is finished yet."
+        yield {"sparsity": sparsity, "means": means, "won": sum(mean > 0 for mean in means)}
+
+
+def study(found):
+    """Of the schedules' sweep: recipe, accuracies, gain over the default protocol and over the full recipe."""
+    found = [one for one in found if all(one.context[name] == value for name, value in STUDY.items())]
+    over = [{one.recipe: one for one in comparisons(found, base)} for base in ("none", "tost")]
+    return [(one, *(gains.get(one.recipe) for gains in over)) for one in found]
+
+
+def gain(one):
+    """Points and their interval; an empty text where there is nothing to compare."""
+    if one is None:
+        return ""
+    interval = "" if one.interval is None else " ({:+.2f} to {:+.2f})".format(*(100 * end for end in one.interval))
+    return f"{100 * one.mean:+.2f}{interval}"
 
 
 def main():
     runs = load_runs(EVIDENCE)
-    hours = sum(run.metrics.get("seconds", 0) for run in runs) / 3600
-    text = HEAD.format(count=len(runs), hours=hours, verdict=verdict(runs), **read("train_step")) + markdown_text(runs)
-    with written_aside(pathlib.Path(ROOT / "docs/results.md")) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+    found = summaries(runs)
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["gain"] = gain
+    facts = {
+        "runs": runs,
+        "hours": sum(run.metrics.get("seconds", 0) for run in runs) / 3600,
+        "machine": read("train_step"),
+    }
+    facts |= {"verdicts": list(verdicts(found)), "study": study(found), "tables": markdown_text(runs)}
+    for page in ("results", "recipe"):
+        with written_aside(ROOT / f"docs/{page}.md") as scratch:
+            scratch.write_text(templates.get_template(f"{page}_page.md.j2").render(facts), encoding="utf-8")
 
 
 if __name__ == "__main__":

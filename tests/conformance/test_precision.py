@@ -12,7 +12,7 @@ from tfsparse.models import MODELS
 from tfsparse.recipe import INGREDIENTS
 
 HOW = {"bfloat16": {"dtype": "mixed_bfloat16"}, "float16": {"dtype": "mixed_float16"}, "xla": {"jit_compile": True}}
-GHOSTS = "ghost_neurons,ghost_skips,label_smoothing"
+GHOSTS = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing"
 DEEP = ("resnet56", "resnet104")  # minutes to trace and compile
 # Here small differences grow: XLA in full precision is off by 1.1 % on mobilenet, bfloat16 by 7 %.
 GROWING = {"vgg16": 0.03, "mobilenet": 0.1, "mobilenet_xnnpack": 0.1}

@@ -10,7 +10,7 @@ import tf_keras as keras
 import tfsparse as ts
 from tests.conftest import dead
 
-RECIPE = "ghost_neurons,ghost_skips,label_smoothing,rescaled_init(iterations=2)"
+RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=2)"
 
 
 def keras_cv_classifier():

@@ -12,7 +12,7 @@ from tfsparse.experiment import train
 from tfsparse.mask import Mask
 from tfsparse.task import Task
 
-GHOSTS = "ghost_neurons,ghost_skips,label_smoothing"
+GHOSTS = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing"
 FILE = "compaction.safetensors"
 
 
@@ -78,7 +78,7 @@ def test_other_optimizers_go_on_with_what_they_know(data):
     losses = []
     for compact in (False, True):
         model = started()
-        history = train(model, task, killing_mask(model), "ghost_skips", compact=compact, verbose=0)
+        history = train(model, task, killing_mask(model), "ghost_skips(share=0.5)", compact=compact, verbose=0)
         losses.append(history.history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-4)
 

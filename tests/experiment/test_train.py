@@ -13,7 +13,7 @@ from tfsparse.mask import Mask, prunable
 from tfsparse.task import Data, Task
 from tfsparse.training import Diverged, read_history
 
-RECIPE = "ghost_neurons,ghost_skips,label_smoothing,rescaled_init(iterations=2)"
+RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=2)"
 
 
 def same(model, other):
@@ -62,7 +62,7 @@ def test_two_devices_follow_one(mask, task):
         keras.utils.set_random_seed(0)
         layers = [keras.layers.Flatten(), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(3)]
         model = keras.Sequential([keras.Input((8, 8, 3)), *layers])
-        history = train(model, task, make_mask(model), "ghost_neurons", verbose=0, strategy=strategy)
+        history = train(model, task, make_mask(model), "ghost_neurons(share=0.5)", verbose=0, strategy=strategy)
         losses.append(history.history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-4)
 
@@ -76,7 +76,9 @@ def test_two_devices_follow_one_through_batch_norms(mask):
         ("own", two_devices(), False),
     ):
         settings = {"strategy": strategy, "sync_batch_norm": synchronised}
-        history = train(started(), task, mask, "ghost_neurons,ghost_skips", verbose=0, **settings).history
+        history = train(
+            started(), task, mask, "ghost_neurons(share=0.5),ghost_skips(share=0.5)", verbose=0, **settings
+        ).history
         losses[name] = history["loss"] + history["val_loss"]
     np.testing.assert_allclose(losses["two"], losses["one"], rtol=1e-3)
     assert not np.allclose(losses["own"], losses["one"], rtol=1e-3)
@@ -186,7 +188,7 @@ def test_a_subclassed_model_takes_a_mask_but_no_ghosts(task):
     model(np.zeros((1, 8, 8, 3), "float32"))
     mask = make_mask(model)
     with pytest.raises(ValueError, match="ghost_skips.*needs a functional or Sequential model.*subclassed Own"):
-        train(model, task, mask, "ghost_skips", verbose=0)
+        train(model, task, mask, "ghost_skips(share=0.5)", verbose=0)
     train(model, task, mask, "label_smoothing,rescaled_init(iterations=2)", verbose=0)
     assert dead(model, mask) == 0
     assert all(variable.constraint is None for variable in prunable(model).values())

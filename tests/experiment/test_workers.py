@@ -16,7 +16,7 @@ from tfsparse.training import read_history
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLAGS = ["--data=digits", "--model=resnet20(width=0.1)", "--batch_size=256", "--epochs=2", "--mask=erk"]
-FLAGS += ["--recipe=ghost_neurons,ghost_skips", "--export=none", "--run_name=run"]
+FLAGS += ["--recipe=ghost_neurons(share=0.5),ghost_skips(share=0.5)", "--export=none", "--run_name=run"]
 
 
 def free_ports(count):

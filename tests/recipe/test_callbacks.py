@@ -34,13 +34,13 @@ def ghosts(model):
 
 
 class Records(keras.callbacks.Callback):
-    """After every batch: how many ghosts are gone."""
+    """Before every batch: how many ghosts are gone."""
 
     def __init__(self):
         super().__init__()
         self.gone = []
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_begin(self, batch, logs=None):
         self.gone.append(sum(ghost.gone for ghost in ghosts(self.model)))
 
 
@@ -49,14 +49,15 @@ def test_ghosts_leave_at_their_batch_also_within_an_epoch(share, last):
     prepared, _ = make_prepared(share)
     records = Records()
     prepared.fit(make_data().train, epochs=4, verbose=0, callbacks=[*callbacks(prepared), records])
-    assert records.gone == [0] * (last - 1) + [2] * (16 - last + 1)
+    assert records.gone == [0] * last + [2] * (16 - last)
+    assert all(ghost.gone for ghost in ghosts(prepared))
 
 
 def test_each_kind_has_its_own_time():
     prepared, _ = make_prepared(recipe="ghost_neurons(share=0.25),ghost_skips(share=0.5)")
     records = Records()
     prepared.fit(make_data().train, epochs=3, verbose=0, callbacks=[*callbacks(prepared), records])
-    assert records.gone == [0] * 3 + [1] * 4 + [2] * 5
+    assert records.gone == [0] * 4 + [1] * 4 + [2] * 4
 
 
 def test_several_steps_an_execution_and_devices(strategy):
@@ -65,7 +66,7 @@ def test_several_steps_an_execution_and_devices(strategy):
         prepared.compile(SGD(0.01, momentum=0.9), LOSS, steps_per_execution=4)
     records = Records()
     prepared.fit(make_data().train, epochs=3, verbose=0, callbacks=[*callbacks(prepared), records])
-    assert records.gone == [0, 2, 2] and dead(prepared, mask) == 0
+    assert records.gone == [0, 0, 2] and dead(prepared, mask) == 0
     x = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
     np.testing.assert_allclose(prepared(x), strip(prepared)(x), atol=1e-5)
 
@@ -125,6 +126,13 @@ def test_constant_ghosts_stay():
     records = Records()
     history = prepared.fit(make_data().train, epochs=2, verbose=0, callbacks=[*callbacks(prepared), records]).history
     assert not any(records.gone) and history["ghost_neurons"] == [1.0, 1.0]
+
+
+def test_tensorboard_finds_the_graph_of_a_first_batch_that_ends_the_ghosts(tmp_path):
+    prepared, _ = make_prepared("0.05")
+    board = keras.callbacks.TensorBoard(tmp_path)
+    prepared.fit(make_data().train, epochs=1, verbose=0, callbacks=[*callbacks(prepared), board])
+    assert all(ghost.gone for ghost in ghosts(prepared)) and list(tmp_path.rglob("events*"))
 
 
 def test_without_ghosts_there_is_nothing_to_do():

@@ -83,7 +83,7 @@ def test_other_activations_and_leaky_relus_stay(task):
     y = K.ReLU(negative_slope=0.1)(K.ReLU(threshold=1.0)(K.Dense(4, activation="tanh")(x)))
     model = keras.Model(x, K.LeakyReLU()(y))
     with pytest.raises(ValueError, match="has no ReLU to soften: leave ghost_neurons out"):
-        prepare(model, None, "ghost_neurons", task)
+        prepare(model, None, "ghost_neurons(share=0.5)", task)
 
 
 def run(x, strength, *, kind="pswish", beta=(1.0, 50.0), limit=float("inf"), dtype="float32"):
@@ -118,7 +118,9 @@ def test_large_inputs_give_finite_values_and_gradients(kind, policy):
 
 
 def test_ghosts_compute_in_the_precision_of_the_model(task):
-    prepared = prepare(make_model(), None, "ghost_neurons,ghost_skips", task, dtype="mixed_bfloat16")
+    prepared = prepare(
+        make_model(), None, "ghost_neurons(share=0.5),ghost_skips(share=0.5)", task, dtype="mixed_bfloat16"
+    )
     ghosts = [layer for layer in prepared.layers if "ghost" in layer.name and "/" in layer.name]
     assert len(ghosts) == 6 and {layer.compute_dtype for layer in ghosts} == {"bfloat16"}
     assert {layer.output.dtype for layer in ghosts} == {tf.bfloat16}

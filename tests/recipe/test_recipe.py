@@ -37,7 +37,7 @@ def test_a_recipe_is_an_ingredient():
     "text, message",
     [
         ("ghost_skip", "Unknown ingredient 'ghost_skip'. Did you mean 'ghost_skips'.* Known: ghost_neurons,"),
-        ("ghost_skips(shares=1)", "no option 'shares'. Did you mean 'share'.* It takes: share=0.5"),
+        ("ghost_skips(shares=1)", "no option 'shares'. Did you mean 'share'.* It takes: share=0.1"),
         ("ghost_skips,ghost_skips(share=1.0)", "GhostSkips stands twice in the recipe"),
         ("tost,label_smoothing", "LabelSmoothing stands twice"),
         ("none,label_smoothing", "none and tost stand alone"),

@@ -18,7 +18,7 @@ def test_the_same_network_is_trained(dtype):
         keras.utils.set_random_seed(0)
         model, task = make_model(), Task(make_data(), epochs=2, learning_rate=0.05)
         mask, settings = make_mask(model), {"strategy": two_devices(), "dtype": dtype, "verbose": 0}
-        train(model, task, mask, "ghost_skips", live_gradients=live, **settings)
+        train(model, task, mask, "ghost_skips(share=0.5)", live_gradients=live, **settings)
         assert dead(model, mask) == 0
         weights.append(model.get_weights())
     for one, other in zip(*weights, strict=True):

@@ -56,12 +56,14 @@ class GhostsLeave(keras.callbacks.Callback):
         # Reading the counter waits for the device; once an epoch is enough, between we count along.
         self._start = {name: clock.count for name, clock in self._clocks.items()}
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_begin(self, batch, logs=None):
+        # Not at the end of the one before: Keras' TensorBoard reads the graph of the first batch there.
         for name, clock in self._clocks.items():
-            if name not in self._done and self._start[name] + batch + 1 >= clock.steps:
+            if name not in self._done and self._start[name] + batch >= clock.steps:
                 self._update()
 
     def on_epoch_end(self, epoch, logs=None):
+        self._update()  # the last batch has no next one
         if logs is not None:
             logs.update({name: clock.now for name, clock in self._clocks.items()})
 

@@ -33,7 +33,7 @@ class GhostNeurons(Ingredient):
 
     needs_graph = True
 
-    def __init__(self, *, kind="pswish", beta=(1.0, 50.0), share=0.5, hand_over="gradual"):
+    def __init__(self, *, kind="pswish", beta=(1.0, 50.0), share=0.1, hand_over="gradual"):
         lookup(SOFT, kind, "kind of soft neuron")
         lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
         if not isinstance(beta, tuple | list) or len(beta) != 2 or min(beta) <= 0:

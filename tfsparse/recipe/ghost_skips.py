@@ -39,7 +39,7 @@ class GhostSkips(Ingredient):
 
     needs_graph = True
 
-    def __init__(self, *, share=0.5, hand_over="gradual", fill=1e-4, decays=True):
+    def __init__(self, *, share=0.1, hand_over="gradual", fill=1e-4, decays=True):
         lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
         self.share, self.hand_over, self.fill = check_share(share), hand_over, float(fill)
         self.decays = bool(decays)

@@ -37,12 +37,12 @@ class Summary:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """A recipe against the default protocol, seed by seed.
+    """A recipe against another, seed by seed.
 
     Args:
         context: as in `Summary`.
-        recipe: what is compared with `none`.
-        differences: seed -> accuracy with the recipe less accuracy without.
+        recipe: what is compared.
+        differences: seed -> accuracy with the recipe less accuracy with the other one.
     """
 
     context: dict
@@ -85,17 +85,17 @@ def summaries(runs):
     return sorted(found, key=lambda one: (*(one.context[name] for name in order), one.recipe != NONE, one.recipe))
 
 
-def comparisons(found):
-    """Every recipe against `none` in the same context, at the seeds that both have: a list of `Comparison`."""
-    plain = {json.dumps(one.context, sort_keys=True): one for one in found if one.recipe == NONE}
+def comparisons(found, base=NONE):
+    """Every recipe against the recipe `base` in the same context, at the seeds that both have: a list of `Comparison`."""
+    bases = {json.dumps(one.context, sort_keys=True): one for one in found if one.recipe == base}
     rows = []
     for one in found:
-        base = plain.get(json.dumps(one.context, sort_keys=True))
-        if one.recipe == NONE or base is None:
+        other = bases.get(json.dumps(one.context, sort_keys=True))
+        if one.recipe == base or other is None:
             continue
-        seeds = [seed for seed in one.accuracies if seed in base.accuracies]
+        seeds = [seed for seed in one.accuracies if seed in other.accuracies]
         if seeds:
-            differences = {seed: one.accuracies[seed] - base.accuracies[seed] for seed in seeds}
+            differences = {seed: one.accuracies[seed] - other.accuracies[seed] for seed in seeds}
             rows.append(Comparison(one.context, one.recipe, differences))
     return rows
 
