@@ -9,7 +9,7 @@ from tfsparse.training import is_chief, make_strategy
 
 
 def main(folder, mask):
-    experiment = Experiment(data="digits", model="resnet20(width=0.1)", batch_size=256, epochs=1, mask=mask)
+    experiment = Experiment(data="digits", model="resnet8(width=0.25)", batch_size=256, epochs=1, mask=mask)
     strategy = make_strategy("multi_worker")
     if not is_chief(strategy):
         stages.search_mask = None  # would fail if it were called

@@ -15,7 +15,7 @@ from tfsparse.mask import Mask
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=2)"
-FLAGS = ["--data=digits", "--model=resnet20(width=0.1)", "--batch_size=256", "--epochs=3", "--mask=synflow(rounds=5)"]
+FLAGS = ["--data=digits", "--model=resnet8(width=0.25)", "--batch_size=256", "--epochs=3", "--mask=synflow(rounds=5)"]
 FLAGS += [f"--recipe={RECIPE}"]
 
 

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*without a weight")
 
 def small(folder, **settings):
     settings = {"mask": "snip", "recipe": "none", "epochs": 1, "export": "none", **settings}
-    return Experiment(model="resnet20(width=0.1)", batch_size=512, output_dir=str(folder), **settings)
+    return Experiment(model="resnet8(width=0.25)", batch_size=512, output_dir=str(folder), **settings)
 
 
 def test_runs_all_and_compares(tmp_path):

@@ -15,7 +15,7 @@ from tfsparse.mask import Mask
 from tfsparse.training import read_history
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FLAGS = ["--data=digits", "--model=resnet20(width=0.1)", "--batch_size=256", "--epochs=2", "--mask=erk"]
+FLAGS = ["--data=digits", "--model=resnet8(width=0.25)", "--batch_size=256", "--epochs=2", "--mask=erk"]
 FLAGS += ["--recipe=ghost_neurons(share=0.5),ghost_skips(share=0.5)", "--export=none", "--run_name=run"]
 
 

@@ -90,7 +90,7 @@ def test_files_come_back(tmp_path):
 
 
 def test_run_folders_are_read(tmp_path):
-    settings = {"model": "resnet20(width=0.1)", "mask": "erk", "batch_size": 256, "epochs": 1, "export": "none"}
+    settings = {"model": "resnet8(width=0.25)", "mask": "erk", "batch_size": 256, "epochs": 1, "export": "none"}
     run_experiment(Experiment(output_dir=str(tmp_path), recipe="ghost_skips", run_name="a", **settings))
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "flags.txt").write_text("--data=digits\n")
@@ -98,7 +98,7 @@ def test_run_folders_are_read(tmp_path):
     assert found.name == "a" and [path.name for path in unfinished] == ["b"]
     assert found.settings["recipe"] == "ghost_skips" and found.ghosts_until == 1
     assert len(found.history["val_accuracy"]) == 1 and found.metrics["peak_memory_mb"] > 100
-    assert len(found.layers) == 22 and found.accuracy == found.metrics["test_accuracy"]
+    assert len(found.layers) == 10 and found.accuracy == found.metrics["test_accuracy"]
     write_report([found], tmp_path / "report.html", unfinished=unfinished)
     with pytest.raises(FileNotFoundError, match="no run folder"):
         read_runs([tmp_path / "nowhere"])

@@ -15,7 +15,7 @@ from tfsparse.mask import Mask
 from tfsparse.sweep import cells, groups, run_sweep
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TINY = {"model": "resnet20(width=0.1)", "batch_size": 256, "epochs": 1, "export": "none", "recipe": "none"}
+TINY = {"model": "resnet8(width=0.25)", "batch_size": 256, "epochs": 1, "export": "none", "recipe": "none"}
 
 
 def experiment(folder, **changes):
