@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from tests.experiment.dying_train import PLACES
 from tfsparse.experiment import COSTS
@@ -26,11 +27,12 @@ def run(place, folder):
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
 
 
-def test_killed_and_started_again_it_ends_with_the_same_numbers(tmp_path):
+@pytest.mark.parametrize("places", [("mask", "epoch", "tflite"), pytest.param(tuple(PLACES), marks=pytest.mark.slow)])
+def test_killed_and_started_again_it_ends_with_the_same_numbers(places, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     ended = run("nowhere", whole)
     assert ended.returncode == 0, ended.stderr
-    for place in PLACES:
+    for place in places:
         if place != "nowhere":
             died = run(place, killed)
             assert died.returncode == -signal.SIGKILL, f"{place}: {died.stderr}"
