@@ -188,7 +188,7 @@ def test_a_subclassed_model_takes_a_mask_but_no_ghosts(task):
     model(np.zeros((1, 8, 8, 3), "float32"))
     mask = make_mask(model)
     with pytest.raises(ValueError, match="ghost_skips.*needs a functional or Sequential model.*subclassed Own"):
-        train(model, task, mask, "ghost_skips(share=0.5)", verbose=0)
+        train(model, task, mask, "ghost_skips", verbose=0)
     train(model, task, mask, "label_smoothing,rescaled_init(iterations=2)", verbose=0)
     assert dead(model, mask) == 0
     assert all(variable.constraint is None for variable in prunable(model).values())

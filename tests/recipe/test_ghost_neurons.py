@@ -83,7 +83,7 @@ def test_other_activations_and_leaky_relus_stay(task):
     y = K.ReLU(negative_slope=0.1)(K.ReLU(threshold=1.0)(K.Dense(4, activation="tanh")(x)))
     model = keras.Model(x, K.LeakyReLU()(y))
     with pytest.raises(ValueError, match="has no ReLU to soften: leave ghost_neurons out"):
-        prepare(model, None, "ghost_neurons(share=0.5)", task)
+        prepare(model, None, "ghost_neurons", task)
 
 
 def run(x, strength, *, kind="pswish", beta=(1.0, 50.0), limit=float("inf"), dtype="float32"):

@@ -69,7 +69,7 @@ def test_masked_steps_equal_the_reference(run, dtype, tolerance, monkeypatch):
     losses = []
     for s in range(steps):
         losses.append(float(model.train_on_batch(*(a[s * batch : (s + 1) * batch] for a in (x, y)))))
-    np.testing.assert_allclose(losses[0], arrays["loss_f64"][0], rtol=1e-5)
+    np.testing.assert_allclose(losses[:2], arrays["loss_f64"][:2], rtol=1e-5)
     np.testing.assert_allclose(losses, arrays["loss_f64"], rtol=1e-3 if dtype == "float32" else 1e-6)
     weights = paths.weights(model)
     for path, value in places(arrays, "final").items():

@@ -47,7 +47,7 @@ def make(name):
 def test_ghosts_leave_nothing_behind(name):
     model = make(name)
     before, mask = model.get_weights(), make_mask(model)
-    recipe = "ghost_neurons(share=0.5)" if name is fused else GHOSTS  # its convolutions are not padded
+    recipe = "ghost_neurons" if name is fused else GHOSTS  # its convolutions are not padded
     prepared, x = prepare(model, mask, recipe, task_of(4)), images(model)
     assert convolutions(prepared) > convolutions(model) or name is fused
     prepared(x, training=True)
@@ -132,7 +132,7 @@ def test_a_subclassed_model_is_prepared_in_place_without_ghosts(task):
 
     model = Own()
     model(np.zeros((1, 8, 8, 3), "float32"))
-    for recipe in ("ghost_skips(share=0.5)", "tost"):
+    for recipe in ("ghost_skips", "tost"):
         with pytest.raises(ValueError, match="The recipe .*ghost_skips.* needs a functional or Sequential model"):
             prepare(model, None, recipe, task)
     mask = Mask({"dense/kernel": np.arange(192 * 3).reshape(192, 3) % 2 == 0})

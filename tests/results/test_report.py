@@ -77,6 +77,12 @@ def test_the_ablation_knows_parts_by_their_options():
     assert {tuple(row[-2:]) for row in rows} == {("+2.00", "+3.00")}
 
 
+def test_the_ablation_compares_runs_of_the_same_seed():
+    runs = [run("none", 0, 0.5), run("ghost_skips,label_smoothing", 0, 0.6), run("label_smoothing", 0, 0.55)]
+    runs += [run("ghost_skips,label_smoothing", 1, 0.9)]  # nothing to compare it with
+    assert [row[-3:] for row in ablation_rows(summaries(runs))[1]] == [["ghost_skips", "", "+5.00"]]
+
+
 def test_files_come_back(tmp_path):
     runs = grid()
     save_runs(runs, tmp_path / "runs.json")

@@ -43,7 +43,7 @@ def clocks(model):
 
 
 class GhostsLeave(keras.callbacks.Callback):
-    """Has the training graph made anew, without them, at the batch at which ghosts have faded.
+    """Has the training graph made anew, without them, before the first batch for which ghosts have faded.
 
     At the end of an epoch the logs get one entry per kind of ghost (`ghost_skips`, `ghost_neurons`), its strength.
     """

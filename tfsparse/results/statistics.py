@@ -91,13 +91,17 @@ def comparisons(found, base=NONE):
     rows = []
     for one in found:
         other = bases.get(json.dumps(one.context, sort_keys=True))
-        if one.recipe == base or other is None:
-            continue
-        seeds = [seed for seed in one.accuracies if seed in other.accuracies]
-        if seeds:
-            differences = {seed: one.accuracies[seed] - other.accuracies[seed] for seed in seeds}
-            rows.append(Comparison(one.context, one.recipe, differences))
+        compared = None if one.recipe == base else comparison(one, other)
+        if compared is not None:
+            rows.append(compared)
     return rows
+
+
+def comparison(one, other):
+    """A `Summary` against another (either may be None), at the seeds that both have; None if there are none."""
+    seeds = [seed for seed in one.accuracies if seed in other.accuracies] if one and other else []
+    differences = {seed: one.accuracies[seed] - other.accuracies[seed] for seed in seeds}
+    return Comparison(one.context, one.recipe, differences) if seeds else None
 
 
 def varying(found):

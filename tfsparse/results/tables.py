@@ -5,7 +5,7 @@ import io
 
 from tfsparse.recipe import Recipe
 from tfsparse.registry import parse_list
-from tfsparse.results.statistics import comparisons, summaries, varying
+from tfsparse.results.statistics import NONE, comparison, comparisons, summaries, varying
 
 _NAMES = ("data", "model", "mask", "sparsity")
 
@@ -79,24 +79,25 @@ def leaving_rows(found):
 def ablation_rows(found):
     """Header and rows of the parts of every recipe: the gain of each alone, and what the recipe loses without it, in points.
 
-    Parts with other options are other parts.
+    Parts with other options are other parts; only runs with the same seed are compared.
     """
     more = varying(found)
-    gains = {}
-    for one in comparisons(found):
+    known = {}
+    for one in found:
         place = tuple(one.context[name] for name in (*_NAMES, *more))
-        gains[place, frozenset(parse_list(Recipe(one.recipe).text))] = 100 * one.mean
+        known[place, frozenset(parse_list(Recipe(one.recipe).text)) - {NONE}] = one
     rows = []
-    for (place, parts), whole in gains.items():
+    for (place, parts), one in known.items():
         for part in sorted(parts) if len(parts) > 1 else []:
-            alone, without = gains.get((place, frozenset([part]))), gains.get((place, parts - {part}))
-            if without is not None:
-                rows.append([*place, ",".join(sorted(parts)), part, _points(alone), _points(whole - without)])
+            lost = comparison(one, known.get((place, parts - {part})))
+            alone = comparison(known.get((place, frozenset([part]))), known.get((place, frozenset())))
+            if lost is not None:
+                rows.append([*place, ",".join(sorted(parts)), part, _points(alone), _points(lost)])
     return [*_NAMES, *more, "recipe", "part", "gained alone", "lost by leaving it out"], rows
 
 
-def _points(value):
-    return "" if value is None else f"{value:+.2f}"
+def _points(compared):
+    return "" if compared is None else f"{100 * compared.mean:+.2f}"
 
 
 def csv_text(runs):
