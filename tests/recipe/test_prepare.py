@@ -47,7 +47,7 @@ def make(name):
 def test_ghosts_leave_nothing_behind(name):
     model = make(name)
     before, mask = model.get_weights(), make_mask(model)
-    recipe = "ghost_neurons" if name is fused else GHOSTS  # its convolutions are not padded
+    recipe = "ghost_neurons(share=0.5)" if name is fused else GHOSTS  # its convolutions are not padded
     prepared, x = prepare(model, mask, recipe, task_of(4)), images(model)
     assert convolutions(prepared) > convolutions(model) or name is fused
     prepared(x, training=True)
