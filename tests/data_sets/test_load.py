@@ -53,6 +53,20 @@ def test_cifar_splits(cifar_dir):
     assert stored.shape == (5040, 32, 32, 3) and len(np.unique(stored[:, 0, 0], axis=0)) > 5000
 
 
+@pytest.mark.parametrize("memory", [None, 0], ids=["in memory", "streamed"])
+def test_the_first_of_cifars_training_images(cifar_dir, memory):
+    data = load_data("cifar10(train=16)", batch_size=8, data_dir=cifar_dir, memory=memory)
+    assert data.steps_per_epoch == 2 and sum(len(y) for _, y in data.validation) == 5000
+    some, whole = (DATASETS["cifar10"](cifar_dir, train=train).read("train")[0] for train in (16, 40))
+    np.testing.assert_array_equal(some, whole[:16])
+
+
+@pytest.mark.parametrize("train", [0, 41, 2.5])
+def test_a_part_has_at_least_one_image_and_no_more_than_there_are(cifar_dir, train):
+    with pytest.raises(ValueError, match=f"from 1 to 40; received {train}"):
+        load_data(f"cifar10(train={train})", data_dir=cifar_dir)
+
+
 def test_streamed_when_memory_is_short(cifar_dir):
     def make():
         return load_data("cifar10", batch_size=8, data_dir=cifar_dir, memory=20 * 32 * 32 * 3, augment="crop,mixup")

@@ -9,7 +9,7 @@ from tfsparse.mask import Mask
 from tfsparse.masks import read_method
 from tfsparse.models import MODELS
 from tfsparse.recipe import Recipe
-from tfsparse.registry import lookup, parse_list, resolve
+from tfsparse.registry import parse_list, resolve
 from tfsparse.task.schedules import SCHEDULES
 
 
@@ -18,7 +18,7 @@ def check(experiment):
 
     Reads no data and builds nothing, so that a slip in a flag costs a second, not an hour.
     """
-    lookup(DATASETS, experiment.data, "data set")
+    resolve(DATASETS, experiment.data, "data set")
     resolve(MODELS, experiment.model, "model")
     if experiment.mask.endswith(".safetensors"):
         Mask.load(experiment.mask)

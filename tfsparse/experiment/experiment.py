@@ -13,7 +13,9 @@ from tfsparse.flags import setting
 class Experiment:
     """Everything that decides what a run computes and where it lands; each field is a command-line flag."""
 
-    data: str = setting("digits", "Data set: digits, cifar10, cifar100 or tiny_imagenet.")
+    data: str = setting(
+        "digits", "Data set: digits, cifar10, cifar100, tiny_imagenet, or a part: 'cifar10(train=5000)'."
+    )
     data_dir: str | None = setting(
         None, "Where TFDS keeps data sets; default: $TFDS_DATA_DIR or ~/tensorflow_datasets."
     )
