@@ -13,7 +13,13 @@ from tfsparse.results import comparisons, load_runs, markdown_text, summaries
 
 EVIDENCE = ROOT / "benchmarks/results/evidence.json"
 TEMPLATES = pathlib.Path(__file__).parent
-STUDY = {"data": "cifar10", "model": "resnet8", "mask": "erk"}  # configs/sweeps/cifar10_schedules.flags
+STUDY = {
+    "data": "cifar10",
+    "model": "resnet8",
+    "mask": "erk",
+    "sparsity": 0.95,
+    "epochs": 10,
+}  # cifar10_schedules.flags
 
 
 def verdicts(found):
@@ -27,6 +33,8 @@ def verdicts(found):
 def study(found):
     """Of the schedules' sweep: recipe, accuracies, gain over the default protocol and over the full recipe."""
     found = [one for one in found if all(one.context[name] == value for name, value in STUDY.items())]
+    if not found:
+        raise SystemExit(f"{EVIDENCE} holds no run of the schedules' study, {STUDY}: docs/recipe.md needs them.")
     over = [{one.recipe: one for one in comparisons(found, base)} for base in ("none", "tost")]
     return [(one, *(gains.get(one.recipe) for gains in over)) for one in found]
 

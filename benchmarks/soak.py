@@ -1,7 +1,8 @@
 """Kills an experiment at random instants, damages what it left, fills its disk: it must end with an undisturbed run's numbers.
 
     python benchmarks/soak.py --flagfile=configs/cifar10.flags --model="resnet20(width=0.25)" --epochs=8 \
-        --recipe="ghost_neurons,ghost_skips,label_smoothing,rescaled_init(iterations=4)" --mask="synflow(rounds=20)" --kills=50
+        --recipe="ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=4)" \
+        --mask="synflow(rounds=20)" --kills=50
 
 Takes the flags of scripts/train.py. First an undisturbed run; then `--kills` times SIGKILL at an instant drawn anew, each time
 the same command again; whenever a run ends, it is compared (metrics but for the seconds, mask, TFLite file, byte for byte)

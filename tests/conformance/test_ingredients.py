@@ -8,7 +8,9 @@ from tests.conftest import dead, make_data, make_mask, make_model
 from tfsparse.recipe import INGREDIENTS, Ingredient, Recipe, callbacks, prepare, strip
 from tfsparse.task import Task
 
-OPTIONS = {"rescaled_init": "rescaled_init(iterations=3)"}  # what an entry needs to be quick
+# What an entry needs to be quick, and for its ghosts to fade over more than one step.
+OPTIONS = {"rescaled_init": "rescaled_init(iterations=3)"}
+OPTIONS |= {name: f"{name}(share=0.5)" for name in ("ghost_neurons", "ghost_skips")}
 
 
 @pytest.mark.parametrize("name", [*sorted(INGREDIENTS), "all"])

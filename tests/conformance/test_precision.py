@@ -7,6 +7,7 @@ import pytest
 import tf_keras as keras
 
 import tfsparse as ts
+from tests.conformance.test_ingredients import OPTIONS
 from tests.conftest import dead, make_data, make_mask, make_model
 from tfsparse.models import MODELS
 from tfsparse.recipe import INGREDIENTS
@@ -52,6 +53,5 @@ def test_losses_of_every_network_are_those_of_full_precision(name, how):
 
 @pytest.mark.parametrize("name", sorted(INGREDIENTS))
 def test_every_ingredient_compiles(name, model, mask, task):
-    recipe = "rescaled_init(iterations=1)" if name == "rescaled_init" else name
-    history = ts.train(model, task, mask, recipe, jit_compile=True, verbose=0).history
+    history = ts.train(model, task, mask, OPTIONS.get(name, name), jit_compile=True, verbose=0).history
     assert np.isfinite(history["loss"]).all() and dead(model, mask) == 0

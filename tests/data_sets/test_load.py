@@ -59,6 +59,8 @@ def test_the_first_of_cifars_training_images(cifar_dir, memory):
     assert data.steps_per_epoch == 2 and sum(len(y) for _, y in data.validation) == 5000
     some, whole = (DATASETS["cifar10"](cifar_dir, train=train).read("train")[0] for train in (16, 40))
     np.testing.assert_array_equal(some, whole[:16])
+    streamed = [image for image, _ in DATASETS["cifar10"](cifar_dir, train=16).stream("train").as_numpy_iterator()]
+    np.testing.assert_array_equal(streamed, whole[:16])
 
 
 @pytest.mark.parametrize("train", [0, 41, 2.5])

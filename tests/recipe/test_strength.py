@@ -17,7 +17,7 @@ def make_prepared():
     """32 images in batches of 8, 4 epochs: 16 steps; the ghosts live for 8 and 4."""
     layers = [keras.layers.Conv2D(2, 3, 4, "same", activation="relu"), keras.layers.Flatten(), keras.layers.Dense(3)]
     model = keras.Sequential([keras.Input((8, 8, 3)), *layers])
-    recipe = "ghost_neurons,ghost_skips(share=0.25)"
+    recipe = "ghost_neurons(share=0.5),ghost_skips(share=0.25)"
     return prepare(model, make_mask(model), recipe, Task(make_data(), epochs=4))
 
 
@@ -71,7 +71,7 @@ def test_the_hand_overs(hand_over, expected):
 
 
 def test_an_unknown_hand_over_is_refused():
-    with pytest.raises(ValueError, match="hand_over must be one of gradual, step, constant"):
+    with pytest.raises(ValueError, match="Unknown hand-over 'sudden'"):
         Strength(4, "sudden")
 
 
@@ -83,6 +83,7 @@ def test_saving_keeps_the_count_and_the_numbers(tmp_path, suffix):
     prepared.save(f"{tmp_path}/model{suffix}")
     loaded = keras.models.load_model(f"{tmp_path}/model{suffix}")
     assert counts(loaded) == [4, 4]
+    assert {name: clock.now for name, clock in clocks(loaded).items()} == {"ghost_neurons": 0.5, "ghost_skips": 0}
     x = next(iter(data.train))[0]
     np.testing.assert_allclose(loaded(x), prepared(x), atol=1e-5)
     np.testing.assert_allclose(loaded(x, training=True), prepared(x, training=True), atol=1e-5)

@@ -1,5 +1,6 @@
 """Sweeps: every cell a run of its own, masks shared, failures reported, killed and resumed."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -10,9 +11,11 @@ import time
 
 import pytest
 
-from tfsparse.experiment import Experiment
+from tfsparse.experiment import Experiment, RunFolder
 from tfsparse.mask import Mask
 from tfsparse.sweep import cells, groups, run_sweep
+from tfsparse.sweep.group import share
+from tfsparse.training import read_history
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = {"model": "resnet8(width=0.25)", "batch_size": 256, "epochs": 1, "export": "none", "recipe": "none"}
@@ -30,6 +33,8 @@ def test_a_grid_has_every_combination_once():
     assert all(len({(c.mask, c.sparsity, c.seed) for c in group}) == 1 for group in shared) and len(shared) == 6
     with pytest.raises(ValueError, match="run_name"):
         cells(Experiment(run_name="mine"))
+    with pytest.raises(ValueError, match="leave --overwrite out"):
+        cells(Experiment(overwrite=True))
     with pytest.raises(ValueError, match="must differ"):
         cells(Experiment(), seeds=[1, 1])
 
@@ -47,8 +52,21 @@ def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
     assert (second / "diagnosis.json").is_file()
     numbers = json.loads((second / "metrics.json").read_text())
     assert outcomes[1].accuracy == numbers["test_accuracy"]
-    again = run_sweep(grid[:2])
-    assert [outcome.state for outcome in again] == ["was finished"] * 2
+    grid = [grid[0], dataclasses.replace(grid[1], export="tflite")]
+    assert [outcome.state for outcome in run_sweep(grid)] == ["was finished", "finished"]
+    assert (second / "model.tflite").is_file()
+    assert [outcome.state for outcome in run_sweep(grid)] == ["was finished"] * 2
+
+
+def test_a_shared_mask_comes_with_the_precision_that_was_chosen(tmp_path):
+    first, second = cells(experiment(tmp_path, mixed_precision="auto"), recipes=["none", "label_smoothing"])
+    donor, folder = (RunFolder(tmp_path / cell.name) for cell in (first, second))
+    donor.make()
+    donor.write_flags(dataclasses.replace(first, mixed_precision="bfloat16"))  # what a run writes once it has measured
+    donor.mask.write_bytes(b"mask")
+    share(donor, folder, second)
+    assert folder.mask.read_bytes() == b"mask"
+    assert Experiment.from_flagfile(folder.flags) == dataclasses.replace(second, mixed_precision="bfloat16")
 
 
 def test_wrong_settings_are_refused_before_any_cell_runs(tmp_path):
@@ -96,17 +114,20 @@ def processes(text):
 def test_killed_in_the_middle_it_goes_on(tmp_path):
     flags = ("--masks=erk", "--recipes=none", "--recipes=label_smoothing", "--epochs=3")
     process = start(tmp_path, *flags)
-    wait_for(lambda: list(tmp_path.glob("*/checkpoints/*.index")), process)
+    (checkpoint, *_) = wait_for(lambda: list(tmp_path.glob("*/checkpoints/*.index")), process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    history = checkpoint.parents[1] / "history.csv"
     end = time.monotonic() + 30
     while processes(str(tmp_path)) and time.monotonic() < end:
         time.sleep(0.1)
     assert not processes(str(tmp_path)), "a cell outlived its sweep"
+    before = read_history(history)
     again = start(tmp_path, *flags)
     output, _ = again.communicate(timeout=300)
     assert again.returncode == 0, output
-    assert len(list(tmp_path.glob("*/metrics.json"))) == 2 and "finished" in output
+    assert len(list(tmp_path.glob("*/metrics.json"))) == 2
+    assert read_history(history)[: len(before)] == before, "the cell was begun anew: its epochs took other seconds"
 
 
 def test_ray_runs_a_cell_again_whose_worker_was_killed(tmp_path):

@@ -46,7 +46,7 @@ def run_experiment(experiment, folder=None):
     folder.check_owner()
     experiment = _as_begun(experiment, folder)
     strategy = make_strategy(experiment.strategy)  # several workers must meet before anything else is computed
-    if folder.metrics.is_file() and not experiment.overwrite and not _missing(experiment, folder):
+    if folder.metrics.is_file() and not experiment.overwrite and not missing_exports(experiment, folder):
         folder.check_settings(experiment)
         log.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
         return json.loads(folder.metrics.read_text(encoding="utf-8"))
@@ -81,7 +81,7 @@ def _stages(experiment, folder, strategy):
     result["peak_memory_mb"] = peak_memory()
     result["seconds"] = round(sum(history.history.get("seconds", [])), 1)
     options = {"mask": mask, "data": task.data, "compact": experiment.compact_export}
-    for format, path in _missing(experiment, folder).items():
+    for format, path in missing_exports(experiment, folder).items():
         log.info("Exporting %s.", format)
         card = facts(experiment, folder, result)
         log.info("%s", export_model(model, format, path, card=card, **options))
@@ -100,8 +100,8 @@ def _best(model, task, folder):
     return {"test_accuracy_at_best_validation": accuracy(best, task.data.test)}
 
 
-def _missing(experiment, folder):
-    """The exports that are asked for and not there: format with options -> path."""
+def missing_exports(experiment, folder):
+    """The exports that an experiment asks for and its `RunFolder` does not hold: dict from format with options to path."""
     paths = {}
     for format in exports(experiment):
         path = folder.export(make_exporter(format))

@@ -5,7 +5,7 @@ import tf_keras as keras
 
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.soft import SOFT, softened
-from tfsparse.recipe.strength import HAND_OVERS, Ghost, Strength, check_share
+from tfsparse.recipe.strength import Ghost, check_hand_over, check_share, clock_for
 from tfsparse.registry import lookup
 from tfsparse.surgery import relu_limit
 
@@ -35,13 +35,13 @@ class GhostNeurons(Ingredient):
 
     def __init__(self, *, kind="pswish", beta=(1.0, 50.0), share=0.1, hand_over="gradual"):
         lookup(SOFT, kind, "kind of soft neuron")
-        lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
         if not isinstance(beta, tuple | list) or len(beta) != 2 or min(beta) <= 0:
             raise ValueError(f"beta must be two positive numbers, first and last; received {beta!r}.")
-        self.kind, self.beta, self.share, self.hand_over = kind, tuple(beta), check_share(share), hand_over
+        self.kind, self.beta = kind, tuple(beta)
+        self.share, self.hand_over = check_share(share), check_hand_over(hand_over)
 
     def dress(self, surgery, task):
-        clock = Strength(max(1, round(self.share * task.steps)), self.hand_over, name="ghost_neurons")
+        clock = clock_for(self, task, "ghost_neurons")
         neurons = {}
         for call in surgery.calls:
             limit = relu_limit(call)

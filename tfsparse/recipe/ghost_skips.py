@@ -5,8 +5,7 @@ import tf_keras as keras
 
 from tfsparse.recipe.fading_norm import FadingNorm
 from tfsparse.recipe.ingredient import Ingredient
-from tfsparse.recipe.strength import HAND_OVERS, Ghost, Strength, check_share
-from tfsparse.registry import lookup
+from tfsparse.recipe.strength import Ghost, check_hand_over, check_share, clock_for
 from tfsparse.surgery import operation
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
@@ -40,12 +39,11 @@ class GhostSkips(Ingredient):
     needs_graph = True
 
     def __init__(self, *, share=0.1, hand_over="gradual", fill=1e-4, decays=True):
-        lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
-        self.share, self.hand_over, self.fill = check_share(share), hand_over, float(fill)
-        self.decays = bool(decays)
+        self.share, self.hand_over = check_share(share), check_hand_over(hand_over)
+        self.fill, self.decays = float(fill), bool(decays)
 
     def dress(self, surgery, task):
-        clock = Strength(max(1, round(self.share * task.steps)), self.hand_over, name="ghost_skips")
+        clock = clock_for(self, task, "ghost_skips")
         ghosts = {}
         for call, source, place in chosen(surgery):
             if id(call.layer) not in ghosts:

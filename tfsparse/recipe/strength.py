@@ -3,6 +3,8 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsparse.registry import lookup
+
 HAND_OVERS = ("gradual", "step", "constant")
 
 
@@ -24,10 +26,8 @@ class Strength(keras.layers.Layer):
 
     def __init__(self, steps, hand_over="gradual", **kwargs):
         super().__init__(dtype="float32", autocast=False, trainable=False, name=kwargs.get("name"))
-        if hand_over not in HAND_OVERS:
-            raise ValueError(f"hand_over must be one of {', '.join(HAND_OVERS)}, received {hand_over!r}.")
         self.steps = steps
-        self.hand_over = hand_over
+        self.hand_over = check_hand_over(hand_over)
         self.step = self.add_weight(
             "step",
             shape=(),
@@ -76,6 +76,17 @@ class Strength(keras.layers.Layer):
 
     def get_config(self):
         return {"name": self.name, "steps": self.steps, "hand_over": self.hand_over}
+
+
+def clock_for(ingredient, task, name):
+    """The `Strength` of an ingredient with a `share` and a `hand_over`, in batches of the task."""
+    return Strength(max(1, round(ingredient.share * task.steps)), ingredient.hand_over, name=name)
+
+
+def check_hand_over(hand_over):
+    """Raises ValueError unless `hand_over` is one of `HAND_OVERS`."""
+    lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
+    return hand_over
 
 
 def check_share(share):

@@ -40,7 +40,7 @@ class Run:
         """The last epoch that began with a living ghost; 0: none ever lived."""
         columns = [self.history[name] for name in ("ghost_neurons", "ghost_skips") if name in self.history]
         # The strength is logged at the end of an epoch: at 0 there, the ghosts lived in it.
-        return max((1 + sum(bool(value) for value in column) for column in columns), default=0)
+        return max((min(1 + sum(map(bool, column)), len(column)) for column in columns), default=0)
 
 
 def read_runs(paths):

@@ -7,6 +7,7 @@ import statistics
 import scipy.stats
 
 NONE = "none"
+NAMES = ("data", "model", "mask", "sparsity")  # of the settings that every table shows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +82,7 @@ def summaries(runs):
         accuracies = {seed: run.accuracy for seed, run in rows if run.accuracy is not None}
         if accuracies:
             found.append(Summary(json.loads(context), recipe, accuracies, tuple(run for _, run in rows)))
-    order = ("data", "model", "mask", "sparsity")
-    return sorted(found, key=lambda one: (*(one.context[name] for name in order), one.recipe != NONE, one.recipe))
+    return sorted(found, key=lambda one: (*(one.context[name] for name in NAMES), one.recipe != NONE, one.recipe))
 
 
 def comparisons(found, base=NONE):
@@ -106,5 +106,5 @@ def comparison(one, other):
 
 def varying(found):
     """Names of the settings in which contexts differ, besides data, model, mask and sparsity."""
-    names = [name for name in (found[0].context if found else {}) if name not in ("data", "model", "mask", "sparsity")]
+    names = [name for name in (found[0].context if found else {}) if name not in NAMES]
     return [name for name in names if len({json.dumps(one.context[name]) for one in found}) > 1]

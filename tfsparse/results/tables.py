@@ -5,20 +5,18 @@ import io
 
 from tfsparse.recipe import Recipe
 from tfsparse.registry import parse_list
-from tfsparse.results.statistics import NONE, comparison, comparisons, summaries, varying
-
-_NAMES = ("data", "model", "mask", "sparsity")
+from tfsparse.results.statistics import NAMES, NONE, comparison, comparisons, summaries, varying
 
 
 def accuracy_rows(found):
     """Header and rows of accuracies: one row for each `Summary`."""
     more = varying(found)
-    header = [*_NAMES, *more, "recipe", "seeds", "mean accuracy", "standard deviation", "accuracies"]
+    header = [*NAMES, *more, "recipe", "seeds", "mean accuracy", "standard deviation", "accuracies"]
     rows = []
     for one in found:
         values = list(one.accuracies.values())
         spread = "" if one.spread is None else f"{one.spread:.4f}"
-        names = [one.context[name] for name in (*_NAMES, *more)]
+        names = [one.context[name] for name in (*NAMES, *more)]
         rows.append([*names, one.recipe, len(values), f"{one.mean:.4f}", spread, " ".join(f"{v:.4f}" for v in values)])
     return header, rows
 
@@ -26,12 +24,12 @@ def accuracy_rows(found):
 def difference_rows(found):
     """Header and rows of paired differences, in points: one row for each `Comparison`."""
     more = varying(found)
-    header = [*_NAMES, *more, "recipe", "pairs", "points gained", "95 % from", "95 % to", "pairs won"]
+    header = [*NAMES, *more, "recipe", "pairs", "points gained", "95 % from", "95 % to", "pairs won"]
     rows = []
     for one in comparisons(found):
         ends = ["", ""] if one.interval is None else [f"{100 * end:+.2f}" for end in one.interval]
         won = sum(value > 0 for value in one.differences.values())
-        names = [one.context[name] for name in (*_NAMES, *more)]
+        names = [one.context[name] for name in (*NAMES, *more)]
         rows.append([*names, one.recipe, len(one.differences), f"{100 * one.mean:+.2f}", *ends, won])
     return header, rows
 
@@ -39,7 +37,7 @@ def difference_rows(found):
 def cost_rows(found):
     """Header and rows of seconds an epoch and memory, without and with living ghosts."""
     more = varying(found)
-    header = [*_NAMES, *more, "recipe", "seconds an epoch with ghosts", "without", "training, s", "peak memory, MB"]
+    header = [*NAMES, *more, "recipe", "seconds an epoch with ghosts", "without", "training, s", "peak memory, MB"]
     rows = []
     for one in found:
         run = one.runs[0]
@@ -47,7 +45,7 @@ def cost_rows(found):
         parts = [seconds[:until], seconds[until:]]
         means = [f"{sum(part) / len(part):.1f}" if part else "" for part in parts]
         memory = run.metrics.get("peak_memory_mb", "")
-        names = [one.context[name] for name in (*_NAMES, *more)]
+        names = [one.context[name] for name in (*NAMES, *more)]
         rows.append([*names, one.recipe, *means, run.metrics.get("seconds", ""), memory])
     return header, rows
 
@@ -56,7 +54,7 @@ def leaving_rows(found):
     """Header and rows of validation accuracies around the epoch in which the ghosts leave, means over seeds."""
     more = varying(found)
     header = [
-        *_NAMES,
+        *NAMES,
         *more,
         "recipe",
         "ghosts leave in epoch",
@@ -71,7 +69,7 @@ def leaving_rows(found):
         if until < 2 or any(len(curve) <= until for curve in curves):
             continue  # no ghosts, or no epoch on both sides
         means = [sum(curve[epoch] for curve in curves) / len(curves) for epoch in (until - 2, until - 1, until)]
-        names = [one.context[name] for name in (*_NAMES, *more)]
+        names = [one.context[name] for name in (*NAMES, *more)]
         rows.append([*names, one.recipe, until, *(f"{mean:.4f}" for mean in means)])
     return header, rows
 
@@ -84,7 +82,7 @@ def ablation_rows(found):
     more = varying(found)
     known = {}
     for one in found:
-        place = tuple(one.context[name] for name in (*_NAMES, *more))
+        place = tuple(one.context[name] for name in (*NAMES, *more))
         known[place, frozenset(parse_list(Recipe(one.recipe).text)) - {NONE}] = one
     rows = []
     for (place, parts), one in known.items():
@@ -93,7 +91,7 @@ def ablation_rows(found):
             alone = comparison(known.get((place, frozenset([part]))), known.get((place, frozenset())))
             if lost is not None:
                 rows.append([*place, ",".join(sorted(parts)), part, _points(alone), _points(lost)])
-    return [*_NAMES, *more, "recipe", "part", "gained alone", "lost by leaving it out"], rows
+    return [*NAMES, *more, "recipe", "part", "gained alone", "lost by leaving it out"], rows
 
 
 def _points(compared):

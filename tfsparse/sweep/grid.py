@@ -24,10 +24,12 @@ def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
     [('none', 0.0, 'none'), ('none', 0.0, 'tost'), ('erk', 0.9, 'none'), ('erk', 0.9, 'tost')]
 
     Raises:
-        ValueError: two cells would be the same, or share a folder by a given name.
+        ValueError: two cells would be the same, share a folder by a given name, or delete what is there.
     """
     if experiment.run_name:
         raise ValueError("The cells of a sweep need a folder each: leave --run_name out.")
+    if experiment.overwrite:
+        raise ValueError("A sweep goes on with what is there: leave --overwrite out, and delete folders to begin anew.")
     choices = {"seed": seeds, "mask": masks, "sparsity": sparsities, "recipe": recipes}
     lists = {name: [getattr(experiment, name)] if given is None else given for name, given in choices.items()}
     for name, given in lists.items():

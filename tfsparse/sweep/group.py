@@ -1,11 +1,12 @@
 """Runs the cells that share a mask, one after another, each in a process of its own."""
 
+import dataclasses
 import pathlib
 import shutil
 import subprocess
 import sys
 
-from tfsparse.experiment import RunFolder
+from tfsparse.experiment import Experiment, RunFolder, missing_exports
 from tfsparse.files import written_aside
 from tfsparse.sweep.outcome import Outcome, finished
 
@@ -27,9 +28,9 @@ def run_group(group, threads=None):
     for cell in group:
         folder = RunFolder(f"{cell.output_dir}/{cell.name}")
         before = finished(folder.path)
-        if before is None:
+        if before is None or missing_exports(cell, folder):
             if donor is not None and not folder.mask.is_file():
-                _share(donor, folder, cell)
+                share(donor, folder, cell)
             yield _run(cell, folder, threads)
         else:
             yield Outcome(cell.name, "was finished", before.get("test_accuracy"))
@@ -45,10 +46,20 @@ def _wait(process):
         raise
 
 
-def _share(donor, folder, cell):
-    """Puts the mask of another cell where this one looks for its own."""
+def share(donor, folder, cell):
+    """Puts the mask of another cell where this one looks for its own, and the precision that `auto` chose there.
+
+    Args:
+        donor: `RunFolder` with a mask.
+        folder: `RunFolder` of the cell.
+        cell: its `Experiment`.
+    """
     folder.path.mkdir(parents=True, exist_ok=True)
-    folder.write_flags(cell)  # a folder with files and without flags would be somebody's
+    precision = Experiment.from_flagfile(
+        donor.flags
+    ).mixed_precision  # measured anew, compared cells might differ in it
+    # A folder with files and without flags would be somebody's.
+    folder.write_flags(dataclasses.replace(cell, mixed_precision=precision))
     for name in reversed(_SHARED):  # the mask last: it says that the stage is done
         if (donor.path / name).is_file():
             with written_aside(folder.path / name) as scratch:
