@@ -24,8 +24,6 @@ def main(argv):
     if len(argv) < 2:
         sys.exit("Give run folders, folders of run folders, or files that --json wrote: scripts/report.py FOLDER...")
     out = pathlib.Path(OUT.value)
-    if out.suffix != ".html":
-        sys.exit(f"--out names an HTML file, beside which the .csv and the .md are written; got {OUT.value!r}.")
     with flags.reported_errors():
         runs, unfinished = read_runs(argv[1:])
         write_report(runs, out, unfinished=unfinished, title=TITLE.value)

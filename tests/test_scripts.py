@@ -60,6 +60,7 @@ def test_wrong_flags_are_refused_before_anything_runs(flag, messages, tmp_path):
         ({"export": "tflite,tflite(sparse=False)"}, ["model.tflite", "more than once"]),
         ({"recipe": "ghost_skips(share=2)"}, ["share", "2"]),
         ({"data": "cifar"}, ["cifar", "cifar10"]),
+        ({"data": "cifar10(images=5000)"}, ["'images'", "train=None"]),
         ({"schedule": "steps"}, ["'step'"]),
         ({"export": "tflight"}, ["'tflite'"]),
         ({"augment": "cropflip"}, ["'crop_flip'"]),

@@ -57,6 +57,8 @@ def test_means_spreads_and_paired_differences():
     assert (low, high) == (pytest.approx(0.02 - 0.12706, abs=1e-4), pytest.approx(0.02 + 0.12706, abs=1e-4))
     assert comparisons(summaries(runs[:1] + runs[2:3]))[0].interval is None
     assert runs[2].ghosts_until == 2 and runs[0].ghosts_until == 0
+    runs[2].history["ghost_skips"] = [1.0] * 4  # constant ghosts stay to the end, and no longer
+    assert runs[2].ghosts_until == 4
 
 
 def test_tables_hold_every_run():
@@ -111,6 +113,8 @@ def test_run_folders_are_read(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"no flags\.txt"):
         read_runs([tmp_path / "empty"])
+    with pytest.raises(ValueError, match=r"ends in \.html, got .*report\.md"):
+        write_report([found], tmp_path / "report.md")
     with pytest.raises(ValueError, match="no finished run"):
         write_report([], tmp_path / "none.html")
 

@@ -17,14 +17,16 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
 
     Args:
         runs: list of `Run`.
-        path: HTML file to write.
+        path: file to write, `*.html`: beside it scripts/report.py puts the numbers as .csv and .md.
         unfinished: folders of runs that have not finished, to be named.
         title: of the page.
 
     Raises:
-        ValueError: no runs, or none with an accuracy.
+        ValueError: no runs, none with an accuracy, or another suffix.
         OSError: the file cannot be written.
     """
+    if pathlib.Path(path).suffix != ".html":
+        raise ValueError(f"A report is an HTML file: give a name that ends in .html, got {str(path)!r}.")
     found = summaries(runs)
     if not found:
         raise ValueError("There is no finished run with an accuracy to report.")
