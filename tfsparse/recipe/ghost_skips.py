@@ -19,14 +19,15 @@ class GhostSkips(Ingredient):
     Gradients pass the sparse kernel until the strength, falling linearly, is 0 after the first `share` of training.
 
     Paper: Jaiswal et al., Training Your Sparse Neural Network Better with Any Mask, ICML 2022. There the ghosts sit in
-    residual basic blocks, their kernels start at the constant 1e-4 and the strength stays 1; the fading is ours.
+    residual basic blocks, their kernels start at the constant 1e-4 and the strength stays 1; the fading and the start are ours.
 
     Args:
         share: of the training steps that the ghosts live, in (0, 1].
         hand_over: `"gradual"`; `"step"`: full strength until `share`, then none; `"constant"`: full to the end. After
             a constant ghost the stripped model is not the one that was trained.
-        fill: what the ghost kernels start with. The norm behind it divides by sqrt(variance + 1e-5), so the fill
-            decides how strong a ghost is at first (0.07 to 0.4 of a unit for 16 to 512 channels at 1e-4).
+        fill: constant that the ghost kernels start with; None: He's normal distribution, the same one at every seed.
+            The gradient of a kernel whose outputs the norm divides by their tiny spread is huge: from 1e-4 the first
+            step throws it so far that all later ones hardly turn it, and what stays is a random projection.
         decays: whether the ghosts' own weights decay like all others; in `ts.train` only: with your own optimizer give them
             to its `exclude_from_weight_decay`.
 
@@ -38,9 +39,9 @@ class GhostSkips(Ingredient):
 
     needs_graph = True
 
-    def __init__(self, *, share=0.1, hand_over="gradual", fill=1e-4, decays=True):
+    def __init__(self, *, share=0.1, hand_over="gradual", fill=None, decays=True):
         self.share, self.hand_over = check_share(share), check_hand_over(hand_over)
-        self.fill, self.decays = float(fill), bool(decays)
+        self.fill, self.decays = None if fill is None else float(fill), bool(decays)
 
     def dress(self, surgery, task):
         clock = clock_for(self, task, "ghost_skips")
@@ -50,7 +51,7 @@ class GhostSkips(Ingredient):
                 named = {"name": f"{call.path}/ghost_skip", "dtype": surgery.policy(place)}
                 filters = place.outputs.shape[-1]
                 own = (filters, call.layer.strides, self.fill, clock.name)
-                ghosts[id(call.layer)] = GhostSkip(*own, decays=self.decays, **named)
+                ghosts[id(call.layer)] = GhostSkip(*own, decays=self.decays, seed=len(ghosts), **named)
             surgery.after(place, self._add(surgery, clock, ghosts[id(call.layer)], source))
         if not ghosts:
             raise ValueError(
@@ -110,15 +111,16 @@ def _sizes_match(source, call):
 class GhostSkip(Ghost):
     """`[u, x, strength] -> u + strength * BN(1x1 convolution of x)`; `u` alone when the ghost has left."""
 
-    def __init__(self, filters, strides, fill, clock, decays=True, **kwargs):
+    def __init__(self, filters, strides, fill, clock, decays=True, seed=0, **kwargs):
         super().__init__(clock, **kwargs)
-        self.filters, self.strides, self.fill, self.decays = filters, tuple(strides), fill, decays
-        start = keras.initializers.Constant(fill)
+        self.filters, self.strides, self.fill, self.decays, self.seed = filters, tuple(strides), fill, decays, seed
+        # A seed of its own: every worker, and a process that goes on after a kill, must draw the same.
+        start = keras.initializers.HeNormal(seed) if fill is None else keras.initializers.Constant(fill)
         # "same": with stride s the 1x1 kernel reads every s-th pixel from the first on, ceil(size / s) of them.
         self.convolution = keras.layers.Conv2D(
             filters, 1, strides, "same", use_bias=False, kernel_initializer=start, dtype=self._dtype_policy
         )
-        # The constant kernel gives a variance far below Keras' default epsilon of 1e-3, which would mute the ghost.
+        # A constant kernel of 1e-4 gives a variance far below Keras' default epsilon of 1e-3, which would mute the ghost.
         self.normalization = FadingNorm(momentum=0.9, epsilon=1e-5, dtype=self._dtype_policy)
 
     def call(self, inputs, training=None):
@@ -131,5 +133,5 @@ class GhostSkip(Ghost):
         return input_shape[0]
 
     def get_config(self):
-        own = {"filters": self.filters, "strides": self.strides, "fill": self.fill, "decays": self.decays}
-        return {**super().get_config(), **own}
+        names = ("filters", "strides", "fill", "decays", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
