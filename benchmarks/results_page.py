@@ -39,6 +39,12 @@ def study(found):
     return [(one, *(gains.get(one.recipe) for gains in over)) for one in found]
 
 
+def first_epochs(runs):
+    """Of configs/sweeps/cifar10_first_epochs.flags: recipe -> training accuracy in the last epoch."""
+    found = [run for run in runs if (run.settings["mask"], run.settings["epochs"]) == ("snip", 3)]
+    return {run.settings["recipe"]: run.history["accuracy"][-1] for run in found}
+
+
 def gain(one):
     """Points and their interval; an empty text where there is nothing to compare."""
     if one is None:
@@ -61,6 +67,8 @@ def main():
         "runs": runs,
         "hours": sum(run.metrics.get("seconds", 0) for run in runs) / 3600,
         "machine": read("train_step"),
+        "first": first_epochs(runs),
+        "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
     facts |= {"verdicts": list(verdicts(found)), "study": study(found), "tables": markdown_text(runs)}
     for page in ("results", "recipe"):

@@ -14,6 +14,7 @@ from tfsparse.models import build_model
 from tfsparse.recipe import GhostSkips, prepare
 from tfsparse.recipe.ghost_skips import GhostSkip, chosen
 from tfsparse.surgery import Surgery
+from tfsparse.task import Task
 from tfsparse.training.fit import Settings
 from tfsparse.training.ready import make_ready
 
@@ -196,3 +197,28 @@ def test_ghosts_decay_or_do_not(decays, dtype, task):
         if before[variable.ref()].any():
             changed = not np.array_equal(variable.numpy(), before[variable.ref()])
             assert changed == (decays or variable.ref() not in ghosts), variable.name
+
+
+def kernels(prepared):
+    return [layer.convolution.kernel.numpy() for layer in prepared.layers if isinstance(layer, GhostSkip)]
+
+
+@pytest.mark.parametrize(("fill", "thrown"), [(None, False), (1e-4, True)])
+def test_the_first_step_throws_tiny_ghosts_far(data, fill, thrown):
+    """Behind a norm, a kernel many times its size is hardly turned any more: what it points to is the first gradient."""
+    prepared = prepare(make_model(), None, GhostSkips(share=1.0, fill=fill), Task(data, epochs=1))
+    before = kernels(prepared)
+    prepared.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    prepared.train_on_batch(*next(iter(data.train)))
+    growth = [np.linalg.norm(new) / np.linalg.norm(old) for new, old in zip(kernels(prepared), before, strict=True)]
+    assert min(growth) > 10 if thrown else max(growth) < 1.1
+
+
+def test_ghosts_start_alike_whatever_the_seed_and_differ_from_each_other(task):
+    starts = []
+    for seed in (0, 1):
+        keras.utils.set_random_seed(seed)
+        starts.append(kernels(prepare(make_model(), None, "ghost_skips", task)))
+    np.testing.assert_array_equal(*starts)
+    first, second = starts[0]
+    assert first.shape == second.shape and np.any(first != second)
