@@ -13,6 +13,7 @@ from tfsparse.results import comparisons, load_runs, markdown_text, summaries
 
 EVIDENCE = ROOT / "benchmarks/results/evidence.json"
 TEMPLATES = pathlib.Path(__file__).parent
+BEFORE = "ghost_neurons,ghost_skips(fill=0.0001),rescaled_init,label_smoothing"  # tost, until ghosts got He's start
 STUDY = {
     "data": "cifar10",
     "model": "resnet8",
@@ -22,9 +23,9 @@ STUDY = {
 }  # cifar10_schedules.flags
 
 
-def verdicts(found):
-    """What the paired comparisons of the full recipe say, for each sparsity."""
-    rows = [one for one in comparisons(found) if one.recipe == "tost"]
+def verdicts(found, recipe):
+    """What the paired comparisons of a full recipe say, for each sparsity."""
+    rows = [one for one in comparisons(found) if one.recipe == recipe]
     for sparsity in sorted({one.context["sparsity"] for one in rows}, reverse=True):
         means = [100 * one.mean for one in rows if one.context["sparsity"] == sparsity]
         yield {"sparsity": sparsity, "means": means, "won": sum(mean > 0 for mean in means)}
@@ -62,15 +63,17 @@ def main():
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters["gain"] = gain
+    templates.filters |= {"gain": gain, "gained": "{:+.2f}".format}
     facts = {
         "runs": runs,
         "hours": sum(run.metrics.get("seconds", 0) for run in runs) / 3600,
         "machine": read("train_step"),
         "first": first_epochs(runs),
+        "chance": next(run.accuracy for run in runs if run.settings["recipe"] == "ghost_skips(share=0.6667)"),
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
-    facts |= {"verdicts": list(verdicts(found)), "study": study(found), "tables": markdown_text(runs)}
+    facts |= {"now": list(verdicts(found, "tost")), "before": list(verdicts(found, BEFORE))}
+    facts |= {"study": study(found), "tables": markdown_text(runs)}
     for page in ("results", "recipe"):
         with written_aside(ROOT / f"docs/{page}.md") as scratch:
             scratch.write_text(templates.get_template(f"{page}_page.md.j2").render(facts), encoding="utf-8")
