@@ -55,9 +55,8 @@ def share(donor, folder, cell):
         cell: its `Experiment`.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    precision = Experiment.from_flagfile(
-        donor.flags
-    ).mixed_precision  # measured anew, compared cells might differ in it
+    # Measured anew, it might be another, and cells that are compared would differ in it.
+    precision = Experiment.from_flagfile(donor.flags).mixed_precision
     # A folder with files and without flags would be somebody's.
     folder.write_flags(dataclasses.replace(cell, mixed_precision=precision))
     for name in reversed(_SHARED):  # the mask last: it says that the stage is done
