@@ -14,13 +14,8 @@ from tfsparse.results import comparisons, load_runs, markdown_text, summaries
 EVIDENCE = ROOT / "benchmarks/results/evidence.json"
 TEMPLATES = pathlib.Path(__file__).parent
 BEFORE = "ghost_neurons,ghost_skips(fill=0.0001),rescaled_init,label_smoothing"  # tost, until ghosts got He's start
-STUDY = {
-    "data": "cifar10",
-    "model": "resnet8",
-    "mask": "erk",
-    "sparsity": 0.95,
-    "epochs": 10,
-}  # cifar10_schedules.flags
+# configs/sweeps/cifar10_schedules.flags
+STUDY = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95, "epochs": 10}
 
 
 def verdicts(found, recipe):
@@ -41,9 +36,9 @@ def study(found):
 
 
 def first_epochs(runs):
-    """Of configs/sweeps/cifar10_first_epochs.flags: recipe -> training accuracy in the last epoch."""
+    """Of configs/sweeps/cifar10_first_epochs.flags: recipe -> (training accuracy in the last epoch, test accuracy)."""
     found = [run for run in runs if (run.settings["mask"], run.settings["epochs"]) == ("snip", 3)]
-    return {run.settings["recipe"]: run.history["accuracy"][-1] for run in found}
+    return {run.settings["recipe"]: (run.history["accuracy"][-1], run.accuracy) for run in found}
 
 
 def gain(one):
@@ -69,7 +64,6 @@ def main():
         "hours": sum(run.metrics.get("seconds", 0) for run in runs) / 3600,
         "machine": read("train_step"),
         "first": first_epochs(runs),
-        "chance": next(run.accuracy for run in runs if run.settings["recipe"] == "ghost_skips(share=0.6667)"),
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
     facts |= {"now": list(verdicts(found, "tost")), "before": list(verdicts(found, BEFORE))}
