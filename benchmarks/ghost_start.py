@@ -22,7 +22,7 @@ import tfsparse as ts
 from tfsparse.files import write_json
 from tfsparse.progress import progress
 from tfsparse.recipe import GhostSkips
-from tfsparse.recipe.ghost_skips import GhostSkip
+from tfsparse.recipe.ghost_skip import GhostSkip
 
 STARTS = flags.DEFINE_list("starts", ["none", "1e-4", "0.1", "he"], "No ghosts, constants, or He's distribution.")
 STEPS = flags.DEFINE_integer("steps", 400, "Training steps, a multiple of 100.", lower_bound=100)

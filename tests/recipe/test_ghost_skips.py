@@ -10,9 +10,11 @@ import tf_keras as keras
 
 from tests.conftest import make_data, make_model
 from tests.fixtures_net import SHARED, load, to_keras
+from tfsparse.mask import Mask, prunable
 from tfsparse.models import build_model
 from tfsparse.recipe import GhostSkips, prepare
-from tfsparse.recipe.ghost_skips import GhostSkip, chosen
+from tfsparse.recipe.ghost_skip import GhostSkip
+from tfsparse.recipe.ghost_skips import chosen
 from tfsparse.surgery import Surgery
 from tfsparse.task import Task
 from tfsparse.training.fit import Settings
@@ -84,7 +86,7 @@ def test_a_shared_convolution_shares_its_ghost(task):
     x = keras.Input((8, 8, 3))
     shared = K.Conv2D(3, 3, padding="same", name="shared")
     prepared = prepare(keras.Model(x, shared(K.ReLU()(shared(x)))), None, "ghost_skips", task)
-    ghosts = [layer for layer in prepared.layers if isinstance(layer, GhostSkip)]
+    ghosts = ghosts_of(prepared)
     assert len(ghosts) == 1 and len(ghosts[0].inbound_nodes) == 2
 
 
@@ -171,7 +173,7 @@ def closer(tolerance, ours, theirs):
 
 def test_a_ghost_that_left_has_no_part(task):
     prepared = prepare(make_model(), None, GhostSkips(hand_over="constant", fill=1.0), task)
-    ghosts = [layer for layer in prepared.layers if isinstance(layer, GhostSkip)]
+    ghosts = ghosts_of(prepared)
     x = np.ones((2, 8, 8, 3), "float32")
     assert len(ghosts) == 2 and np.abs(prepared(x) - make_model()(x)).max() > 0
     for ghost in ghosts:
@@ -191,7 +193,7 @@ def test_ghosts_decay_or_do_not(decays, dtype, task):
     before = {v.ref(): v.numpy() for v in prepared.trainable_variables}
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     inner.apply_gradients([(tf.zeros(v.shape), v) for v in prepared.trainable_variables])
-    ghosts = {v.ref() for layer in prepared.layers if isinstance(layer, GhostSkip) for v in layer.trainable_variables}
+    ghosts = {v.ref() for layer in ghosts_of(prepared) for v in layer.trainable_variables}
     assert ghosts
     for variable in prepared.trainable_variables:
         if before[variable.ref()].any():
@@ -199,8 +201,12 @@ def test_ghosts_decay_or_do_not(decays, dtype, task):
             assert changed == (decays or variable.ref() not in ghosts), variable.name
 
 
+def ghosts_of(prepared):
+    return [layer for layer in prepared.layers if isinstance(layer, GhostSkip)]
+
+
 def kernels(prepared):
-    return [layer.convolution.kernel.numpy() for layer in prepared.layers if isinstance(layer, GhostSkip)]
+    return [ghost.convolution.kernel.numpy() for ghost in ghosts_of(prepared)]
 
 
 @pytest.mark.parametrize(("fill", "thrown"), [(None, False), (1e-4, True)])
@@ -222,3 +228,46 @@ def test_ghosts_start_alike_whatever_the_seed_and_differ_from_each_other(task):
     np.testing.assert_array_equal(*starts)
     first, second = starts[0]
     assert first.shape == second.shape and np.any(first != second)
+
+
+def killing(model, filters):
+    """All weights live but those of some filters of `conv1`."""
+    arrays = {path: np.ones(variable.shape, bool) for path, variable in prunable(model).items()}
+    arrays["conv1/kernel"][..., filters] = False
+    return Mask(arrays)
+
+
+def test_dead_channels_get_no_ghost(task):
+    """Nor those whose filters read dead channels only: when the ghost has left, both are constants."""
+    model = make_model()
+    reads = np.ones((3, 3, 4, 4), bool)
+    reads[:, :, [1, 3], 0] = False  # the first filter of conv2 reads what conv1 has lost
+    mask = {**killing(model, [0, 2]), "conv2/kernel": reads}
+    prepared = prepare(model, mask, GhostSkips(hand_over="constant"), task)
+    x = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
+    loaded = keras.models.model_from_json(prepared.to_json())
+    loaded.set_weights(prepared.get_weights())
+    for model in (prepared, loaded):
+        for layer, norm, dead in (("conv1", "norm1", [0, 2]), ("conv2", "norm2", [0])):
+            fed = keras.Model(model.inputs, [model.get_layer(name).output for name in (norm, f"{layer}/ghost_skip")])
+            before, after = (tensor.numpy() for tensor in fed(x, training=True))
+            changed = np.abs(after - before).max((0, 1, 2)) > 0
+            assert np.flatnonzero(~changed).tolist() == dead
+
+
+def test_a_resumed_training_feeds_the_same_channels(task):
+    mask = killing(make_model(), [1])
+    first, resumed = (prepare(make_model(), mask, "ghost_skips", task, initialize=fresh) for fresh in (True, False))
+    assert (
+        [g.live for g in ghosts_of(first)] == [g.live for g in ghosts_of(resumed)] == [(True, False, True, True), None]
+    )
+
+
+def test_a_shared_convolution_is_fed_where_any_of_its_calls_is_reached(task):
+    x = keras.Input((8, 8, 3))
+    shared = K.Conv2D(3, 3, padding="same", name="shared")
+    model = keras.Model(x, shared(K.ReLU()(shared(x))))
+    live = np.zeros((3, 3, 3, 3), bool)
+    live[1, 1, 0, 1] = live[1, 1, 1, 2] = True  # the second call reaches the last filter only
+    (ghost,) = ghosts_of(prepare(model, {"shared/kernel": live}, "ghost_skips", task))
+    assert ghost.live == (False, True, True)

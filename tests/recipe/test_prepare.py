@@ -46,7 +46,7 @@ def make(name):
 @pytest.mark.parametrize("name", [*NETWORKS, make_model, fused, mobilenet_v2, kerascv])
 def test_ghosts_leave_nothing_behind(name):
     model = make(name)
-    before, mask = model.get_weights(), make_mask(model)
+    before, mask = model.get_weights(), make_mask(model, 0.8)
     recipe = "ghost_neurons(share=0.5)" if name is fused else GHOSTS  # its convolutions are not padded
     prepared, x = prepare(model, mask, recipe, task_of(4)), images(model)
     assert convolutions(prepared) > convolutions(model) or name is fused

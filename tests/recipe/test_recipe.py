@@ -63,7 +63,7 @@ def test_parts_are_used_in_their_order_and_at_their_time(task, mask):
             dead = sum(int((w.numpy() == 0).sum()) for w in model.trainable_variables if "kernel" in w.name)
             seen.append((self.name, "initialize", dead > 0))
 
-        def dress(self, surgery, task):
+        def dress(self, surgery, mask, task):
             seen.append((self.name, "dress", len(surgery.calls) > 0))
 
         def loss(self, loss):

@@ -7,8 +7,9 @@ Channels are followed through the graph: a convolution reads some and writes oth
 a sum ties those of its inputs together. A layer that is not known passes none on, and keeps all that it reads and writes.
 """
 
+from tfsparse.compaction.arrivals import arrivals
 from tfsparse.compaction.blocks import BLOCK, LEAST, in_blocks
 from tfsparse.compaction.compact import compact
 from tfsparse.compaction.compaction import Compaction
 
-__all__ = ["BLOCK", "LEAST", "Compaction", "compact", "in_blocks"]
+__all__ = ["BLOCK", "LEAST", "Compaction", "arrivals", "compact", "in_blocks"]

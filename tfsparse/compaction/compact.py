@@ -9,7 +9,7 @@ from tfsparse.compaction.fold import folded
 from tfsparse.compaction.needed import needed, readers
 from tfsparse.compaction.places import places
 from tfsparse.compaction.roles import OTHER
-from tfsparse.compaction.weights import kernel_name, kernel_of
+from tfsparse.compaction.weights import live_weights
 from tfsparse.mask import Mask
 from tfsparse.surgery import Surgery
 
@@ -52,25 +52,13 @@ def compact(model, mask=None, *, stays=None):
         mask = mask if isinstance(mask, Mask) else Mask(mask)
         mask.check(model)
     channels = Channels(surgery, training=mask is not None)
-    found = readers(surgery, channels, _live(mask), training=mask is not None)
+    found = readers(surgery, channels, live_weights(mask), training=mask is not None)
     stays = needed(channels, found) if stays is None else _checked(stays, channels)
     kept = places(channels, stays)
     changed = folded(found, stays) if mask is None else {}
     small = _build(surgery, channels, stays, kept, changed)
     part = None if mask is None else Mask({path: array[kept.get(path, ...)] for path, array in mask.items()})
     return Compaction(model, small, part, kept, stays)
-
-
-def _live(mask):
-    """(path, layer) -> which weights of the layer's kernel live."""
-
-    def live(path, layer):
-        if mask is None:
-            return kernel_of(layer) != 0
-        array = mask.get(f"{path}/{kernel_name(layer)}")
-        return np.ones(kernel_of(layer).shape, bool) if array is None else array
-
-    return live
 
 
 def _checked(stays, channels):

@@ -18,3 +18,15 @@ def kernel_of(layer):
 def uses(live):
     """Whether an output reads an input anywhere: boolean [inputs, outputs] of a kernel's live weights."""
     return np.any(live, axis=tuple(range(live.ndim - 2)))
+
+
+def live_weights(mask):
+    """(path, layer) -> boolean array of the weights that live of the layer's kernel; without mask, of those that are not 0."""
+
+    def live(path, layer):
+        if mask is None:
+            return kernel_of(layer) != 0
+        array = mask.get(f"{path}/{kernel_name(layer)}")
+        return np.ones(kernel_of(layer).shape, bool) if array is None else array
+
+    return live

@@ -40,7 +40,7 @@ class GhostNeurons(Ingredient):
         self.kind, self.beta = kind, tuple(beta)
         self.share, self.hand_over = check_share(share), check_hand_over(hand_over)
 
-    def dress(self, surgery, task):
+    def dress(self, surgery, mask, task):
         clock = clock_for(self, task, "ghost_neurons")
         neurons = {}
         for call in surgery.calls:

@@ -3,9 +3,10 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.recipe.fading_norm import FadingNorm
+from tfsparse.compaction import arrivals
+from tfsparse.recipe.ghost_skip import GhostSkip
 from tfsparse.recipe.ingredient import Ingredient
-from tfsparse.recipe.strength import Ghost, check_hand_over, check_share, clock_for
+from tfsparse.recipe.strength import check_hand_over, check_share, clock_for
 from tfsparse.surgery import operation
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
@@ -35,6 +36,9 @@ class GhostSkips(Ingredient):
     the 3x3 one of a bottleneck; projections have none); in a plain one (VGG, MobileNet) every one. The ghost goes in
     after the normalisation that follows, or at the convolution itself if none does. Where spatial sizes do not match
     (valid padding without a ZeroPadding2D before it) a convolution is left alone.
+
+    Dead channels get nothing: when the ghost has left, a channel that the inputs do not arrive at through live weights is a
+    constant, which could take over nothing. (The paper's code feeds them all.)
     """
 
     needs_graph = True
@@ -43,14 +47,15 @@ class GhostSkips(Ingredient):
         self.share, self.hand_over = check_share(share), check_hand_over(hand_over)
         self.fill, self.decays = None if fill is None else float(fill), bool(decays)
 
-    def dress(self, surgery, task):
+    def dress(self, surgery, mask, task):
         clock = clock_for(self, task, "ghost_skips")
+        places = list(chosen(surgery))
+        live = {} if mask is None else _live(surgery, mask, places)
         ghosts = {}
-        for call, source, place in chosen(surgery):
+        for call, source, place in places:
             if id(call.layer) not in ghosts:
                 named = {"name": f"{call.path}/ghost_skip", "dtype": surgery.policy(place)}
-                filters = place.outputs.shape[-1]
-                own = (filters, call.layer.strides, self.fill, clock.name)
+                own = (place.outputs.shape[-1], call.layer.strides, self.fill, clock.name, live.get(id(call.layer)))
                 ghosts[id(call.layer)] = GhostSkip(*own, decays=self.decays, seed=len(ghosts), **named)
             surgery.after(place, self._add(surgery, clock, ghosts[id(call.layer)], source))
         if not ghosts:
@@ -61,6 +66,14 @@ class GhostSkips(Ingredient):
 
     def _add(self, surgery, clock, ghost, source):
         return lambda output, tensor: ghost([output, tensor(source), clock.fed(tensor(surgery.inputs[0]))])
+
+
+def _live(surgery, mask, places):
+    """id of a convolution -> boolean array [filters], which of its outputs depend on the inputs, in any of its calls."""
+    arrived, live = arrivals(surgery, mask), {}
+    for call, _, place in places:
+        live[id(call.layer)] = live.get(id(call.layer), False) | arrived[place.outputs.number]
+    return live
 
 
 def chosen(surgery):
@@ -105,33 +118,3 @@ def _sizes_match(source, call):
     made = [None if n is None else -(-n // s) for n, s in zip(source.shape[1:3], call.layer.strides, strict=True)]
     padded = call.layer.padding == "same" or source is not call.inputs[0]
     return all(m == o if m is not None and o is not None else padded for m, o in zip(made, out, strict=True))
-
-
-@keras.utils.register_keras_serializable(package="tfsparse")
-class GhostSkip(Ghost):
-    """`[u, x, strength] -> u + strength * BN(1x1 convolution of x)`; `u` alone when the ghost has left."""
-
-    def __init__(self, filters, strides, fill, clock, decays=True, seed=0, **kwargs):
-        super().__init__(clock, **kwargs)
-        self.filters, self.strides, self.fill, self.decays, self.seed = filters, tuple(strides), fill, decays, seed
-        # A seed of its own: every worker, and a process that goes on after a kill, must draw the same.
-        start = keras.initializers.HeNormal(seed) if fill is None else keras.initializers.Constant(fill)
-        # "same": with stride s the 1x1 kernel reads every s-th pixel from the first on, ceil(size / s) of them.
-        self.convolution = keras.layers.Conv2D(
-            filters, 1, strides, "same", use_bias=False, kernel_initializer=start, dtype=self._dtype_policy
-        )
-        # A constant kernel of 1e-4 gives a variance far below Keras' default epsilon of 1e-3, which would mute the ghost.
-        self.normalization = FadingNorm(momentum=0.9, epsilon=1e-5, dtype=self._dtype_policy)
-
-    def call(self, inputs, training=None):
-        u, x, strength = inputs
-        if self.gone:
-            return u
-        return u + self.normalization(self.convolution(x), strength, training=training)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape[0]
-
-    def get_config(self):
-        names = ("filters", "strides", "fill", "decays", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

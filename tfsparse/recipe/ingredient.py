@@ -15,8 +15,8 @@ class Ingredient:
     def initialize(self, model, mask, task):
         """Changes the weights of the plain model, in which `mask` has been applied once (`mask` may be None)."""
 
-    def dress(self, surgery, task):
-        """Adds changes to the graph (`tfsparse.surgery.Surgery`)."""
+    def dress(self, surgery, mask, task):
+        """Adds changes to the graph (`tfsparse.surgery.Surgery`) of the plain model; `mask` may be None."""
 
     def loss(self, loss):
         """The loss to train with instead of `loss`."""

@@ -43,7 +43,7 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
         return _prepare_in_place(model, mask, recipe, task, initialize)
     start = initial(model, mask, recipe, task) if initialize else model
     surgery = Surgery(start, "Preparing a model", dtype)
-    recipe.dress(surgery, task)
+    recipe.dress(surgery, mask, task)
     prepared = surgery.build()
     if mask is not None:
         prepared = sparsify(prepared, mask)

@@ -51,9 +51,9 @@ class Recipe(Ingredient):
         for part in self.parts:
             part.initialize(model, mask, task)
 
-    def dress(self, surgery, task):
+    def dress(self, surgery, mask, task):
         for part in self.parts:
-            part.dress(surgery, task)
+            part.dress(surgery, mask, task)
 
     def loss(self, loss):
         for part in self.parts:

@@ -1,0 +1,51 @@
+"""Which channels the inputs of a network arrive at, past a mask."""
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse.compaction.roles import OTHER, role
+from tfsparse.compaction.weights import live_weights, uses
+
+_LAST_KERNEL = {keras.layers.Conv1D: "kernel", keras.layers.Conv2D: "kernel", keras.layers.Conv3D: "kernel"}  # grouped
+_LAST_KERNEL |= {keras.layers.SeparableConv1D: "pointwise_kernel", keras.layers.SeparableConv2D: "pointwise_kernel"}
+
+
+def arrivals(surgery, mask):
+    """Follows the inputs through live weights. The channels that they do not arrive at are constants, however they are trained.
+
+    All that a layer of unknown kind gives counts as arrived at, save the filters of a convolution that have no live weight.
+
+    Args:
+        surgery: `Surgery`.
+        mask: `Mask`; a weight that it does not have lives.
+
+    Returns:
+        number of a `Ref` -> boolean array [channels].
+    """
+    live = live_weights(mask)
+    found = {ref.number: np.ones(_width(ref), bool) for ref in surgery.inputs}
+    for call in surgery.calls:
+        given = [found[ref.number] for ref in call.inputs]
+        for ref in tf.nest.flatten(call.outputs):
+            found[ref.number] = _after(call, given, _width(ref), live, mask)
+    return found
+
+
+def _width(ref):
+    return ref.shape[-1] if ref.shape and ref.shape[-1] is not None else 1
+
+
+def _after(call, given, width, live, mask):
+    kind = role(call)
+    if kind in ("mixing", "depthwise"):
+        reached = uses(live(call.path, call.layer)) & given[0][:, None]
+        return reached.any(0) if kind == "mixing" else reached.ravel()
+    if kind == "concatenate":
+        return np.concatenate(given)
+    if kind == "flatten":
+        return np.tile(given[0], width // len(given[0]))
+    if kind != OTHER:
+        return np.any(given, axis=0)
+    kernel = mask.get(f"{call.path}/{_LAST_KERNEL.get(type(call.layer))}")
+    return np.ones(width, bool) if kernel is None else kernel.any(axis=tuple(range(kernel.ndim - 1)))
