@@ -93,8 +93,15 @@ def test_files_come_back(tmp_path):
     (tmp_path / "bad.json").write_text(json.dumps({"runs": [{"name": 1}]}))
     with pytest.raises(ValueError, match="no file of runs"):
         load_runs(tmp_path / "bad.json")
-    with pytest.raises(ValueError, match="same settings"):
-        read_runs([tmp_path / "runs.json", tmp_path / "runs.json"])
+
+
+def test_a_run_counts_once(tmp_path):
+    runs, grown = [run("none", 0, 2 / 3)], [run("none", 0, 2 / 3), run("none", 1, 0.7)]
+    for name, kept in (("old", runs), ("new", grown), ("other", [run("none", 0, 0.6)])):
+        save_runs(kept, tmp_path / f"{name}.json")
+    assert [one.settings["seed"] for one in read_runs([tmp_path / "old.json", tmp_path / "new.json"])[0]] == [0, 1]
+    with pytest.raises(ValueError, match="same settings, but not the same numbers"):
+        read_runs([tmp_path / "old.json", tmp_path / "other.json"])
 
 
 def test_run_folders_are_read(tmp_path):
@@ -108,6 +115,8 @@ def test_run_folders_are_read(tmp_path):
     assert len(found.history["val_accuracy"]) == 1 and found.metrics["peak_memory_mb"] > 100
     assert len(found.layers) == 10 and found.accuracy == found.metrics["test_accuracy"]
     write_report([found], tmp_path / "report.html", unfinished=unfinished)
+    save_runs([found], tmp_path / "kept.json")
+    assert read_runs([tmp_path, tmp_path / "kept.json"])[0] == [found]
     with pytest.raises(FileNotFoundError, match="no run folder"):
         read_runs([tmp_path / "nowhere"])
     (tmp_path / "empty").mkdir()

@@ -50,11 +50,11 @@ def read_runs(paths):
         paths: run folders, folders of run folders, or files that `save_runs` wrote.
 
     Returns:
-        (list of `Run`, list of the folders of runs that have not finished).
+        (list of `Run`, each once, list of the folders of runs that have not finished).
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: nothing in a folder, a damaged file, or two runs of the same settings.
+        ValueError: nothing in a folder, a damaged file, or two runs of the same settings that differ.
     """
     runs, unfinished = [], []
     for path in map(pathlib.Path, paths):
@@ -71,13 +71,19 @@ def read_runs(paths):
                 runs.append(_read(folder))
             else:
                 unfinished.append(folder.path)
+    return _once(runs), unfinished
+
+
+def _once(runs):
+    """Each run once, though it may come from its folder and from a file that was made of that."""
     seen = {}
     for run in runs:
-        key = json.dumps(run.settings, sort_keys=True)
-        if key in seen:
-            raise ValueError(f"Runs {seen[key]} and {run.name} have the same settings: leave one out.")
-        seen[key] = run.name
-    return runs, unfinished
+        before = seen.setdefault(json.dumps(run.settings, sort_keys=True), run)
+        if _rounded([before.metrics, before.history]) != _rounded([run.metrics, run.history]):
+            raise ValueError(
+                f"Runs {before.name} and {run.name} have the same settings, but not the same numbers: leave one out."
+            )
+    return list(seen.values())
 
 
 def _read(folder):
