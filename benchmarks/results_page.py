@@ -13,14 +13,13 @@ from tfsparse.results import comparisons, load_runs, markdown_text, summaries
 
 EVIDENCE = ROOT / "benchmarks/results/evidence.json"
 TEMPLATES = pathlib.Path(__file__).parent
-BEFORE = "ghost_neurons,ghost_skips(fill=0.0001),rescaled_init,label_smoothing"  # tost, until ghosts got He's start
 # configs/sweeps/cifar10_schedules.flags
 STUDY = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95, "epochs": 10}
 
 
-def verdicts(found, recipe):
-    """What the paired comparisons of a full recipe say, for each sparsity."""
-    rows = [one for one in comparisons(found) if one.recipe == recipe]
+def verdicts(found):
+    """What the paired comparisons of the full recipe say, for each sparsity."""
+    rows = [one for one in comparisons(found) if one.recipe == "tost"]
     for sparsity in sorted({one.context["sparsity"] for one in rows}, reverse=True):
         means = [100 * one.mean for one in rows if one.context["sparsity"] == sparsity]
         yield {"sparsity": sparsity, "means": means, "won": sum(mean > 0 for mean in means)}
@@ -39,6 +38,15 @@ def first_epochs(runs):
     """Of configs/sweeps/cifar10_first_epochs.flags: recipe -> (training accuracy in the last epoch, test accuracy)."""
     found = [run for run in runs if (run.settings["mask"], run.settings["epochs"]) == ("snip", 3)]
     return {run.settings["recipe"]: (run.history["accuracy"][-1], run.accuracy) for run in found}
+
+
+def silenced(runs):
+    """Of resnet20 under an ERK mask at 98 %: what scales fell to their lower bound, and accuracies by recipe, of seed 0."""
+    (silent,) = [row for row in read("rescaled_scales")["rows"] if row["min_scale"] == 0.01]
+    fallen = [path for path, scale in silent["scales"].items() if scale <= 0.01 and path.endswith("gamma")]
+    place = {"data": "cifar10", "model": "resnet20", "mask": "erk", "sparsity": 0.98, "epochs": 20, "seed": 0}
+    found = [run for run in runs if all(run.settings[name] == value for name, value in place.items())]
+    return {"silent": silent, "fallen": fallen, "erk": {run.settings["recipe"]: run.accuracy for run in found}}
 
 
 def gain(one):
@@ -66,8 +74,7 @@ def main():
         "first": first_epochs(runs),
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
-    facts |= {"now": list(verdicts(found, "tost")), "before": list(verdicts(found, BEFORE))}
-    facts |= {"study": study(found), "tables": markdown_text(runs)}
+    facts |= silenced(runs) | {"verdicts": list(verdicts(found)), "study": study(found), "tables": markdown_text(runs)}
     for page in ("results", "recipe"):
         with written_aside(ROOT / f"docs/{page}.md") as scratch:
             scratch.write_text(templates.get_template(f"{page}_page.md.j2").render(facts), encoding="utf-8")

@@ -41,7 +41,11 @@ def test_scales_equal_the_reference(name):
     mask = {our_name(key[5:]): to_keras(value) for key, value in arrays.items() if key.startswith("mask/")}
     if not all(key.endswith("weight") for key in arrays if key.startswith("mask/")):
         mask = {our_name(key[5:] + ".weight"): to_keras(v) for key, v in arrays.items() if key.startswith("mask/")}
-    init = RescaledInit(iterations=settings["iters"], rate=settings["lr"], gamma=settings["gamma"], eta=settings["eta"])
+    own = {
+        ours: settings[theirs]
+        for ours, theirs in (("iterations", "iters"), ("rate", "lr"), ("gamma", "gamma"), ("eta", "eta"))
+    }
+    init = RescaledInit(**own, min_scale=0.01)
     rows = init.run(model, mask, Task(data))
     reference = {key.split("/", 1)[1]: v for key, v in arrays.items() if key.startswith("mask_in_forward/")}
     constraint = [row["updated_loss"] is None for row in rows]
@@ -100,9 +104,17 @@ def test_both_kinds_of_step_lower_what_they_should(task):
     assert np.mean([r["updated_loss"] for r in free[-5:]]) < np.mean([r["updated_loss"] for r in free[:5]])
 
 
-def test_options_are_checked():
+@pytest.mark.parametrize(("options", "least"), [({}, 0.5), ({"min_scale": 0.25}, 0.25)])
+def test_scales_stop_at_their_bound(task, options, least):
+    rows = RescaledInit(iterations=12, rate=0.1, gamma=1e-3, **options).run(make_model(), None, task)
+    weights = [scale for name, scale in zip(rows[-1]["names"], rows[-1]["scales"], strict=True) if "beta" not in name]
+    assert min(weights) == least
+
+
+@pytest.mark.parametrize("option", [{"iterations": 0}, {"min_scale": 1.5}])
+def test_options_are_checked(option):
     with pytest.raises(ValueError, match="iterations >= 1"):
-        RescaledInit(iterations=0)
+        RescaledInit(**option)
 
 
 IN_A_PROCESS_OF_ITS_OWN = """

@@ -34,15 +34,16 @@ class RescaledInit(Ingredient):
         rate: their learning rate (Adam); a scale moves by at most about rate * iterations.
         gamma: the bound on G.
         eta: learning rate of the looked-ahead step.
-        min_scale: lower bound of the scales (0 for biases).
+        min_scale: lower bound of the scales (0 for biases), at most 1. The paper's code has 0.01; what a norm's scale is
+            there, its layer gives next to nothing, and many of its channels never come back: see docs/results.md.
         clip: bound of a scale's derivative.
         masked: False learns the scales on the dense network and masks afterwards, as some of the paper's scripts do.
     """
 
-    def __init__(self, *, iterations=180, rate=0.01, gamma=1.0, eta=0.1, min_scale=0.01, clip=1.0, masked=True):
-        if iterations < 1 or min(rate, gamma, eta, clip) <= 0 or min_scale < 0:
+    def __init__(self, *, iterations=180, rate=0.01, gamma=1.0, eta=0.1, min_scale=0.5, clip=1.0, masked=True):
+        if iterations < 1 or min(rate, gamma, eta, clip) <= 0 or not 0 <= min_scale <= 1:
             raise ValueError(
-                "rescaled_init needs iterations >= 1, rate, gamma, eta and clip above 0, min_scale at least 0; received "
+                "rescaled_init needs iterations >= 1, rate, gamma, eta and clip above 0, min_scale in [0, 1]; received "
                 f"{iterations}, {rate}, {gamma}, {eta}, {clip}, {min_scale}."
             )
         self.iterations, self.rate, self.gamma = iterations, rate, gamma
