@@ -7,7 +7,8 @@ import tf_keras as keras
 from tfsparse.compaction.roles import OTHER, role
 from tfsparse.compaction.weights import live_weights, uses
 
-_LAST_KERNEL = {keras.layers.Conv1D: "kernel", keras.layers.Conv2D: "kernel", keras.layers.Conv3D: "kernel"}  # grouped
+# What writes the filters of convolutions whose channels compaction does not follow: grouped ones, and separable ones.
+_LAST_KERNEL = {keras.layers.Conv1D: "kernel", keras.layers.Conv2D: "kernel", keras.layers.Conv3D: "kernel"}
 _LAST_KERNEL |= {keras.layers.SeparableConv1D: "pointwise_kernel", keras.layers.SeparableConv2D: "pointwise_kernel"}
 
 
