@@ -19,6 +19,7 @@ from tfsparse.results import (
     summaries,
     write_report,
 )
+from tfsparse.results.plots import accuracy_by_sparsity, gains, learning_curves
 from tfsparse.results.tables import ablation_rows
 
 BROWSER = shutil.which("chromium")
@@ -126,6 +127,17 @@ def test_run_folders_are_read(tmp_path):
         write_report([found], tmp_path / "report.md")
     with pytest.raises(ValueError, match="no finished run"):
         write_report([], tmp_path / "none.html")
+
+
+def test_long_recipes_are_written_in_lines():
+    """In one they ran out of the picture, and the legend's second column with them."""
+    recipe = (
+        "ghost_neurons(share=0.25),ghost_skips(share=0.25, fill=0.0001),rescaled_init(min_scale=0.01),label_smoothing"
+    )
+    found = summaries([run("none", 0, 0.70), run(recipe, 0, 0.71)])
+    for picture in (gains(comparisons(found)), learning_curves(found), accuracy_by_sparsity(found)):
+        lines = re.findall(r">([^<>]+)</t(?:ext|span)>", picture)
+        assert any("fill=0.0001" in line for line in lines) and max(map(len, lines)) < 60
 
 
 def test_the_page_stands_alone(tmp_path):

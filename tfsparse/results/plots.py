@@ -2,16 +2,19 @@
 
 import io
 import json
+import textwrap
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from tfsparse.registry import parse_list
 from tfsparse.results.statistics import NONE
 
 _COLOURS = ("#2f5d9b", "#b5562a", "#3f7f4c", "#7b4f9d", "#a87900", "#6b6b6b", "#c2387e", "#2a8c8c")
 _LINES = ("--", "-", ":", "-.", (0, (5, 1)), (0, (1, 1)))  # the first is the default protocol
 _STYLES = {"font.size": 9, "svg.hashsalt": "tfsparse", "svg.fonttype": "none", "axes.grid": True, "grid.alpha": 0.3}
 _STYLES |= {"axes.spines.top": False, "axes.spines.right": False}
+_SHADED = "shaded: ghosts live"
 
 
 def accuracy_by_sparsity(found):
@@ -41,7 +44,8 @@ def accuracy_by_sparsity(found):
 
 def gains(rows):
     """Points gained over the default protocol, with the 95 % interval: a row for each comparison."""
-    figure, axes = _figure(7, 1.2 + 0.32 * len(rows))
+    labels = [f"{one.context['mask']}, {100 * one.context['sparsity']:g} %, {_short(one.recipe)}" for one in rows]
+    figure, axes = _figure(7, 1.2 + 0.16 * sum(1 + _lines(label) for label in labels))
     for place, one in enumerate(rows):
         low, high = one.interval or (one.mean, one.mean)
         colour = _COLOURS[0] if one.mean > 0 else _COLOURS[1]
@@ -50,8 +54,7 @@ def gains(rows):
         axes.plot(
             [100 * value for value in one.differences.values()], [place] * len(one.differences), "|", color="#888"
         )
-    labels = [f"{one.context['mask']}, {100 * one.context['sparsity']:g} %, {_short(one.recipe)}" for one in rows]
-    axes.set_yticks(range(len(rows)), labels)
+    axes.set_yticks(range(len(rows)), labels, fontsize=7)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel("points gained (95 % interval; ticks: seeds)")
@@ -71,7 +74,8 @@ def learning_curves(found):
         axes.plot(range(1, length + 1), means, color=colour, label=_short(one.recipe))
         until = max(run.ghosts_until for run in one.runs)
         if until:
-            axes.axvspan(0.5, until + 0.5, color=colour, alpha=0.07, label=f"ghosts of {_short(one.recipe)}")
+            named = _SHADED in axes.get_legend_handles_labels()[1]
+            axes.axvspan(0.5, until + 0.5, color=colour, alpha=0.07, label=None if named else _SHADED)
     axes.set_xlabel("epoch")
     axes.set_ylabel("validation accuracy, %")
     _legend(axes)
@@ -105,13 +109,19 @@ def _figure(width, height):
 
 
 def _legend(axes):
-    handles = axes.get_legend_handles_labels()[0]
+    handles, labels = axes.get_legend_handles_labels()
     if handles:  # below: a phone's width is for the curves
         axes.figure.legend(handles=handles, fontsize=7, loc="outside lower left", ncols=2, frameon=False)
+        axes.figure.set_figheight(axes.figure.get_figheight() + 0.07 * sum(map(_lines, labels)))
 
 
 def _short(recipe):
-    return "default protocol" if recipe == NONE else recipe
+    """The recipe in lines that a legend of two columns has room for."""
+    return "default protocol" if recipe == NONE else textwrap.fill(", ".join(parse_list(recipe)), 40)
+
+
+def _lines(label):
+    return 1 + label.count("\n")
 
 
 def _svg(figure):
