@@ -35,7 +35,7 @@ class RescaledInit(Ingredient):
         gamma: the bound on G.
         eta: learning rate of the looked-ahead step.
         min_scale: lower bound of the scales (0 for biases), at most 1. The paper's code has 0.01; what a norm's scale is
-            there, its layer gives next to nothing, and many of its channels never come back: see docs/results.md.
+            there, its layer gives next to nothing. What was measured of both is in docs/results.md.
         clip: bound of a scale's derivative.
         masked: False learns the scales on the dense network and masks afterwards, as some of the paper's scripts do.
     """
