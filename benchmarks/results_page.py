@@ -17,12 +17,12 @@ TEMPLATES = pathlib.Path(__file__).parent
 STUDY = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95, "epochs": 10}
 
 
-def verdicts(found):
-    """What the paired comparisons of the full recipe say, for each sparsity."""
-    rows = [one for one in comparisons(found) if one.recipe == "tost"]
+def verdicts(rows):
+    """What the paired comparisons say, for each sparsity."""
     for sparsity in sorted({one.context["sparsity"] for one in rows}, reverse=True):
-        means = [100 * one.mean for one in rows if one.context["sparsity"] == sparsity]
-        yield {"sparsity": sparsity, "means": means, "won": sum(mean > 0 for mean in means)}
+        means = [one.mean for one in rows if one.context["sparsity"] == sparsity]
+        mean = 100 * sum(means) / len(means)
+        yield {"sparsity": sparsity, "rows": len(means), "mean": mean, "won": sum(mean > 0 for mean in means)}
 
 
 def study(found):
@@ -66,7 +66,7 @@ def main():
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"gain": gain, "gained": "{:+.2f}".format}
+    templates.filters |= {"gain": gain}
     facts = {
         "runs": runs,
         "hours": sum(run.metrics.get("seconds", 0) for run in runs) / 3600,
@@ -74,7 +74,9 @@ def main():
         "first": first_epochs(runs),
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
-    facts |= silenced(runs) | {"verdicts": list(verdicts(found)), "study": study(found), "tables": markdown_text(runs)}
+    full = [one for one in comparisons(found) if one.recipe == "tost"]
+    facts |= silenced(runs) | {"full": full, "verdicts": list(verdicts(full))}
+    facts |= {"study": study(found), "tables": markdown_text(runs)}
     for page in ("results", "recipe"):
         with written_aside(ROOT / f"docs/{page}.md") as scratch:
             scratch.write_text(templates.get_template(f"{page}_page.md.j2").render(facts), encoding="utf-8")

@@ -68,7 +68,7 @@ def test_tables_hold_every_run():
     assert len(lines) == 1 + len(runs) and "peak_memory_mb" in lines[0]
     text = markdown_text(runs)
     assert text.count("| digits | resnet20 | erk | 0.9 | tost |") == 4  # accuracy, difference, leaving, cost
-    assert "| digits | resnet20 | erk | 0.9 | tost | 3 | +4.00 |" in text
+    assert "| digits | resnet20 | erk | 0.9 | tost | 3 | 0.7110 | 0.7510 | +4.00 |" in text
     assert "| digits | resnet20 | erk | 0.9 | tost | 2 | 0.1000 | 0.2000 | 0.3000 |" in text
 
 

@@ -8,7 +8,7 @@ import jinja2
 from tfsparse.files import written_aside
 from tfsparse.results import plots
 from tfsparse.results.statistics import comparisons, summaries
-from tfsparse.results.tables import ablation_rows, accuracy_rows, cost_rows, difference_rows, leaving_rows
+from tfsparse.results.tables import tables
 from tfsparse.version import __version__
 
 
@@ -36,12 +36,8 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
         runs=runs,
         unfinished=[str(folder) for folder in unfinished],
         sections=_sections(found),
-        accuracy=accuracy_rows(found),
-        differences=difference_rows(found),
-        leaving=leaving_rows(found),
-        cost=cost_rows(found),
+        tables=tables(found),
         settings=_settings(runs),
-        ablation=ablation_rows(found),
     )
     with written_aside(path) as scratch:
         scratch.write_text(page, encoding="utf-8")

@@ -43,12 +43,22 @@ class Comparison:
     Args:
         context: as in `Summary`.
         recipe: what is compared.
-        differences: seed -> accuracy with the recipe less accuracy with the other one.
+        pairs: seed -> (accuracy with the recipe, accuracy with the other one).
     """
 
     context: dict
     recipe: str
-    differences: dict
+    pairs: dict
+
+    @property
+    def differences(self):
+        """Seed -> accuracy with the recipe less accuracy with the other one."""
+        return {seed: accuracy - other for seed, (accuracy, other) in self.pairs.items()}
+
+    @property
+    def means(self):
+        """Of the accuracies with the recipe, and with the other one."""
+        return tuple(map(statistics.mean, zip(*self.pairs.values(), strict=True)))
 
     @property
     def mean(self):
@@ -59,7 +69,7 @@ class Comparison:
     def interval(self):
         """95 % confidence interval of the mean (Student's t, paired), as (low, high); None of a single pair.
 
-        >>> [round(end, 3) for end in Comparison({}, "tost", {0: 0.01, 1: 0.02, 2: 0.03}).interval]
+        >>> [round(end, 3) for end in Comparison({}, "tost", {0: (0.91, 0.9), 1: (0.92, 0.9), 2: (0.93, 0.9)}).interval]
         [-0.005, 0.045]
         """
         values = list(self.differences.values())
@@ -100,8 +110,8 @@ def comparisons(found, base=NONE):
 def comparison(one, other):
     """A `Summary` against another (either may be None), at the seeds that both have; None if there are none."""
     seeds = [seed for seed in one.accuracies if seed in other.accuracies] if one and other else []
-    differences = {seed: one.accuracies[seed] - other.accuracies[seed] for seed in seeds}
-    return Comparison(one.context, one.recipe, differences) if seeds else None
+    pairs = {seed: (one.accuracies[seed], other.accuracies[seed]) for seed in seeds}
+    return Comparison(one.context, one.recipe, pairs) if seeds else None
 
 
 def varying(found):

@@ -24,13 +24,14 @@ def accuracy_rows(found):
 def difference_rows(found):
     """Header and rows of paired differences, in points: one row for each `Comparison`."""
     more = varying(found)
-    header = [*NAMES, *more, "recipe", "pairs", "points gained", "95 % from", "95 % to", "pairs won"]
+    header = [*NAMES, *more, "recipe", "pairs", "without", "with", "points gained", "95 % from", "95 % to", "pairs won"]
     rows = []
     for one in comparisons(found):
         ends = ["", ""] if one.interval is None else [f"{100 * end:+.2f}" for end in one.interval]
         won = sum(value > 0 for value in one.differences.values())
+        means = [f"{mean:.4f}" for mean in reversed(one.means)]
         names = [one.context[name] for name in (*NAMES, *more)]
-        rows.append([*names, one.recipe, len(one.differences), f"{100 * one.mean:+.2f}", *ends, won])
+        rows.append([*names, one.recipe, len(one.pairs), *means, f"{100 * one.mean:+.2f}", *ends, won])
     return header, rows
 
 
@@ -98,6 +99,26 @@ def _points(compared):
     return "" if compared is None else f"{100 * compared.mean:+.2f}"
 
 
+# Heading, what a reader must know, function that makes header and rows.
+_TABLES = (
+    ("Accuracy", "", accuracy_rows),
+    ("The recipe against the default protocol", "Means of the seeds that both have.", difference_rows),
+    (
+        "The parts of the recipe",
+        "Points of accuracy: what a part gains alone over the default protocol, and what the whole recipe loses without it.",
+        ablation_rows,
+    ),
+    ("When the ghosts leave", "Means over seeds.", leaving_rows),
+    ("Time and memory", "Of the run with the first seed.", cost_rows),
+)
+
+
+def tables(found):
+    """(heading, note, header, rows) of every table that has rows, of a list of `Summary`."""
+    made = ((heading, note, *make(found)) for heading, note, make in _TABLES)
+    return [(heading, note, header, rows) for heading, note, header, rows in made if rows]
+
+
 def csv_text(runs):
     """A CSV table of the runs: settings that decide, accuracy, sparsity, time and memory."""
     out = io.StringIO()
@@ -116,16 +137,13 @@ def markdown_text(runs):
 
     >>> from tfsparse.results.runs import Run
     >>> settings = {"data": "d", "model": "m", "mask": "erk", "sparsity": 0.9, "recipe": "none", "seed": 0}
-    >>> print(markdown_text([Run("a", settings, {"test_accuracy": 0.5}, {}, [])]).splitlines()[2])
-    | d | m | erk | 0.9 | none | 1 | 0.5000 |  | 0.5000 |
+    >>> lines = markdown_text([Run("a", settings, {"test_accuracy": 0.5}, {}, [])]).splitlines()
+    >>> lines[0], lines[4]
+    ('### Accuracy', '| d | m | erk | 0.9 | none | 1 | 0.5000 |  | 0.5000 |')
     """
     found = summaries(runs)
-    parts = [_markdown(*accuracy_rows(found))]
-    for header, rows in (difference_rows(found), ablation_rows(found), leaving_rows(found)):
-        if rows:
-            parts.append(_markdown(header, rows))
-    parts.append(_markdown(*cost_rows(found)))
-    return "\n".join(parts)
+    parts = ((f"### {heading}", note, _markdown(header, rows)) for heading, note, header, rows in tables(found))
+    return "\n\n".join(part.rstrip() for section in parts for part in section if part) + "\n"
 
 
 def _markdown(header, rows):
