@@ -9,7 +9,7 @@ import jinja2
 from performance import ROOT, read
 
 from tfsparse.files import written_aside
-from tfsparse.results import comparisons, load_runs, markdown_text, summaries
+from tfsparse.results import Comparison, comparisons, load_runs, markdown_text, summaries
 
 EVIDENCE = ROOT / "benchmarks/results/evidence.json"
 TEMPLATES = pathlib.Path(__file__).parent
@@ -18,11 +18,11 @@ STUDY = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95,
 
 
 def verdicts(rows):
-    """What the paired comparisons say, for each sparsity."""
+    """(sparsity, rows, rows won, all pairs of these rows as one `Comparison`) for each sparsity."""
     for sparsity in sorted({one.context["sparsity"] for one in rows}, reverse=True):
-        means = [one.mean for one in rows if one.context["sparsity"] == sparsity]
-        mean = 100 * sum(means) / len(means)
-        yield {"sparsity": sparsity, "rows": len(means), "mean": mean, "won": sum(mean > 0 for mean in means)}
+        found = [one for one in rows if one.context["sparsity"] == sparsity]
+        pairs = {(place, seed): pair for place, one in enumerate(found) for seed, pair in one.pairs.items()}
+        yield sparsity, len(found), sum(one.mean > 0 for one in found), Comparison({}, "tost", pairs)
 
 
 def study(found):

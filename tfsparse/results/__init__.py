@@ -2,10 +2,11 @@
 
 from tfsparse.results.page import write_report
 from tfsparse.results.runs import Run, load_runs, read_runs, save_runs
-from tfsparse.results.statistics import comparisons, summaries
+from tfsparse.results.statistics import Comparison, comparisons, summaries
 from tfsparse.results.tables import csv_text, markdown_text
 
 __all__ = [
+    "Comparison",
     "Run",
     "comparisons",
     "csv_text",
