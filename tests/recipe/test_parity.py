@@ -19,7 +19,9 @@ LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 MORE = {
     "silu": lambda op, arrays, prefix, x: tf.nn.silu(x),
-    "add_scaled": lambda op, arrays, prefix, x, ghost: x + op["alpha"] * ghost,
+    "add_scaled": lambda op, arrays, prefix, x, ghost: keras.layers.Add()(
+        [x, keras.layers.Rescaling(op["alpha"])(ghost)]
+    ),
 }
 
 
@@ -45,7 +47,11 @@ def places(arrays, part):
     [
         ("oresnet8_ce", "float64", 0.02),
         ("oresnet8_ce", "float32", 0.05),  # Keras' rounding moves a norm's shift, 0.009 at most, by 3 %
-        ("resnet18_skip_ls", "float32", 0.1),
+        (
+            "resnet18_skip_ls",
+            "float64",
+            0.05,
+        ),  # in float32 ghosts blow rounding up: 4.6 % between the reference's own two
         ("resnet18_swish_ce", "float32", 1e-4),
     ],
 )
