@@ -13,23 +13,26 @@ from tfsparse.results import Comparison, comparisons, load_runs, markdown_text, 
 
 EVIDENCE = ROOT / "benchmarks/results/evidence.json"
 TEMPLATES = pathlib.Path(__file__).parent
-# configs/sweeps/cifar10_schedules.flags
-STUDY = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95, "epochs": 10}
+# configs/sweeps/cifar10_schedules.flags, short on all images, and cifar10_part_schedules.flags, long on a part of them
+SHORT = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95, "epochs": 10}
+LONG = SHORT | {"data": "cifar10(train=5000)", "epochs": 160}
 
 
 def verdicts(rows):
-    """(sparsity, rows, rows won, all pairs of these rows as one `Comparison`) for each sparsity."""
-    for sparsity in sorted({one.context["sparsity"] for one in rows}, reverse=True):
-        found = [one for one in rows if one.context["sparsity"] == sparsity]
+    """(sparsity, epochs, rows, rows won, all pairs of these rows as one `Comparison`), the longest trainings first."""
+    groups = {}
+    for one in rows:
+        groups.setdefault((one.context["epochs"], one.context["sparsity"]), []).append(one)
+    for (epochs, sparsity), found in sorted(groups.items(), reverse=True):
         pairs = {(place, seed): pair for place, one in enumerate(found) for seed, pair in one.pairs.items()}
-        yield sparsity, len(found), sum(one.mean > 0 for one in found), Comparison({}, "tost", pairs)
+        yield sparsity, epochs, len(found), sum(one.mean > 0 for one in found), Comparison({}, "tost", pairs)
 
 
-def study(found):
-    """Of the schedules' sweep: recipe, accuracies, gain over the default protocol and over the full recipe."""
-    found = [one for one in found if all(one.context[name] == value for name, value in STUDY.items())]
+def study(found, place):
+    """Of the runs in one place: recipe, accuracies, gain over the default protocol and over the full recipe."""
+    found = [one for one in found if all(one.context[name] == value for name, value in place.items())]
     if not found:
-        raise SystemExit(f"{EVIDENCE} holds no run of the schedules' study, {STUDY}: docs/recipe.md needs them.")
+        raise SystemExit(f"{EVIDENCE} holds no run of {place}: docs/recipe.md needs them.")
     over = [{one.recipe: one for one in comparisons(found, base)} for base in ("none", "tost")]
     return [(one, *(gains.get(one.recipe) for gains in over)) for one in found]
 
@@ -66,7 +69,7 @@ def main():
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"gain": gain}
+    templates.filters |= {"gain": gain, "four": "{:.4f}".format}
     facts = {
         "runs": runs,
         "hours": sum(run.metrics.get("seconds", 0) for run in runs) / 3600,
@@ -76,7 +79,7 @@ def main():
     }
     full = [one for one in comparisons(found) if one.recipe == "tost"]
     facts |= silenced(runs) | {"full": full, "verdicts": list(verdicts(full))}
-    facts |= {"study": study(found), "tables": markdown_text(runs)}
+    facts |= {"short": study(found, SHORT), "long": study(found, LONG), "tables": markdown_text(runs)}
     for page in ("results", "recipe"):
         with written_aside(ROOT / f"docs/{page}.md") as scratch:
             scratch.write_text(templates.get_template(f"{page}_page.md.j2").render(facts), encoding="utf-8")
