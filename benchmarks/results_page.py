@@ -94,6 +94,8 @@ def main():
     rows = [(one, fitted(found, one)) for one in sorted(full, key=lambda one: -one.context["epochs"])]
     facts |= silenced() | {"full": rows, "verdicts": list(verdicts(full))}
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
+    long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
+    facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
     facts |= {"short": study(found, SHORT), "long": study(found, LONG), "tables": markdown_text(runs)}
     for page in ("results", "recipe"):
         with written_aside(ROOT / f"docs/{page}.md") as scratch:
