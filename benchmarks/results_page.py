@@ -32,8 +32,8 @@ def verdicts(rows):
 
 def fitted(found, one):
     """Points gained in training accuracy, in the last epoch, by the recipe of a `Comparison`."""
-    of = {(row.recipe, run.settings["seed"]): run for row in found if row.context == one.context for run in row.runs}
-    last = {key: run.history["accuracy"][-1] for key, run in of.items()}
+    rows = [row for row in found if row.context == one.context]
+    last = {(row.recipe, run.settings["seed"]): run.history["accuracy"][-1] for row in rows for run in row.runs}
     return 100 * statistics.mean(last[one.recipe, seed] - last["none", seed] for seed in one.pairs)
 
 

@@ -1,5 +1,6 @@
 """Reports: numbers by hand, and the page in a real browser."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -70,6 +71,11 @@ def test_tables_hold_every_run():
     assert text.count("| digits | resnet20 | erk | 0.9 | tost |") == 4  # accuracy, difference, leaving, cost
     assert "| digits | resnet20 | erk | 0.9 | tost | 3 | 0.7110 | 0.7510 | +4.00 |" in text
     assert "| digits | resnet20 | erk | 0.9 | tost | 2 | 0.1000 | 0.2000 | 0.3000 |" in text
+
+
+def test_tables_without_rows_are_left_out():
+    text = markdown_text([run("none", 0, 0.5)])
+    assert re.findall("^### (.*)", text, re.M) == ["Accuracy", "Time and memory"]
 
 
 def test_the_ablation_knows_parts_by_their_options():
@@ -153,6 +159,14 @@ def test_the_page_stands_alone(tmp_path):
     ):
         assert expected in page
     assert "lost by leaving it out" in page and "+3.00" in page
+    assert '<td class="long">ghost_neurons,<wbr>rescaled_init,<wbr>label_smoothing</td>' in page
+
+
+def test_names_in_a_page_are_text(tmp_path):
+    runs = [dataclasses.replace(one, name="a,<script>alert(1)</script>") for one in grid()[:2]]
+    write_report(runs, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "a,<wbr>&lt;script&gt;" in page and "<script>alert" not in page
 
 
 @pytest.mark.skipif(BROWSER is None, reason="chromium is missing")
