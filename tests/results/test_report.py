@@ -96,6 +96,7 @@ def test_files_come_back(tmp_path):
     runs = grid()
     save_runs(runs, tmp_path / "runs.json")
     assert [one.name for one in load_runs(tmp_path / "runs.json")] == [one.name for one in runs]
+    assert len((tmp_path / "runs.json").read_text().splitlines()) == len(runs) + 2
     assert read_runs([tmp_path / "runs.json"])[0][0].accuracy == pytest.approx(runs[0].accuracy, abs=1e-5)
     (tmp_path / "bad.json").write_text(json.dumps({"runs": [{"name": 1}]}))
     with pytest.raises(ValueError, match="no file of runs"):

@@ -5,7 +5,7 @@ import json
 import pathlib
 
 from tfsparse.experiment import Experiment, RunFolder
-from tfsparse.files import write_json
+from tfsparse.files import written_aside
 from tfsparse.training import read_history
 
 _KEPT = ("epoch", "seconds", "loss", "accuracy", "val_loss", "val_accuracy", "ghost_neurons", "ghost_skips")
@@ -101,8 +101,10 @@ def _read(folder):
 
 
 def save_runs(runs, path):
-    """Writes runs to one JSON file, numbers rounded to five digits."""
-    write_json(pathlib.Path(path), {"runs": [_rounded(dataclasses.asdict(run)) for run in runs]})
+    """Writes runs to one JSON file, numbers rounded to five digits, a run a line: kept in git, a new run is a new line."""
+    lines = ",\n".join(json.dumps(_rounded(dataclasses.asdict(run))) for run in runs)
+    with written_aside(path) as scratch:
+        scratch.write_text(f'{{"runs": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
 def load_runs(path):
