@@ -1,6 +1,6 @@
-"""What becomes of ghost skips in the first steps, from a constant kernel and from He's distribution.
+"""What becomes of ghost skips in the first steps, from a constant kernel and from He's distribution times a gain.
 
-python benchmarks/ghost_start.py [--starts=1e-4,he] [--steps=400]
+python benchmarks/ghost_start.py [--starts=fill=1e-4,gain=1] [--steps=400]
 
 ResNet-20 on CIFAR-10 with a SNIP mask at 98 %, SGD at 0.1 with momentum 0.9; the ghosts live ten times as long as is measured.
 The accuracy is of the training images of the last 100 steps.
@@ -21,10 +21,13 @@ from rich.table import Table
 import tfsparse as ts
 from tfsparse.files import write_json
 from tfsparse.progress import progress
-from tfsparse.recipe import GhostSkips
 from tfsparse.recipe.ghost_skip import GhostSkip
 
-STARTS = flags.DEFINE_list("starts", ["none", "1e-4", "0.1", "he"], "No ghosts, constants, or He's distribution.")
+STARTS = flags.DEFINE_list(
+    "starts",
+    ["none", "fill=1e-4", "fill=0.1", "gain=1", "gain=0.5", "gain=0.15", "gain=0.05"],
+    "No ghosts, constants, or He's distribution times a gain.",
+)
 STEPS = flags.DEFINE_integer("steps", 400, "Training steps, a multiple of 100.", lower_bound=100)
 OUT = flags.DEFINE_string("out", "benchmarks/results/ghost_start.json", "JSON file for all measurements.")
 
@@ -61,7 +64,7 @@ def measure(start):
     model = ts.build_model("resnet20", data)
     task = ts.Task(data, epochs=10 * STEPS.value // EPOCH, learning_rate=0.1)
     mask = ts.find_mask(model, "snip", sparsity=0.98, task=task)
-    recipe = "none" if start == "none" else GhostSkips(share=1.0, fill=None if start == "he" else float(start))
+    recipe = "none" if start == "none" else f"ghost_skips(share=1.0, {start})"
     prepared, notes = ts.prepare(model, mask, recipe, task), Norms()
     prepared.compile(task.make_optimizer(), task.loss_for(prepared), metrics=["accuracy"])
     prepared.fit(data.train, epochs=STEPS.value // EPOCH, verbose=0, callbacks=[notes])

@@ -41,7 +41,7 @@ def with_ghosts(down, strength, prefix):
     for call in list(surgery.calls):
         if call.path in ("conv1", "conv2"):
             source = surgery.producer(call.inputs[0]).inputs[0]
-            ghosts[call.path] = ghost = GhostSkip(model.output_shape[-1], call.layer.strides, 1e-4, "clock")
+            ghosts[call.path] = ghost = GhostSkip(model.output_shape[-1], call.layer.strides, "zeros", "clock")
             place = surgery.consumers(call.outputs)[0]
             surgery.after(place, functools.partial(add, ghost, source, strength))
     prepared = surgery.build()

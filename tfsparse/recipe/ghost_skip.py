@@ -11,15 +11,14 @@ from tfsparse.recipe.strength import Ghost
 class GhostSkip(Ghost):
     """`[u, x, strength] -> u + strength * BN(1x1 convolution of x)`; `u` alone when the ghost has left.
 
-    `live`: a boolean for each of the filters; `u` alone where it is False. None: all True.
+    `start`: Keras initializer of the 1x1 kernel. `live`: a boolean for each of the filters; `u` alone where it is False. None:
+    all True.
     """
 
-    def __init__(self, filters, strides, fill, clock, live=None, decays=True, seed=0, **kwargs):
+    def __init__(self, filters, strides, start, clock, live=None, decays=True, **kwargs):
         super().__init__(clock, **kwargs)
-        self.filters, self.strides, self.fill, self.decays, self.seed = filters, tuple(strides), fill, decays, seed
+        self.filters, self.strides, self.decays = filters, tuple(strides), decays
         self.live = None if live is None or all(live) else tuple(bool(filter) for filter in live)
-        # A seed of its own: every worker, and a process that goes on after a kill, must draw the same.
-        start = keras.initializers.HeNormal(seed) if fill is None else keras.initializers.Constant(fill)
         # "same": with stride s the 1x1 kernel reads every s-th pixel from the first on, ceil(size / s) of them.
         self.convolution = keras.layers.Conv2D(
             filters, 1, strides, "same", use_bias=False, kernel_initializer=start, dtype=self._dtype_policy
@@ -39,5 +38,6 @@ class GhostSkip(Ghost):
         return input_shape[0]
 
     def get_config(self):
-        names = ("filters", "strides", "fill", "live", "decays", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        own = {name: getattr(self, name) for name in ("filters", "strides", "live", "decays")}
+        start = keras.initializers.serialize(self.convolution.kernel_initializer)
+        return {**super().get_config(), **own, "start": start}

@@ -1,5 +1,7 @@
 """Ghost skips: learnable shortcuts around single convolutions that fade out early in training."""
 
+import math
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -43,9 +45,11 @@ class GhostSkips(Ingredient):
 
     needs_graph = True
 
-    def __init__(self, *, share=0.1, hand_over="gradual", fill=None, decays=True):
+    def __init__(self, *, share=0.1, hand_over="gradual", gain=1.0, fill=None, decays=True):
+        if not (math.isfinite(gain) and gain > 0):
+            raise ValueError(f"ghost_skips needs a gain above 0, received {gain!r}.")
         self.share, self.hand_over = check_share(share), check_hand_over(hand_over)
-        self.fill, self.decays = None if fill is None else float(fill), bool(decays)
+        self.gain, self.fill, self.decays = gain, fill, bool(decays)
 
     def dress(self, surgery, mask, task):
         clock = clock_for(self, task, "ghost_skips")
@@ -55,14 +59,20 @@ class GhostSkips(Ingredient):
         for call, source, place in places:
             if id(call.layer) not in ghosts:
                 named = {"name": f"{call.path}/ghost_skip", "dtype": surgery.policy(place)}
-                own = (place.outputs.shape[-1], call.layer.strides, self.fill, clock.name, live.get(id(call.layer)))
-                ghosts[id(call.layer)] = GhostSkip(*own, decays=self.decays, seed=len(ghosts), **named)
+                own = (place.outputs.shape[-1], call.layer.strides, self._start(len(ghosts)), clock.name)
+                ghosts[id(call.layer)] = GhostSkip(*own, live.get(id(call.layer)), self.decays, **named)
             surgery.after(place, self._add(surgery, clock, ghosts[id(call.layer)], source))
         if not ghosts:
             raise ValueError(
                 f"Model {surgery.model.name!r} has no convolution that a ghost skip fits around: "
                 "leave ghost_skips out of the recipe."
             )
+
+    def _start(self, seed):
+        """Of one ghost. A seed of its own: every worker, and a process that goes on after a kill, must draw the same."""
+        if self.fill is not None:
+            return keras.initializers.Constant(float(self.fill))
+        return keras.initializers.VarianceScaling(2.0 * self.gain**2, seed=seed)  # He's at a gain of 1
 
     def _add(self, surgery, clock, ghost, source):
         return lambda output, tensor: ghost([output, tensor(source), clock.fed(tensor(surgery.inputs[0]))])
