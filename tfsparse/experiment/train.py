@@ -38,6 +38,11 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
     loss = task.loss_for(model)
     if steps is not None and (recipe.needs_graph or not 0 <= steps[0] < steps[1] <= task.steps):
         raise ValueError(f"steps={steps} must lie in 0 to {task.steps}, and the recipe must have no ghosts.")
+    if getattr(task.make_optimizer(), "use_ema", False) and (settings.compact or steps is not None):
+        raise ValueError(
+            "use_ema and compact (or steps) do not go together: training is then several calls of fit, and Keras puts the "
+            "averages in the weights' place at the end of each. Leave one of them out."
+        )
     if settings.strategy is not None and not is_graph(model):
         raise ValueError(
             f"A strategy needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied."
@@ -94,6 +99,6 @@ def _history(model, rows):
     history = keras.callbacks.History()
     history.set_model(model)
     history.epoch = [row["epoch"] - 1 for row in rows]
-    names = [name for name in (rows[-1] if rows else {}) if name != "epoch"]
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "epoch"]
     history.history = {name: [row[name] for row in rows if name in row] for name in names}
     return history

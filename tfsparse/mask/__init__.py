@@ -3,13 +3,26 @@
 - `Mask`: which weights live; saves, loads, checks itself against a model.
 - `prunable`: which weights of a model a mask is for.
 - `import_mask`, `export_mask`: from PyTorch, and for it.
+- `mask_gradients`: optimizers see those of live weights only.
 - `sparsify`: a copy of a model in which a mask holds after every optimizer step.
 """
 
 from tfsparse.mask.interchange import export_mask, import_mask
 from tfsparse.mask.mask import Mask
+from tfsparse.mask.masked_gradients import MaskGradients, mask_gradients
 from tfsparse.mask.masked_layer import MaskedLayer
 from tfsparse.mask.prunable import check_model, prunable
 from tfsparse.mask.sparsify import apply_mask, sparsify
 
-__all__ = ["Mask", "MaskedLayer", "apply_mask", "check_model", "export_mask", "import_mask", "prunable", "sparsify"]
+__all__ = [
+    "Mask",
+    "MaskGradients",
+    "MaskedLayer",
+    "apply_mask",
+    "check_model",
+    "export_mask",
+    "import_mask",
+    "mask_gradients",
+    "prunable",
+    "sparsify",
+]

@@ -1,14 +1,16 @@
-"""What `fit` needs of us: ghosts leave the graph when their strength is 0, and logs say how strong they are."""
+"""What `fit` needs of us: dead weights have no gradients, and ghosts leave the graph when their strength is 0."""
 
 import tf_keras as keras
 
+from tfsparse.mask import MaskGradients
 from tfsparse.recipe.strength import Ghost, Strength
 
 
 def callbacks(prepared):
     """Keras callbacks for training a prepared model with `fit`.
 
-    None is needed for the numbers to be right: they save the work of ghosts that have faded.
+    `GhostsLeave` saves the work of ghosts that have faded, and changes no number. `MaskGradients` keeps the gradients of
+    dead weights from the optimizer: where it clips by a norm, or averages weights (`use_ema`), they would count.
 
     Args:
         prepared: model from `prepare`.
@@ -16,7 +18,8 @@ def callbacks(prepared):
     Returns:
         List of Keras callbacks.
     """
-    return [GhostsLeave()] if any(isinstance(layer, Strength) for layer in prepared.layers) else []
+    ghosts = any(isinstance(layer, Strength) for layer in prepared.layers)
+    return [MaskGradients(), GhostsLeave()] if ghosts else [MaskGradients()]
 
 
 def ghosts_leave(model):

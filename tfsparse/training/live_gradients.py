@@ -10,7 +10,7 @@ from tfsparse.mask.masked_layer import masks
 def exchange_live_only(optimizer, model):
     """Lets an optimizer sum up, over the devices of a strategy, the gradients of live weights alone.
 
-    Those of dead ones come out as 0, which the mask would make of them anyway: what is computed stays the same. Their
+    Those of dead ones come out as 0, which `MaskGradients` makes of them anyway: what is computed stays the same. Their
     places are read from the masks once.
 
     Args:
