@@ -111,6 +111,25 @@ def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(tmp_path, dat
     assert [row["epoch"] for row in rows] == [1, 2, 3]
 
 
+class LogsSometimes(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch % 2:
+            logs["mine"] = float(epoch)
+
+
+def test_what_is_logged_in_some_epochs_only_is_kept(tmp_path, data):
+    """By a callback of the user's: in the second and fourth of four epochs, with a stop in the third and in the fourth."""
+    task, model = Task(data, epochs=4, learning_rate=0.05), started()
+    mask = make_mask(model)
+    given = {"folder": tmp_path, "verbose": 0}
+    for step in (10, 14):
+        with pytest.raises(KeyboardInterrupt):
+            train(model, task, mask, "none", callbacks=[LogsSometimes(), Stops(step)], **given)
+    history = train(model, task, mask, "none", callbacks=[LogsSometimes()], **given).history
+    assert history["mine"] == [1.0, 3.0] and len(history["loss"]) == 4
+    assert [row.get("mine") for row in read_history(tmp_path / "history.csv")] == [None, 1.0, None, 3.0]
+
+
 def test_tensorboard_gets_the_scalars(tmp_path, model, mask, task):
     train(model, task, mask, RECIPE, folder=tmp_path, verbose=0)
     tags = set()

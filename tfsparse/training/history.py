@@ -34,13 +34,16 @@ class HistoryFile(keras.callbacks.Callback):
         self.rows.append({"epoch": epoch + 1, "seconds": round(time.monotonic() - self._started, 3), **numbers})
         if self.path and self.writes:
             with written_aside(self.path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as out:
-                writer = csv.DictWriter(out, fieldnames=list(self.rows[-1]), extrasaction="ignore")
+                columns = dict.fromkeys(
+                    name for row in self.rows for name in row
+                )  # some are logged in some epochs only
+                writer = csv.DictWriter(out, fieldnames=list(columns))
                 writer.writeheader()
                 writer.writerows(self.rows)
 
 
 def read_history(path):
-    """The rows of a history file as dicts of numbers; an empty list if there is no file.
+    """The rows of a history file as dicts of the numbers that were logged; an empty list if there is no file.
 
     Raises:
         ValueError: the file is damaged.
@@ -50,7 +53,7 @@ def read_history(path):
         return []
     try:
         with open(path, newline="", encoding="utf-8") as source:
-            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(source)]
+            rows = [{name: float(text) for name, text in row.items() if text != ""} for row in csv.DictReader(source)]
     except (ValueError, TypeError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"History file {path} is damaged ({error}). Delete it; training goes on without it."
