@@ -5,10 +5,11 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_data
+from tests.conftest import make_data, make_mask
 from tests.recipe.ghosts import ghosts_of
+from tfsparse.experiment import train
 from tfsparse.models import build_model
-from tfsparse.recipe import GhostSkips, prepare
+from tfsparse.recipe import GhostSkips, RescaledInit, prepare
 from tfsparse.recipe.ghost_skips import chosen
 from tfsparse.surgery import Surgery
 
@@ -50,6 +51,13 @@ def test_where_sizes_change_a_convolution_is_left_alone(task):
     assert paths_of(K.Conv2D(4, 3, name="valid"), K.Conv2D(4, 1, name="pointwise")) == [("pointwise", "pointwise")]
     with pytest.raises(ValueError, match="no convolution that a ghost skip fits around"):
         prepare(keras.Sequential([keras.Input((8, 8, 3)), K.Conv2D(4, 3), K.ReLU()]), None, "ghost_skips", task)
+
+
+def test_a_network_without_a_place_is_refused_before_the_work_of_rescaling(task, monkeypatch):
+    monkeypatch.setattr(RescaledInit, "run", lambda *given: pytest.fail("rescaled"))
+    model = keras.Sequential([K.Flatten(input_shape=(8, 8, 3)), K.Dense(8, "relu"), K.Dense(3)])
+    with pytest.raises(ValueError, match="no convolution that a ghost skip fits around"):
+        train(model, task, make_mask(model))
 
 
 def test_explicit_padding_is_seen_through(task):

@@ -58,6 +58,8 @@ def came_from(prepared, model):
 
 def initial(model, mask, recipe, task):
     """A plain copy of `model` with the weights that training starts from: masked, and rescaled if the recipe says so."""
+    if recipe.needs_graph:  # a graph that the recipe has no place in is refused before the work of rescaling
+        recipe.dress(Surgery(model, "Preparing a model"), mask, task)
     start = clone(model)
     recipe.before_mask(start, task)
     if mask is not None:
