@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
 from tests.conftest import make_mask, make_model
 from tests.fixtures_net import SHARED, build, images, load, to_keras
@@ -115,6 +116,13 @@ def test_scales_stop_at_their_bound(task, options, least):
 def test_options_are_checked(option):
     with pytest.raises(ValueError, match="iterations >= 1"):
         RescaledInit(**option)
+
+
+def test_a_step_that_spoils_the_scales_is_an_error(task):
+    K = keras.layers
+    model = keras.Sequential([K.Flatten(input_shape=(8, 8, 3)), K.Dense(8, "relu"), K.Dense(3)])
+    with pytest.raises(FloatingPointError, match="not finite in iteration 0"):
+        RescaledInit(iterations=1, eta=1e38, gamma=1e6).run(model, None, task)
 
 
 IN_A_PROCESS_OF_ITS_OWN = """

@@ -123,7 +123,9 @@ def _batches(task):
 
 
 def _check(rows):
-    bad = next((k for k, row in enumerate(rows) if not np.isfinite(row["norm"] + row["loss"])), None)
+    # A looked-ahead loss that is not finite has spoilt the scales of its step.
+    sums = [row["norm"] + row["loss"] + (row["updated_loss"] or 0.0) for row in rows]
+    bad = next((k for k, total in enumerate(sums) if not np.isfinite(total)), None)
     if bad is not None:
         raise FloatingPointError(
             f"Rescaled initialisation met a loss or gradient that is not finite in iteration {bad}. "
