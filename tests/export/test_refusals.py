@@ -1,5 +1,6 @@
 """What is refused before anything is written, what is not kept, and what is said about a damaged file."""
 
+import contextlib
 import errno
 import functools
 import warnings
@@ -119,3 +120,21 @@ def test_a_full_disk_leaves_the_earlier_file(format, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left on device.*make space"):
         export_model(model, format, before.path, mask=mask, data=data())
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == files
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_sparse_file_that_fails_leaves_the_dense_one_unless_it_is_our_own_slip(kept, tmp_path, monkeypatch):
+    variants, error = EXPORTERS["tflite"].variants, RuntimeError("cannot") if kept else IndexError("a slip")
+
+    def failing(path):
+        path.write_bytes(b"half")
+        raise error
+
+    def changed(exporter, serving):
+        return {"dense": variants(exporter, serving)["dense"], "sparse": failing}
+
+    monkeypatch.setattr(EXPORTERS["tflite"], "variants", changed)
+    with contextlib.nullcontext() if kept else pytest.raises(IndexError):
+        found = export_model(network(), "tflite", tmp_path / "mine", data=data())
+        assert found.variant == "dense" and load_exported(found.path).input_shape == (8, 8, 3)
+    assert kept or not list(tmp_path.iterdir())

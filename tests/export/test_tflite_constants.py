@@ -46,3 +46,25 @@ def test_dense_layers_are_stored_dense_where_the_runtime_cannot_take_them_sparse
     found = export_model(model, f"tflite(dtype='{dtype}')", tmp_path / "mine", data=data)
     assert found.variant == "sparse" and found.moved < 0.05
     assert assert_sparsity(found.path, {"dense/kernel": model.layers[-1].kernel.numpy() != 0}) > 10_000
+
+
+@pytest.mark.parametrize(("dtype", "inputs"), [("int8", 12), ("int8", 31), ("float32", 3)])
+def test_blocks_that_do_not_fit_are_refused_and_the_dense_file_is_kept(dtype, inputs, tmp_path, caplog):
+    # The converter's blocks of 16 (int8) or 4 (float32) lose most of these weights, with or without running over.
+    random = np.random.default_rng(0)
+    live = random.random((inputs, 10)) >= 0.45
+    model = keras.Sequential([keras.layers.Dense(10, input_shape=(inputs,), name="dense")])
+    model.layers[0].kernel.assign(random.normal(size=live.shape) * live)
+    images = random.random((20, inputs)).astype("float32")
+    serving = Serving(model, (inputs,), np.dtype("float32"), None, None, softmax=True, calibration=images)
+    with pytest.raises(ValueError, match="do not divide it"):
+        TFLite(dtype=dtype).variants(serving)["sparse"](tmp_path / "model.tflite")
+        constants((tmp_path / "model.tflite").read_bytes())
+    data = types.SimpleNamespace(train=[(images, None)], test=[(images, np.zeros(20))])
+    found = export_model(model, f"tflite(dtype='{dtype}')", tmp_path / "mine", data=data, mask={"dense/kernel": live})
+    assert found.variant == "dense" and "mine.tflite is not stored sparse" in caplog.text
+    (stored,) = [array for array in constants(found.path.read_bytes()) if array.shape == live.T.shape]
+    rows = [
+        array / (np.abs(array).max(1, keepdims=True) + 1e-9) for array in (stored, model.layers[0].kernel.numpy().T)
+    ]
+    np.testing.assert_allclose(*rows, atol=0.02)

@@ -81,22 +81,21 @@ def _prepared(model, exporter, data, count, compact):
 
 def _written(exporter, serving, path, small, images, expected):
     """Writes each variant, loads it back, compares; the smallest that is right takes the name."""
-    kernels, variants, found, refused = masked_kernels(small.model, None), exporter.variants(serving), {}, None
+    kernels, variants, found = masked_kernels(small.model, None), exporter.variants(serving), {}
     with written_aside(path) as scratch:
         for name, write in variants.items():
-            write(scratch)
             try:
+                write(scratch)
                 loaded = exporter.load(scratch)
                 differences = compare(loaded, images, expected, exporter.tolerance)
                 zeros = check_zeros(kernels, loaded.constants())
-            except (ExportError, ValueError) as error:
-                refused = error
-                log.warning("Stored %s, %s would be wrong: %s", name, path.name, error)
+            except (RuntimeError, ValueError) as error:  # what converters and interpreters refuse with
+                if not found:  # the plainest way comes first: what it cannot hold, the others cannot either
+                    raise error if isinstance(error, ExportError) else ExportError(str(error)) from error
+                log.warning("%s is not stored %s, which would be wrong: %s", path.name, name, error)
                 continue
             counts = (small.parameters, small.channels, small.flops)
             found[name] = ExportResult(path, *sizes(scratch), len(images), *differences, zeros, name, *counts)
-        if not found:
-            raise refused if isinstance(refused, ExportError) else ExportError(str(refused)) from refused
         best = min(found.values(), key=lambda result: result.bytes)
         if best.variant != name:
             variants[best.variant](scratch)

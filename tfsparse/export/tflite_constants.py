@@ -52,6 +52,9 @@ def dense(values, shape, sparsity):
         shape: of the unpacked tensor.
         sparsity: the file's `SparsityParameters`.
 
+    Raises:
+        ValueError: blocks that do not divide the shape.
+
     >>> level = lambda **k: schema.DimensionMetadataT(**{"arraySegments": None, "arrayIndices": None, **k})
     >>> vector = lambda *numbers: schema.Int32VectorT(np.array(numbers))
     >>> rows = level(format=schema.DimensionType.DENSE, denseSize=2)
@@ -77,7 +80,17 @@ def dense(values, shape, sparsity):
     for number, axis in enumerate(sparsity.blockMap if sparsity.blockMap is not None else ()):
         inner = len(shape) + number
         size = sparsity.dimMetadata[order.index(inner)].denseSize
+        _check_blocks(shape, int(axis), size)
         places[int(axis)] = places[int(axis)] * size + places[inner]
     result = np.zeros(shape, np.float32)
     result[tuple(places[axis] for axis in range(len(shape)))] = values
     return result
+
+
+def _check_blocks(shape, axis, size):
+    """Refuses blocks that do not fit: TensorFlow 2.21's converter drops what is over, and mixes up the rows."""
+    if shape[axis] % size:
+        raise ValueError(
+            f"Weights of shape {shape} are stored in blocks of {size} on axis {axis}, which do not divide it: TensorFlow's "
+            "converter loses weights then. Store them dense: tflite(sparse=False)."
+        )
