@@ -1,6 +1,7 @@
 """Images from disk: fitted as said, refused with a reason; classes by name."""
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import pytest
 
@@ -49,6 +50,35 @@ def test_images_are_made_to_fit_and_it_is_said(tmp_path):
     np.testing.assert_allclose(array, 16 * 100 / 255, rtol=1e-6)
     with pytest.raises(ValueError, match="--white=16 for digits"):
         read_picture(gray, (4, 6, 1), np.dtype("float32"))
+
+
+def test_a_picture_of_a_turned_camera_is_turned_upright(tmp_path):
+    upright = np.arange(24, dtype="uint8").reshape(4, 6)
+    exif = PIL.Image.Exif()
+    exif[PIL.ExifTags.Base.Orientation] = 6  # to be turned a quarter clockwise
+    PIL.Image.fromarray(np.rot90(upright)).save(tmp_path / "turned.png", exif=exif)
+    array, fitted = read_picture(tmp_path / "turned.png", (4, 6, 1), np.dtype("uint8"))
+    np.testing.assert_array_equal(array[..., 0], upright)
+    assert fitted == "turned upright as its EXIF data say"
+
+
+@pytest.mark.parametrize("name", ["little.png", "big.tif", "old.pgm"])
+def test_gray_of_16_bits_is_scaled(name, tmp_path):
+    wide = np.array([[0, 257, 32768], [300, 65407, 65535]], "uint16")
+    if name == "old.pgm":
+        (tmp_path / name).write_bytes(b"P5 3 2 65535\n" + wide.astype(">u2").tobytes())  # Pillow's mode I
+    else:
+        save(tmp_path / name, wide.astype(">u2") if name == "big.tif" else wide)
+    array, fitted = read_picture(tmp_path / name, (2, 3, 3), np.dtype("uint8"))
+    assert array[..., 0].tolist() == [[0, 1, 128], [1, 255, 255]] and (array == array[..., :1]).all()
+    assert fitted == "scaled from 16 to 8 bits; turned from L to RGB"
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_gray_whose_white_cannot_be_told_is_refused(dtype, tmp_path):
+    path = save(tmp_path / "wide.tif", np.ones((2, 3), dtype))
+    with pytest.raises(ValueError, match=r"wide\.tif holds gray values of 32 bits.*Save it with 8 or 16 bits"):
+        read_picture(path, (2, 3, 1), np.dtype("uint8"))
 
 
 def test_what_is_no_image_is_refused(tmp_path):

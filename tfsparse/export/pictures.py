@@ -3,10 +3,14 @@
 import pathlib
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
+import PIL.ImageOps
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _LARGEST = 64_000_000  # pixels; larger ones are refused before memory is taken
+_TURNED = range(2, 9)  # EXIF orientations but 1, which is upright
+_SIXTEEN_BIT = ("PNG", "PPM")  # formats whose widest gray is of 16 bits, also where Pillow gives it as 32
 
 
 def read_picture(path, input_shape, dtype, white=None):
@@ -22,7 +26,8 @@ def read_picture(path, input_shape, dtype, white=None):
         (array of `input_shape` and `dtype`, what was done to fit it: "" or a phrase).
 
     Raises:
-        ValueError: no image, or one that is far too large; a network that takes no images, or whose white is not known.
+        ValueError: no image, one that is far too large, or in which white is not known; a network that takes no images,
+            or whose white is not known.
         FileNotFoundError: no such file.
     """
     if len(input_shape) != 3 or input_shape[-1] not in _MODES:
@@ -40,6 +45,7 @@ def read_picture(path, input_shape, dtype, white=None):
         with PIL.Image.open(path) as image:
             if image.width * image.height > _LARGEST:
                 raise ValueError(f"{path} has {image.width} x {image.height} pixels, more than {_LARGEST:,} in all.")
+            image = _eight_bit(_upright(image, done), image.format, path, done)
             if image.mode != _MODES[channels]:
                 done.append(f"turned from {image.mode} to {_MODES[channels]}")
                 image = image.convert(_MODES[channels])
@@ -52,3 +58,25 @@ def read_picture(path, input_shape, dtype, white=None):
     if dtype != np.uint8:
         array = array.astype("float32") * (white / 255)
     return array.reshape(input_shape).astype(dtype), "; ".join(done)
+
+
+def _upright(image, done):
+    """The image turned as the camera was held; files keep the pixels as the sensor lay."""
+    if image.getexif().get(PIL.ExifTags.Base.Orientation) not in _TURNED:
+        return image
+    done.append("turned upright as its EXIF data say")
+    return PIL.ImageOps.exif_transpose(image)
+
+
+def _eight_bit(image, format, path, done):
+    """The image with 8 bits a channel: Pillow itself would cut off what is above 255."""
+    sixteen = image.mode.startswith("I;16")
+    if not sixteen and image.mode not in ("I", "F"):
+        return image
+    if not sixteen and not (image.mode == "I" and format in _SIXTEEN_BIT):
+        raise ValueError(
+            f"{path} holds gray values of 32 bits ({format}, mode {image.mode}), of which it cannot be told what white is. "
+            "Save it with 8 or 16 bits."
+        )
+    done.append("scaled from 16 to 8 bits")
+    return PIL.Image.fromarray(np.rint(np.asarray(image) / 257).astype("uint8"))
