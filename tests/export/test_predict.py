@@ -81,6 +81,18 @@ def test_gray_whose_white_cannot_be_told_is_refused(dtype, tmp_path):
         read_picture(path, (2, 3, 1), np.dtype("uint8"))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "white", "message"),
+    [
+        ("uint8", 16, "white is 255: leave out white, got 16"),
+        *[("float32", n, "positive") for n in (-1, 0, np.nan, np.inf)],
+    ],
+)
+def test_a_white_without_use_or_sense_is_refused(dtype, white, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        read_picture(save(tmp_path / "a.png", np.ones((2, 3), "uint8")), (2, 3, 1), np.dtype(dtype), white=white)
+
+
 def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no image")
     whole = save(tmp_path / "b.png", np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype("uint8"))

@@ -1,5 +1,6 @@
 """Image files as an exported network takes them."""
 
+import math
 import pathlib
 
 import numpy as np
@@ -27,16 +28,12 @@ def read_picture(path, input_shape, dtype, white=None):
 
     Raises:
         ValueError: no image, one that is far too large, or in which white is not known; a network that takes no images,
-            or whose white is not known.
+            or whose white is not known; `white` where it is no such number or has no use.
         FileNotFoundError: no such file.
     """
     if len(input_shape) != 3 or input_shape[-1] not in _MODES:
         raise ValueError(f"The network takes inputs of shape {tuple(input_shape)}, which are no images.")
-    if dtype != np.uint8 and white is None:
-        raise ValueError(
-            "The network takes float32 images in the units of its own data: say what number white has there "
-            "(--white=16 for digits, 1 for images in 0 to 1)."
-        )
+    _check_white(white, dtype)
     if not pathlib.Path(path).is_file():
         raise FileNotFoundError(f"No image file {path}.")
     height, width, channels = input_shape
@@ -58,6 +55,19 @@ def read_picture(path, input_shape, dtype, white=None):
     if dtype != np.uint8:
         array = array.astype("float32") * (white / 255)
     return array.reshape(input_shape).astype(dtype), "; ".join(done)
+
+
+def _check_white(white, dtype):
+    if dtype == np.uint8:
+        if white is not None:
+            raise ValueError(f"The network takes uint8 images, in which white is 255: leave out white, got {white:g}.")
+    elif white is None:
+        raise ValueError(
+            "The network takes float32 images in the units of its own data: say what number white has there "
+            "(--white=16 for digits, 1 for images in 0 to 1)."
+        )
+    elif not 0 < white < math.inf:
+        raise ValueError(f"white must be a positive number, got {white:g}: what white is in the network's data.")
 
 
 def _upright(image, done):
