@@ -70,3 +70,12 @@ def test_any_keras_model(format, build, tmp_path):
     result = export_model(model, format, tmp_path / "mine", mask=mask, data=data(), compact=False)
     assert result.zeros >= zeros(mask)
     export_model(model, format, tmp_path / "mine", mask=mask, data=data())
+
+
+def test_attention_in_onnx(tmp_path):
+    images = keras.Input((8, 8, 3))
+    x = keras.layers.Reshape((16, 12))(images)
+    x = x + keras.layers.MultiHeadAttention(2, 3)(x, x)
+    model = keras.Model(images, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling1D()(x)))
+    mask = sparse(model)
+    assert export_model(model, "onnx", tmp_path / "mine", mask=mask, compact=False).zeros >= zeros(mask)

@@ -33,6 +33,23 @@ def test_sees_a_lost_zero(value):
         check_zeros({"conv": conv, "other": other}, [np.moveaxis(other, -1, 0), stored])
 
 
+def test_attention_in_onnx_is_recognised_and_a_zero_lost_in_it_is_seen():
+    # As tf2onnx writes it: axes of 1 in front, and what goes into the attention twice.
+    query, output = kernel(8, 2, 4), kernel(2, 4, 8)
+    inward, outward = np.moveaxis(query, 0, -1), np.moveaxis(output, -1, 0)[None, None].copy()
+    kernels, file = {"query": query, "output": output}, [inward.reshape(8, 8), inward[None, None], outward]
+    assert check_zeros(kernels, file) == sum(np.count_nonzero(k == 0) for k in kernels.values())
+    outward[tuple(np.argwhere(outward == 0)[0])] = 1e-30
+    with pytest.raises(ExportError, match="output"):
+        check_zeros(kernels, file)
+
+
+def test_recognises_kernels_with_axes_of_1():
+    dense, conv = kernel(6, 1), kernel(3, 3, 4, 1)
+    zeros = np.count_nonzero(dense == 0) + np.count_nonzero(conv == 0)
+    assert check_zeros({"dense": dense, "conv": conv}, [dense.T, np.moveaxis(conv, (-1, -2), (0, 1))]) == zeros
+
+
 def test_counts_what_it_cannot_recognise():
     strange = kernel(4, 6)
     merged = np.linalg.qr(RANDOM.normal(size=(6, 6)))[0] @ strange.T  # same size, dense

@@ -100,10 +100,18 @@ def _fits(kernel, constant):
     if constant.size != kernel.size:
         return False
     for rows in _layouts(kernel):
-        for stored in (constant.reshape(constant.shape[0], -1), constant.reshape(-1, constant.shape[-1]).T):
+        for stored in _views(constant):
             if rows.shape == stored.shape and not stored[rows == 0].any():
                 return True
     return False
+
+
+def _views(constant):
+    """Matrices [output channel, rest] that an array in a file may stand for."""
+    bare = tuple(length for length in constant.shape if length > 1) or (1,)  # ONNX has einsum's kernels as [1, 1, ...]
+    for shape in dict.fromkeys((constant.shape, bare)):
+        yield constant.reshape(shape[0], -1)
+        yield constant.reshape(-1, shape[-1]).T
 
 
 def _layouts(kernel):
