@@ -12,6 +12,10 @@ from tfsparse.export.quiet import quiet
 from tfsparse.export.result import ExportError
 
 _BATCH, _OPSET = 256, 17
+_ORIGINS = {  # what in a network becomes an operation that tf2onnx leaves as it is
+    "PartitionedCall": "a function, as Keras makes of a grouped convolution",
+    "Erfc": "exact gelu; gelu with approximate=True can be exported",
+}
 
 
 class ONNX:
@@ -44,9 +48,9 @@ class ONNX:
             raise ExportError(f"tf2onnx cannot convert the network: {error}. Export a SavedModel.") from error
         unknown = sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type)})
         if unknown:
+            named = ", ".join(f"{name} ({_ORIGINS[name]})" if name in _ORIGINS else name for name in unknown)
             raise ExportError(
-                f"The network cannot become an ONNX file: {', '.join(unknown)} has no counterpart there (PartitionedCall: a "
-                "grouped convolution, which Keras hides in a function). Export a SavedModel or TFLite."
+                f"The network cannot become an ONNX file: {named} has no counterpart there. Export a SavedModel or TFLite."
             )
         pathlib.Path(path).write_bytes(model.SerializeToString())
 
