@@ -30,7 +30,7 @@ def main(argv):
     if DOCTOR.value:
         with flags.reported_errors():
             found = examine(PATH.value, flags.read(Experiment))
-        Console().print(found.table())
+        Console(width=None if sys.stdout.isatty() else 140).print(found.table())
         print(found)
         return
     if not PATH.value or not OUT.value:

@@ -36,7 +36,7 @@ class Checkup:
         spoiler: path of the first layer that keeps 1x1 convolutions dense; None: nothing does.
         remedy: the change that mends it.
         channels: before and after dead ones are taken out. `parameters` likewise.
-        sizes: weights' bytes expected in a file: format -> (stored dense, stored sparse).
+        sizes: bytes expected in a file, of the weights alone (the graph comes on top): format -> (stored dense, sparse).
     """
 
     layers: tuple
@@ -58,7 +58,7 @@ class Checkup:
         if self.spoiler:
             lines.append(f"1x1 convolutions stay dense because of {self.spoiler}: {self.remedy}")
         for format, (dense, sparse) in self.sizes.items():
-            lines.append(f"{format}: about {dense:,} bytes dense, {sparse:,} sparse")
+            lines.append(f"{format}: about {dense:,} bytes dense, {sparse:,} sparse, weights alone")
         return "\n".join(lines)
 
     def _sparse(self, name, field):
