@@ -68,3 +68,12 @@ def test_ghosts_start_alike_whatever_the_seed_and_differ_from_each_other(task):
     np.testing.assert_array_equal(*starts)
     first, second = starts[0]
     assert first.shape == second.shape and np.any(first != second)
+
+
+def test_the_gain_is_that_of_the_start(task):
+    whole, small = (kernels(prepare(make_model(), None, f"ghost_skips(gain={gain})", task)) for gain in (1, 0.25))
+    for one, other in zip(whole, small, strict=True):
+        np.testing.assert_allclose(other, 0.25 * one, rtol=1e-6)
+        assert np.std(one) == pytest.approx(np.sqrt(2 / one.shape[2]), rel=0.5)
+    with pytest.raises(ValueError, match="gain above 0, received 0"):
+        GhostSkips(gain=0)

@@ -28,9 +28,11 @@ class GhostSkips(Ingredient):
         share: of the training steps that the ghosts live, in (0, 1].
         hand_over: `"gradual"`; `"step"`: full strength until `share`, then none; `"constant"`: full to the end. After
             a constant ghost the stripped model is not the one that was trained.
-        fill: constant that the ghost kernels start with; None: He's normal distribution, the same one at every seed.
-            The gradient of a kernel whose outputs the norm divides by their tiny spread is huge: from 1e-4 the first
-            step throws it so far that all later ones hardly turn it, and what stays is a random projection.
+        gain: factor of He's normal distribution, which the ghost kernels start from, the same one at every seed. Behind a
+            norm smaller kernels turn more in a step.
+        fill: constant that they start from instead; the paper's code has 1e-4. The gradient of a kernel whose outputs the
+            norm divides by their tiny spread is huge: the first step throws it so far that all later ones hardly turn it,
+            and what stays is a random projection.
         decays: whether the ghosts' own weights decay like all others; in `ts.train` only: with your own optimizer give them
             to its `exclude_from_weight_decay`.
 
