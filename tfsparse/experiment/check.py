@@ -4,8 +4,8 @@ import math
 import pathlib
 
 from tfsparse.data import AUGMENTATIONS, DATASETS
+from tfsparse.experiment.mask_file import check_readable
 from tfsparse.export import make_exporter
-from tfsparse.mask import Mask
 from tfsparse.masks import read_method
 from tfsparse.models import MODELS
 from tfsparse.recipe import Recipe
@@ -13,19 +13,19 @@ from tfsparse.registry import parse_list, resolve
 from tfsparse.task.schedules import SCHEDULES
 
 
-def check(experiment):
+def check(experiment, folder=None):
     """Raises ValueError for settings that cannot work, FileNotFoundError for a mask file that is not there.
 
     Reads no data and builds nothing, so that a slip in a flag costs a second, not an hour.
+
+    Args:
+        experiment: `Experiment`.
+        folder: `RunFolder`; if it keeps a copy of the mask file, the file may be gone. None: it may not.
     """
     resolve(DATASETS, experiment.data, "data set")
     resolve(MODELS, experiment.model, "model")
-    if experiment.mask.endswith(".safetensors"):
-        Mask.load(experiment.mask)
-    elif experiment.mask.endswith(".npz"):
-        if not pathlib.Path(experiment.mask).is_file():
-            raise FileNotFoundError(f"No mask file {experiment.mask!r}.")
-    elif experiment.mask != "none":
+    check_readable(experiment, folder)
+    if experiment.mask_file is None and experiment.mask != "none":
         read_method(experiment.mask)
     if not 0 <= experiment.sparsity < 1:
         raise ValueError(

@@ -90,6 +90,11 @@ class Experiment:
         parts = [self.data, self.model, self.mask, f"s{self.sparsity:g}", self.recipe, f"seed{self.seed}"]
         return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", part)[:40].strip("_") for part in parts) + f"-{digest}"
 
+    @property
+    def mask_file(self):
+        """Path of the mask file; None: the mask is found by a method, or the run is dense."""
+        return pathlib.Path(self.mask) if self.mask.endswith((".safetensors", ".npz")) else None
+
     def deciding(self):
         """The settings that decide what is computed, as a dict."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in _ELSEWHERE}

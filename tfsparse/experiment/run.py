@@ -10,6 +10,7 @@ from tfsparse.experiment.check import check, exports
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.facts import facts
 from tfsparse.experiment.folder import RunFolder
+from tfsparse.experiment.mask_file import check_unchanged
 from tfsparse.experiment.stages import load_model, load_task, settled
 from tfsparse.export import EXPORTERS, card_path, export_model, make_exporter
 from tfsparse.files import write_json
@@ -41,13 +42,14 @@ def run_experiment(experiment, folder=None):
         ValueError, OSError: something is wrong with the settings or the folder, before work starts.
         Diverged: the loss is NaN or infinite.
     """
-    check(experiment)
     folder = RunFolder(folder or f"{experiment.output_dir}/{experiment.name}")
+    check(experiment, folder)
     folder.check_owner()
     experiment = _as_begun(experiment, folder)
     strategy = make_strategy(experiment.strategy)  # several workers must meet before anything else is computed
     if folder.metrics.is_file() and not experiment.overwrite and not missing_exports(experiment, folder):
         folder.check_settings(experiment)
+        check_unchanged(experiment, folder, lambda: load_task(experiment))
         log.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
         return json.loads(folder.metrics.read_text(encoding="utf-8"))
     if not is_chief(strategy):
@@ -73,6 +75,7 @@ def _stages(experiment, folder, strategy):
     if experiment.overwrite:
         folder.clear()
     folder.check_settings(experiment)
+    check_unchanged(experiment, folder, lambda: task)
     folder.write_flags(experiment)
     model, mask, history = load_model(experiment, task, folder, strategy)
     accuracies = {**evaluate(model, task), **_best(model, task, folder)}

@@ -26,7 +26,7 @@ def sanity_checks(experiment, seeds):
     """
     if experiment.run_name:
         raise ValueError("--run_name is for one run; leave it out: each of these runs has a folder of its own.")
-    if experiment.mask == "none" or experiment.mask.endswith((".safetensors", ".npz")):
+    if experiment.mask == "none" or experiment.mask_file:
         raise ValueError(f"--mask={experiment.mask} is no mask method: only a method can be checked.")
     variants = [
         dataclasses.replace(experiment, mask=with_sanity(experiment.mask, name), seed=experiment.seed + offset)

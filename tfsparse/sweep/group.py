@@ -28,13 +28,16 @@ def run_group(group, threads=None):
     for cell in group:
         folder = RunFolder(f"{cell.output_dir}/{cell.name}")
         before = finished(folder.path)
-        if before is None or missing_exports(cell, folder):
+        # Whether a mask file is still the one that the run began with, the run itself looks.
+        if before is None or missing_exports(cell, folder) or cell.mask_file:
             if donor is not None and not folder.mask.is_file():
                 share(donor, folder, cell)
-            yield _run(cell, folder, threads)
+            outcome = _run(cell, folder, threads)
         else:
-            yield Outcome(cell.name, "was finished", before.get("test_accuracy"))
-        if folder.mask.is_file():
+            outcome = Outcome(cell.name, "was finished", before.get("test_accuracy"))
+        yield outcome
+        outdated = cell.mask_file and outcome.state == "failed"
+        if folder.mask.is_file() and not outdated:
             donor = folder
 
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from tfsparse.experiment import check
+from tfsparse.experiment import RunFolder, check
 from tfsparse.progress import progress
 from tfsparse.registry import lookup
 from tfsparse.sweep.executors import EXECUTORS
@@ -27,7 +27,7 @@ def run_sweep(cells, *, executor="local", threads=None):
     """
     run = lookup(EXECUTORS, executor, "executor")
     for cell in cells:
-        check(cell)
+        check(cell, RunFolder(f"{cell.output_dir}/{cell.name}"))
     found = {}
     with progress() as shown:
         for outcome in shown(run(groups(cells), threads), "Cells", total=len(cells)):

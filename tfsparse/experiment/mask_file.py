@@ -1,0 +1,53 @@
+"""The mask file of an experiment, and the copy of it that its run folder keeps."""
+
+import numpy as np
+
+from tfsparse.frozen import kept_random_state
+from tfsparse.mask import Mask, import_mask
+from tfsparse.models import build_model
+
+
+def check_readable(experiment, folder=None):
+    """Raises FileNotFoundError for a mask file that is not there, ValueError for a damaged one.
+
+    Args:
+        experiment: `Experiment`.
+        folder: `RunFolder`; a run that has its own copy goes on without the file. None: the file is needed.
+    """
+    file = experiment.mask_file
+    copied = folder is not None and folder.mask.is_file() and not experiment.overwrite
+    if file is None or (copied and not file.is_file()):
+        return
+    if file.suffix == ".safetensors":
+        Mask.load(file)
+    elif not file.is_file():
+        raise FileNotFoundError(f"No mask file {experiment.mask!r}.")
+
+
+def check_unchanged(experiment, folder, make_task):
+    """Raises ValueError if the mask file holds another mask than when the run began: what is there is of the old one.
+
+    Args:
+        experiment: `Experiment`.
+        folder: `RunFolder`.
+        make_task: () -> `Task`, called only if the file has to be turned into the layout of a model.
+    """
+    file = experiment.mask_file
+    if file is None or not file.is_file() or not folder.mask.is_file():
+        return
+    if file.suffix == ".npz":
+        with kept_random_state():
+            given = import_mask(file, build_model(experiment.model, make_task().data))
+    else:
+        given = Mask.load(file)
+    if not _same(given, Mask.load(folder.mask)):
+        raise ValueError(
+            f"The mask file {experiment.mask} has changed since the run in {folder.path} began. "
+            "Give another --run_name, or --overwrite to delete that run."
+        )
+
+
+def _same(one, other):
+    """Whether two masks and the weights to start from are the same, whatever their metadata say."""
+    mine, theirs = one.weights or {}, other.weights or {}
+    return one == other and mine.keys() == theirs.keys() and all(np.array_equal(mine[n], theirs[n]) for n in mine)
