@@ -94,3 +94,9 @@ def test_flags_bring_the_experiment_back(tmp_path):
 def test_the_name_says_what_decides():
     assert Experiment().name == Experiment(output_dir="elsewhere", download=True).name
     assert Experiment().name != Experiment(epochs=7).name
+
+
+def test_the_name_of_a_run_with_a_mask_file_claims_no_sparsity():
+    assert Experiment(mask="a/m.safetensors").name.startswith("digits-resnet20-a_m.safetensors-tost-seed0-")
+    assert Experiment(mask="m.npz").name.startswith("digits-resnet20-m.npz-tost-seed0-")
+    assert Experiment(mask="erk").name == "digits-resnet20-erk-s0.9-tost-seed0-a78d2cd3"

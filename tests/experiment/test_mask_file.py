@@ -7,7 +7,7 @@ import types
 import pytest
 
 from tests.conftest import make_mask
-from tfsparse.experiment import Experiment, RunFolder, run_experiment
+from tfsparse.experiment import Experiment, RunFolder, run_experiment, search_mask
 from tfsparse.mask import Mask, export_mask
 from tfsparse.models import build_model
 from tfsparse.sweep import cells, run_sweep
@@ -63,6 +63,15 @@ def test_other_weights_to_start_from_are_a_change(tmp_path):
     Mask(dict(mask), weights={"classifier/bias": [0.0] * 10}).save(tmp_path / "mask.safetensors")
     with pytest.raises(ValueError, match="has changed"):
         run_experiment(experiment)
+
+
+def test_the_log_claims_no_sparsity_that_the_mask_may_not_have(tmp_path, caplog):
+    caplog.set_level("INFO", logger="tfsparse")
+    model, file = make_net(), tmp_path / "mask.safetensors"
+    mask = make_mask(model)
+    mask.save(file)
+    assert search_mask(Experiment(mask=str(file)), model, None, None) == mask
+    assert caplog.messages[0] == f"Taking the mask in {file}."
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz"])

@@ -92,6 +92,16 @@ def test_the_ablation_compares_runs_of_the_same_seed():
     assert [row[-3:] for row in ablation_rows(summaries(runs))[1]] == [["ghost_skips", "", "+5.00"]]
 
 
+def test_the_sparsity_of_a_mask_file_is_the_masks_own(tmp_path):
+    given = run("none", 0, 0.5, mask="a/mask.safetensors")
+    given.metrics["sparsity"] = 0.5
+    save_runs([given, run("none", 0, 0.5)], tmp_path / "runs.json")
+    runs = read_runs([tmp_path / "runs.json"])[0]
+    text, table = markdown_text(runs), csv_text(runs)
+    assert "| a/mask.safetensors | 0.5 | none |" in text and "| erk | 0.9 | none |" in text
+    assert ",a/mask.safetensors,0.5," in table and "a/mask.safetensors,0.9" not in text + table
+
+
 def test_files_come_back(tmp_path):
     runs = grid()
     save_runs(runs, tmp_path / "runs.json")

@@ -29,7 +29,7 @@ class Experiment:
         "synflow",
         "Mask method with options, such as \"snip(batches=4, pattern='2:4')\", a mask file, or 'none' (dense).",
     )
-    sparsity: float = setting(0.9, "Share of prunable weights that are zero, in [0, 1).")
+    sparsity: float = setting(0.9, "Share of prunable weights that are zero, in [0, 1); a mask file has its own.")
     prunable: str = setting(
         "all",
         "Which kernels are pruned: of convolutions and dense layers, of convolutions, of 1x1 convolutions.",
@@ -87,7 +87,8 @@ class Experiment:
         if self.run_name:
             return self.run_name
         digest = hashlib.sha256(json.dumps(self.deciding(), sort_keys=True).encode()).hexdigest()[:8]
-        parts = [self.data, self.model, self.mask, f"s{self.sparsity:g}", self.recipe, f"seed{self.seed}"]
+        sparsity = [] if self.mask_file else [f"s{self.sparsity:g}"]  # a mask file has its own
+        parts = [self.data, self.model, self.mask, *sparsity, self.recipe, f"seed{self.seed}"]
         return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", part)[:40].strip("_") for part in parts) + f"-{digest}"
 
     @property

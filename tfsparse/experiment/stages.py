@@ -59,7 +59,10 @@ def settled(experiment, make_model):
 def search_mask(experiment, model, task, folder, strategy=None):
     """Finds the mask of an experiment; `folder` keeps the rounds of methods that train."""
     experiment = settled(experiment, lambda: model)
-    log.info("Finding a mask: %s, sparsity %g.", experiment.mask, experiment.sparsity)
+    if experiment.mask_file:
+        log.info("Taking the mask in %s.", experiment.mask)
+    else:
+        log.info("Finding a mask: %s, sparsity %g.", experiment.mask, experiment.sparsity)
     return find_mask(
         model,
         experiment.mask,

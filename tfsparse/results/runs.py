@@ -18,7 +18,8 @@ class Run:
 
     Args:
         name: of its folder.
-        settings: all that decides what it computed: a dict, as `Experiment.deciding` gives it.
+        settings: all that decides what it computed: a dict, as `Experiment.deciding` gives it; with a mask file, the
+            sparsity is the mask's own.
         metrics: what its `metrics.json` holds.
         history: column -> list, a number for each epoch (None: not logged then).
         layers: of the mask: dicts of `path`, `live`, `total`, `dead_outputs`, `outputs`; empty for a dense run.
@@ -97,7 +98,17 @@ def _read(folder):
     rows = read_history(folder.history)
     history = {name: [row.get(name) for row in rows] for name in _KEPT if rows and any(name in row for row in rows)}
     layers = [{name: layer[name] for name in _LAYER} for layer in layers]
-    return Run(folder.path.name, Experiment.from_flagfile(folder.flags).deciding(), metrics, history, layers)
+    settings = Experiment.from_flagfile(folder.flags).deciding()
+    return _with_own_sparsity(Run(folder.path.name, settings, metrics, history, layers))
+
+
+def _with_own_sparsity(run):
+    """The run, its sparsity that of its mask file: the setting, which the run did not use, would be shown otherwise."""
+    known = "mask" in run.settings and Experiment(mask=run.settings["mask"]).mask_file and "sparsity" in run.metrics
+    if not known:
+        return run
+    own = round(run.metrics["sparsity"], 4)  # the same from a folder as from a file of runs, whose numbers are rounded
+    return dataclasses.replace(run, settings={**run.settings, "sparsity": own})
 
 
 def save_runs(runs, path):
@@ -115,7 +126,7 @@ def load_runs(path):
     """
     try:
         rows = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["runs"]
-        return [Run(**row) for row in rows]
+        return [_with_own_sparsity(Run(**row)) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no file of runs, as scripts/report.py --json writes it ({error!r}).") from error
 

@@ -16,7 +16,7 @@ def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
         experiment: `Experiment`, what the cells have in common.
         masks: of each kind of choice a list, or None: the experiment's own. `sparsities`, `recipes`, `seeds` likewise.
 
-    A dense cell (`mask="none"`) is there once for all sparsities.
+    A dense cell (`mask="none"`) is there once for all sparsities, and so is one with a mask file, which has its own.
 
     >>> from tfsparse.experiment import Experiment
     >>> found = cells(Experiment(), masks=["none", "erk"], sparsities=[0.9, 0.95], recipes=["none", "tost"])
@@ -40,6 +40,8 @@ def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
         cell = dataclasses.replace(experiment, **dict(zip(lists, values, strict=True)))
         if cell.mask == "none":
             cell = dataclasses.replace(cell, sparsity=0.0)
+        elif cell.mask_file:
+            cell = dataclasses.replace(cell, sparsity=experiment.sparsity)
         found[cell.name] = cell
     return list(found.values())
 
