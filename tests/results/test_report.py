@@ -122,6 +122,20 @@ def test_a_run_counts_once(tmp_path):
         read_runs([tmp_path / "old.json", tmp_path / "other.json"])
 
 
+def test_runs_of_one_command_may_differ_in_what_they_cost(tmp_path):
+    first, again = run("none", 0, 0.6), run("none", 0, 0.6)
+    again.metrics.update(seconds=9.0, peak_memory_mb=900, files=["model.tflite"])
+    again.history["seconds"] = [3.0, 2.0, 2.0, 2.0]
+    for name, one in (("first", first), ("again", again)):
+        save_runs([one], tmp_path / f"{name}.json")
+    (found,), _ = read_runs([tmp_path / "first.json", tmp_path / "again.json"])
+    assert found == first
+    again.history["val_accuracy"][1] = 0.3
+    save_runs([again], tmp_path / "again.json")
+    with pytest.raises(ValueError, match="not the same numbers"):
+        read_runs([tmp_path / "first.json", tmp_path / "again.json"])
+
+
 def test_run_folders_are_read(tmp_path):
     settings = {"model": "resnet8(width=0.25)", "mask": "erk", "batch_size": 256, "epochs": 1, "export": "none"}
     run_experiment(Experiment(output_dir=str(tmp_path), recipe="ghost_skips", run_name="a", **settings))

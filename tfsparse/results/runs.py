@@ -4,11 +4,13 @@ import dataclasses
 import json
 import pathlib
 
-from tfsparse.experiment import Experiment, RunFolder
+from tfsparse.experiment import COSTS, Experiment, RunFolder
 from tfsparse.files import written_aside
 from tfsparse.training import read_history
 
 _KEPT = ("epoch", "seconds", "loss", "accuracy", "val_loss", "val_accuracy", "ghost_neurons", "ghost_skips")
+# What two runs of one command may differ in: their costs, and the formats that each was asked to export.
+_MAY_DIFFER = {*COSTS, "files"}
 _LAYER = ("path", "live", "total", "dead_outputs", "outputs")
 
 
@@ -80,11 +82,16 @@ def _once(runs):
     seen = {}
     for run in runs:
         before = seen.setdefault(json.dumps(run.settings, sort_keys=True), run)
-        if _rounded([before.metrics, before.history]) != _rounded([run.metrics, run.history]):
+        if _computed(before) != _computed(run):
             raise ValueError(
                 f"Runs {before.name} and {run.name} have the same settings, but not the same numbers: leave one out."
             )
     return list(seen.values())
+
+
+def _computed(run):
+    parts = (run.metrics, run.history)
+    return [_rounded({name: value for name, value in part.items() if name not in _MAY_DIFFER}) for part in parts]
 
 
 def _read(folder):
