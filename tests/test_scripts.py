@@ -62,6 +62,8 @@ def test_wrong_flags_are_refused_before_anything_runs(flag, messages, tmp_path):
         ({"data": "cifar"}, ["cifar", "cifar10"]),
         ({"data": "cifar10(images=5000)"}, ["'images'", "train=None"]),
         ({"schedule": "steps"}, ["'step'"]),
+        ({"schedule": "step(drops=(80,120))"}, ["(80, 120)", "0.5 for half"]),
+        ({"schedule": "step(drops=0.5)"}, ["rising shares", "0.5"]),
         ({"export": "tflight"}, ["'tflite'"]),
         ({"augment": "cropflip"}, ["'crop_flip'"]),
         ({"sparsity": -0.1}, ["[0, 1)", "-0.1"]),

@@ -26,6 +26,23 @@ def test_shape_and_factor():
     assert [float(rate(s)) for s in range(10)] == [1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125, 0.125]
 
 
+@pytest.mark.parametrize("drops", [(80, 120), (-1,), (0.75, 0.5), (0.5, 0.5), (0, 0.5), (0.5, 1), (), 0.5, ("a",)])
+def test_drops_are_rising_shares(drops):
+    with pytest.raises(ValueError, match=r"rising shares .* received .* 0\.5 for half of the training"):
+        Task(make_data(), schedule=f"step(drops={drops!r})")
+
+
+@pytest.mark.parametrize("factor", ["-1", "0", "1.5", "'a'", "1e999"])
+def test_a_factor_lowers_the_rate(factor):
+    with pytest.raises(ValueError, match=r"factor must lie in \(0, 1\].* received"):
+        Task(make_data(), schedule=f"step(factor={factor})")
+
+
+def test_nan_is_no_factor():
+    with pytest.raises(ValueError, match="received nan"):
+        step(0.1, 10, factor=float("nan"))
+
+
 def test_cosine_and_constant():
     assert [round(float(cosine(0.2, 10)(s)), 6) for s in (0, 5, 10, 12)] == [0.2, 0.1, 0, 0]
     assert {round(float(constant(0.3, 10)(s)), 6) for s in (0, 9, 10, 11, 50)} == {0.3}

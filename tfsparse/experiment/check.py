@@ -10,7 +10,7 @@ from tfsparse.masks import read_method
 from tfsparse.models import MODELS
 from tfsparse.recipe import Recipe
 from tfsparse.registry import parse_list, resolve
-from tfsparse.task.schedules import SCHEDULES
+from tfsparse.task.schedules import make_schedule
 
 
 def check(experiment, folder=None):
@@ -32,11 +32,7 @@ def check(experiment, folder=None):
             f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}."
         )
     Recipe(experiment.recipe)
-    schedule, options = resolve(SCHEDULES, experiment.schedule, "schedule")
-    try:
-        schedule(experiment.learning_rate, 100, **options)
-    except TypeError as error:
-        raise ValueError(f"--schedule={experiment.schedule} has an option of the wrong kind: {error}.") from error
+    make_schedule(experiment.schedule, experiment.learning_rate, 100)
     name = experiment.run_name
     if name and (pathlib.PurePath(name).name != name or name == ".."):
         raise ValueError(f"--run_name names one folder, without separators; got {experiment.run_name!r}.")

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.registry import resolve
 from tfsparse.task import checks, schedules
 from tfsparse.task.data import Data
 from tfsparse.task.sgd import SGD
@@ -62,7 +61,7 @@ class Task:
                 raise ValueError(
                     f"{name} must be a finite number of at least 0 (momentum below 1), received {value!r}."
                 )
-        resolve(schedules.SCHEDULES, self.schedule, "schedule")
+        schedules.make_schedule(self.schedule, self.learning_rate, self.steps)  # a wrong option is refused here
 
     @property
     def steps(self):
@@ -73,8 +72,7 @@ class Task:
         """A new Keras optimizer for one training."""
         if self.optimizer is not None:
             return self.optimizer(self)
-        schedule, options = resolve(schedules.SCHEDULES, self.schedule, "schedule")
-        rate = schedule(self.learning_rate, self.steps, **options)
+        rate = schedules.make_schedule(self.schedule, self.learning_rate, self.steps)
         return SGD(rate, momentum=self.momentum, weight_decay=self.weight_decay)
 
     def loss_for(self, model):
