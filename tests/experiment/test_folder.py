@@ -1,6 +1,8 @@
 """Run folders: what is refused before work starts, and that nothing is lost."""
 
 import collections
+import concurrent.futures
+import dataclasses
 import json
 import shutil
 
@@ -32,6 +34,32 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path):
     finished(tmp_path)
     with pytest.raises(ValueError, match=r"sparsity=0.9, now 0.5.*--overwrite"):
         run_experiment(experiment(tmp_path, sparsity=0.5))
+
+
+def test_a_run_that_was_refused_blocks_no_other_settings(tmp_path):
+    wrong = experiment(tmp_path, mask="snip(batches=1000)", model="resnet8(width=0.25)")
+    with pytest.raises(ValueError, match="1000 batches of 128 were asked for"):
+        run_experiment(wrong)
+    folder = RunFolder(tmp_path / "run")
+    assert not folder.begun
+    with pytest.raises(ValueError, match="2000 batches of 128"):
+        run_experiment(dataclasses.replace(wrong, mask="snip(batches=2000)"))
+
+
+@pytest.mark.parametrize("left", ["search", "mask.safetensors", "checkpoints", "diagnosis.json"])
+def test_settings_of_a_run_that_left_work_are_kept(left, tmp_path):
+    """Killed in its search, a run has a folder of rounds: it is known as a run, and goes on as it was."""
+    folder = RunFolder(tmp_path / "run")
+    folder.make()
+    one = experiment(tmp_path, mask="imp(rounds=3)")
+    folder.write_flags(one)
+    with folder.locked():
+        folder.check_settings(experiment(tmp_path))  # nothing is there but settings and lock
+    (folder.path / left).mkdir()
+    folder.check_owner()
+    folder.check_settings(one)
+    with pytest.raises(ValueError, match="with other settings: mask="):
+        folder.check_settings(experiment(tmp_path))
 
 
 def test_overwrite_deletes_nothing_when_the_data_are_missing(tmp_path):
@@ -81,6 +109,16 @@ def test_a_folder_in_use(tmp_path):
     folder.make()
     with folder.locked(), pytest.raises(RuntimeError, match="Another process is running"):
         run_experiment(experiment(tmp_path))
+
+
+def test_two_may_make_a_folder_at_once(tmp_path):
+    def make(_):
+        for _ in range(50):
+            RunFolder(tmp_path / "run").make()
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(make, range(4)))
+    assert not list((tmp_path / "run").iterdir())
 
 
 def test_flags_bring_the_experiment_back(tmp_path):

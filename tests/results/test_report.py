@@ -141,6 +141,9 @@ def test_run_folders_are_read(tmp_path):
     run_experiment(Experiment(output_dir=str(tmp_path), recipe="ghost_skips", run_name="a", **settings))
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "flags.txt").write_text("--data=digits\n")
+    (tmp_path / "b" / "mask.safetensors").write_bytes(b"found before it was killed")
+    (tmp_path / "never").mkdir()  # refused before any work
+    (tmp_path / "never" / "flags.txt").write_text("--data=digits\n")
     (found,), unfinished = read_runs([tmp_path])
     assert found.name == "a" and [path.name for path in unfinished] == ["b"]
     assert found.settings["recipe"] == "ghost_skips" and found.ghosts_until == 1

@@ -3,8 +3,10 @@
 import contextlib
 import dataclasses
 import fcntl
+import os
 import pathlib
 import shutil
+import tempfile
 
 from tfsparse.files import UNFINISHED, written_aside
 from tfsparse.training.fit import BEST
@@ -40,6 +42,15 @@ class RunFolder:
         found += [self.path / entry.name for entry in formats.values() if not entry.suffix]
         return {path.name: path for path in sorted(found) if path.exists()}
 
+    @property
+    def begun(self):
+        """Whether a run has left work here: more than its settings, which may change until then."""
+        return self.flags.is_file() and any(path != self.flags for path in self._visible())
+
+    def _visible(self):
+        """What lies here, without locks and unfinished files, which a run killed at its very start leaves."""
+        return [p for p in self.path.iterdir() if not p.name.startswith(".") and not p.name.endswith(UNFINISHED)]
+
     @contextlib.contextmanager
     def locked(self):
         """Holds the folder for this process; the lock goes with the process, however it ends.
@@ -64,14 +75,16 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with written_aside(self.path / ".writable") as scratch:
-                scratch.write_bytes(b"\0" * 4096)
+            # It has no name: another process may be doing the same.
+            with tempfile.TemporaryFile(dir=self.path, prefix=".writable") as scratch:
+                scratch.write(b"\0" * 4096)
+                scratch.flush()
+                os.fsync(scratch.fileno())
         except OSError as error:
             raise OSError(
                 f"Cannot write to {self.path} ({error.strerror or error}). "
                 "Choose another folder with --output_dir, or make space."
             ) from error
-        (self.path / ".writable").unlink()
         free = shutil.disk_usage(self.path).free
         if free < NEEDED_BYTES:
             raise OSError(
@@ -90,18 +103,16 @@ class RunFolder:
     def check_owner(self):
         """Raises ValueError if the folder holds files but no run: they are somebody's, and not ours to mix or delete."""
         if self.path.is_dir() and not self.flags.is_file():
-            # A run killed at its very start leaves its lock and unfinished files.
-            names = [path.name for path in self.path.iterdir()]
-            strangers = [name for name in names if not name.startswith(".") and not name.endswith(UNFINISHED)]
+            strangers = self._visible()
             if strangers:
                 raise ValueError(
-                    f"{self.path} holds {strangers[0]!r} but no {self.flags.name}: it is no run folder. "
+                    f"{self.path} holds {strangers[0].name!r} but no {self.flags.name}: it is no run folder. "
                     "Give another --run_name or --output_dir."
                 )
 
     def check_settings(self, experiment):
         """Raises ValueError if the folder holds a run with other settings: its files would be mixed with ours."""
-        if not self.flags.is_file():
+        if not self.begun:
             return
         other = type(experiment).from_flagfile(self.flags).deciding()
         rows = [f"{k}={other[k]!r}, now {v!r}" for k, v in experiment.deciding().items() if other[k] != v]

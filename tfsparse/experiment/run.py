@@ -61,8 +61,7 @@ def run_experiment(experiment, folder=None):
 
 def _as_begun(experiment, folder):
     """The experiment with the precision that the run began with in the place of auto."""
-    begun = folder.flags.is_file() and not experiment.overwrite
-    if experiment.mixed_precision != AUTO or not begun:
+    if experiment.mixed_precision != AUTO or not folder.begun or experiment.overwrite:
         return experiment
     return dataclasses.replace(experiment, mixed_precision=Experiment.from_flagfile(folder.flags).mixed_precision)
 

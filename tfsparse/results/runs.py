@@ -72,7 +72,7 @@ def read_runs(paths):
         for folder in map(RunFolder, folders):
             if folder.metrics.is_file():
                 runs.append(_read(folder))
-            else:
+            elif folder.begun:
                 unfinished.append(folder.path)
     return _once(runs), unfinished
 
