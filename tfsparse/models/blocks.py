@@ -29,7 +29,7 @@ def start(input_shape, num_classes, width, stride):
         )
     if not isinstance(num_classes, numbers.Integral) or num_classes < 2:
         raise ValueError(f"num_classes must be a whole number of at least 2, received {num_classes!r}.")
-    if not 0 < width < float("inf"):
+    if not isinstance(width, numbers.Real) or not 0 < width < float("inf"):
         raise ValueError(f"width must be a finite number above 0, received {width!r}.")
     return keras.Input(shape, name="images")
 
