@@ -1,6 +1,7 @@
 """What a user's images and labels must be, checked at the door."""
 
 import math
+import numbers
 
 import numpy as np
 
@@ -118,8 +119,9 @@ def batch_size_for(count, batch_size):
     return int(batch_size)
 
 
-def whole(value, argument):
-    """`value` as an int of at least 1."""
-    if isinstance(value, bool) or not math.isfinite(value) or int(value) != value or value < 1:
-        raise ValueError(f"{argument} must be a whole number of at least 1, received {value!r}.")
+def whole(value, argument, least=1):
+    """`value` as an int of at least `least`."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or int(value) != value or value < least:
+        raise ValueError(f"{argument} must be a whole number of at least {least}, received {value!r}.")
     return int(value)

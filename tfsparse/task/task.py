@@ -28,7 +28,8 @@ class Task:
         schedule: `"step"`, `"step(drops=(0.5, 0.75), factor=0.1)"`, `"cosine"` or `"constant"`.
         loss: a Keras loss; None: cross-entropy for the form that the labels and the model's outputs have.
         optimizer: a function `(task) -> Keras optimizer`; None: the SGD above.
-        seed: decides whatever is random: order, ties, initial weights drawn on the way.
+        seed: of the search of a mask: ties, random scores, the other initial weights of a sanity check. The order of the
+            images is decided by the data's own seed, initial weights by whoever builds the model.
 
     >>> import numpy as np
     >>> data = Data.from_arrays(train=(np.zeros((8, 4, 4, 1)), np.arange(8) % 2), batch_size=2)
@@ -55,6 +56,7 @@ class Task:
                 f"Task needs Data (ts.load_data, ts.Data.from_arrays), received {type(self.data).__name__}."
             )
         object.__setattr__(self, "epochs", checks.whole(self.epochs, "epochs"))
+        object.__setattr__(self, "seed", checks.whole(self.seed, "seed", least=0))
         for name in ("learning_rate", "momentum", "weight_decay"):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0 or (name == "momentum" and value >= 1):
