@@ -1,10 +1,12 @@
 """Lottery tickets: rounds, rewinding, resuming, refusals."""
 
+import dataclasses
 import itertools
 import json
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
 from tests.conftest import make_data, make_model
 from tfsparse import find_mask, paths
@@ -144,6 +146,17 @@ def test_rounds_of_another_search_are_refused(task, tmp_path):
         find_mask(model, "imp(rounds=1)", sparsity=0.6, task=task, folder=tmp_path)
     with pytest.raises(ValueError, match="masked differ"):
         find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path, exclude="stem")
+    others = {
+        "optimizer": dataclasses.replace(task, optimizer=lambda task: keras.optimizers.Adam()),
+        "loss": dataclasses.replace(task, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=False)),
+        "data's seed": dataclasses.replace(task, data=make_data(seed=1)),
+        "data's augmentation": dataclasses.replace(
+            task, data=make_data(augment=lambda images, labels, seed: (images, labels))
+        ),
+    }
+    for name, other in others.items():
+        with pytest.raises(ValueError, match=f"another search: {name} differ"):
+            find_mask(model, "imp(rounds=1)", sparsity=0.5, task=other, folder=tmp_path)
     model.layers[1].kernel.assign_add(model.layers[1].kernel)
     with pytest.raises(ValueError, match="weights differ. Delete the folder to begin anew"):
         find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path)

@@ -13,6 +13,7 @@ from tfsparse.masks.choices import Choices
 from tfsparse.masks.methods import METHODS
 from tfsparse.masks.search import Search
 from tfsparse.registry import options, parse, resolve
+from tfsparse.task.told import told
 from tfsparse.version import __version__
 
 
@@ -45,14 +46,19 @@ class Start:
         return {**{name: str(value) for name, value in self._facts().items()}, **notes, "version": __version__}
 
     def fingerprint(self):
-        """What decides the outcome of the search: settings, and a digest of the weights it begins with."""
+        """What decides the outcome of the search: settings, a digest of the weights it begins with, and what can be told
+        of optimizer, loss and data. Images cannot, nor the code of a user's functions, nor the order of a `tf.data`.
+        """
         digest, task = hashlib.sha256(), self.search.task
         for variable in self.search.model.weights:
             digest.update(variable.numpy().tobytes())
         names = ("epochs", "learning_rate", "momentum", "weight_decay", "schedule", "seed")
         facts = {} if task is None else {name: getattr(task, name) for name in names}
         of_data = ("name", "batch_size", "steps_per_epoch", "input_shape", "mean", "std")
-        facts |= {} if task is None else {f"data's {name}": str(getattr(task.data, name)) for name in of_data}
+        if task is not None:
+            facts |= {f"data's {name}": str(getattr(task.data, name)) for name in of_data}
+            facts |= {f"data's {name}": value for name, value in task.data.facts.items()}
+            facts |= {"optimizer": told(task.make_optimizer()), "loss": told(task.loss_for(self.search.model))}
         return {**self._facts(), **facts, "masked": list(self.search.weights), "weights": digest.hexdigest()}
 
 
