@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from tfsparse.experiment import Experiment, RunFolder, run_experiment
+from tfsparse.experiment import Experiment, RunFolder, run, run_experiment
 
 
 def experiment(tmp_path, **settings):
@@ -119,6 +119,17 @@ def test_two_may_make_a_folder_at_once(tmp_path):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         list(pool.map(make, range(4)))
     assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.parametrize(("mask", "lost"), [("erk", "flags.txt and mask.safetensors"), ("none", "flags.txt")])
+def test_a_folder_deleted_during_its_run_is_an_error(mask, lost, tmp_path, monkeypatch):
+    def delete(experiment, task, folder, strategy):
+        shutil.rmtree(folder.path)
+        return None, None, None
+
+    monkeypatch.setattr(run, "load_model", delete)
+    with pytest.raises(RuntimeError, match=f"has lost {lost} while its run was training"):
+        run_experiment(experiment(tmp_path, mask=mask))
 
 
 def test_flags_bring_the_experiment_back(tmp_path):

@@ -70,7 +70,7 @@ def test_nothing_is_told_by_its_address(value):
 def test_another_process_tells_the_same():
     code = (
         "from tfsparse.data import augmentation; augmentation('randaugment', 10); "
-        " import tf_keras as keras; from tfsparse.task.told import told; "
+        "import tf_keras as keras; from tfsparse.task.told import told; "
         "print(told([augmentation('crop_flip,randaugment,cutmix', 10), keras.optimizers.Adam(), keras.losses.Poisson()]))"
     )
     command = [sys.executable, "-c", code]

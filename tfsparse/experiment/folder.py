@@ -122,6 +122,16 @@ class RunFolder:
                 "Give another --run_name, or --overwrite to delete that run."
             )
 
+    def check_kept(self, experiment):
+        """Raises RuntimeError if somebody has deleted or moved the folder while its run was training."""
+        needed = [self.flags] if experiment.mask == "none" else [self.flags, self.mask]
+        lost = [path.name for path in needed if not path.is_file()]
+        if lost:
+            raise RuntimeError(
+                f"{self.path} has lost {' and '.join(lost)} while its run was training: was it deleted or moved? "
+                "What is left is no run; delete it and start again."
+            )
+
     def write_flags(self, experiment):
         """Writes all settings as a flagfile that runs the same again."""
         self.write_flags_to(self.flags, experiment)

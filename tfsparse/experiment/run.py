@@ -77,6 +77,7 @@ def _stages(experiment, folder, strategy):
     check_unchanged(experiment, folder, lambda: task)
     folder.write_flags(experiment)
     model, mask, history = load_model(experiment, task, folder, strategy)
+    folder.check_kept(experiment)
     accuracies = {**evaluate(model, task), **_best(model, task, folder)}
     best = best_epoch(read_history(folder.history))
     result = metrics(model, mask, best, task.epochs, accuracies, prunable(model))
