@@ -95,3 +95,4 @@ def test_a_sweep_tells_too(tmp_path):
     assert [outcome.state for outcome in outcomes] == ["failed", "finished"]
     assert "has changed" in outcomes[0].reason
     assert Mask.load(tmp_path / grid[1].name / "mask.safetensors") == Mask.load(file)
+    assert [outcome.state for outcome in run_sweep(grid[1:])] == ["was finished"]

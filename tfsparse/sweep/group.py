@@ -28,12 +28,13 @@ def run_group(group, threads=None):
     for cell in group:
         folder = RunFolder(f"{cell.output_dir}/{cell.name}")
         before = finished(folder.path)
+        work_left = before is None or missing_exports(cell, folder)
         # Whether a mask file is still the one that the run began with, the run itself looks.
-        if before is None or missing_exports(cell, folder) or cell.mask_file:
+        if work_left or cell.mask_file:
             if donor is not None and not folder.mask.is_file():
                 share(donor, folder, cell)
             outcome = _run(cell, folder, threads)
-        else:
+        if not work_left and not (cell.mask_file and outcome.state == "failed"):
             outcome = Outcome(cell.name, "was finished", before.get("test_accuracy"))
         yield outcome
         outdated = cell.mask_file and outcome.state == "failed"
