@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from tfsparse.experiment import Experiment, evaluate_files, export_run, run_experiment
+from tfsparse.experiment import Experiment, evaluate_files, export_run, run, run_experiment
+from tfsparse.export import ExportError, export_model
 
 
 def test_a_finished_run_is_evaluated_and_exported(tmp_path):
@@ -47,6 +48,22 @@ def test_every_format_has_the_accuracy_of_the_model(tmp_path):
     card = json.loads((tmp_path / "run" / "model.tflite.card.json").read_text())
     assert card["training"]["metrics"]["test_accuracy"] == numbers["test_accuracy"]
     assert card["training"]["mask"] == "erk" and card["training"]["settings"]["epochs"] == 4
+
+
+def test_a_format_that_is_refused_loses_neither_the_others_nor_the_numbers(tmp_path, monkeypatch):
+    def refuse(model, format, *given, **options):
+        if format == "saved_model":
+            raise ExportError("It differs.")
+        return export_model(model, format, *given, **options)
+
+    monkeypatch.setattr(run, "export_model", refuse)
+    settings = {"model": "resnet8(width=0.25)", "mask": "erk", "recipe": "none", "batch_size": 256, "epochs": 1}
+    experiment = Experiment(output_dir=str(tmp_path), run_name="run", export="saved_model,tflite", **settings)
+    with pytest.raises(ExportError, match="is finished, but not all is exported. saved_model: It differs"):
+        run_experiment(experiment)
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["files"] == ["model.tflite"]
+    monkeypatch.undo()
+    assert set(run_experiment(experiment)["files"]) == {"saved_model", "model.tflite"}
 
 
 def test_a_run_that_has_not_finished_is_told_how_to(tmp_path):

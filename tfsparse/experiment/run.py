@@ -12,7 +12,7 @@ from tfsparse.experiment.facts import facts
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.mask_file import check_unchanged
 from tfsparse.experiment.stages import load_model, load_task, settled
-from tfsparse.export import EXPORTERS, card_path, export_model, make_exporter
+from tfsparse.export import EXPORTERS, ExportError, card_path, export_model, make_exporter
 from tfsparse.files import write_json
 from tfsparse.frozen import kept_random_state
 from tfsparse.graph import clone
@@ -41,6 +41,7 @@ def run_experiment(experiment, folder=None):
     Raises:
         ValueError, OSError: something is wrong with the settings or the folder, before work starts.
         Diverged: the loss is NaN or infinite.
+        ExportError: an export could not be made; the run is finished, its other exports are there.
     """
     folder = RunFolder(folder or f"{experiment.output_dir}/{experiment.name}")
     check(experiment, folder)
@@ -83,15 +84,30 @@ def _stages(experiment, folder, strategy):
     result = metrics(model, mask, best, task.epochs, accuracies, prunable(model))
     result["peak_memory_mb"] = peak_memory()
     result["seconds"] = round(sum(history.history.get("seconds", [])), 1)
-    options = {"mask": mask, "data": task.data, "compact": experiment.compact_export}
-    for format, path in missing_exports(experiment, folder).items():
-        log.info("Exporting %s.", format)
-        card = facts(experiment, folder, result)
-        log.info("%s", export_model(model, format, path, card=card, **options))
+    refused = _export(experiment, folder, model, result, mask=mask, data=task.data)
     result["files"] = list(folder.exported(EXPORTERS))
     log.info("This session took %.0f s.", time.monotonic() - started)
     write_json(folder.metrics, result)
+    if refused:
+        raise ExportError(f"The run in {folder.path} is finished, but not all is exported. {' '.join(refused)}")
     return result
+
+
+def _export(experiment, folder, model, result, **given):
+    """Writes the exports that are asked for and missing; one that cannot be made does not keep the others from it.
+
+    Returns:
+        What was wrong with those that could not be made: a list of texts.
+    """
+    refused = []
+    for format, path in missing_exports(experiment, folder).items():
+        log.info("Exporting %s.", format)
+        card = facts(experiment, folder, result)
+        try:
+            log.info("%s", export_model(model, format, path, card=card, compact=experiment.compact_export, **given))
+        except ExportError as error:
+            refused.append(f"{format}: {error}")
+    return refused
 
 
 def _best(model, task, folder):
