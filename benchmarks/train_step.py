@@ -62,13 +62,10 @@ def sparse(model, mask, recipe, task, dtype, batch, gone=False):
         for layer in prepared.layers:
             if hasattr(layer, "hand_over"):
                 layer.step.assign(layer.steps)
-        callbacks = ts.callbacks(prepared)
-        for callback in callbacks:
-            callback.set_model(prepared)
     variant = compiled(prepared, task.make_optimizer(), recipe.loss(task.loss_for(model)), batch)
-    if gone:
-        for callback in callbacks:
-            callback.on_train_begin()
+    for callback in ts.callbacks(prepared):
+        callback.set_model(prepared)
+        callback.on_train_begin()
     return variant
 
 

@@ -1,4 +1,4 @@
-"""Finds a sparse mask for any Keras model and trains the masked model with a recipe made for sparsity (ToST).
+"""Finds a sparse mask for any Keras model of one input and trains the masked model with a recipe made for sparsity (ToST).
 
     import tfsparse as ts
 
