@@ -53,10 +53,21 @@ def first_epochs(runs):
 
 
 def silenced():
-    """The rescaling of benchmarks/rescaled_scales.py with the paper's bound, and the norms that fell to it."""
+    """Of benchmarks/rescaled_scales.py: the rescaling with the paper's bound, the norms that fell to it, what falls to 0.5."""
     (silent,) = [row for row in read("rescaled_scales")["rows"] if row["min_scale"] == 0.01]
     fallen = [path for path, scale in silent["scales"].items() if scale <= 0.01 and path.endswith("gamma")]
-    return {"silent": silent, "fallen": fallen}
+    (bound,) = [row["scales"] for row in read("rescaled_scales")["rows"] if row["min_scale"] == 0.5]
+    counts = {f"{kind}s": sum(v <= 0.5 for n, v in bound.items() if n.endswith(kind)) for kind in ("kernel", "gamma")}
+    return {"silent": silent, "fallen": fallen, "bound": counts}
+
+
+def openings(runs, place):
+    """Recipe -> mean training accuracy in the first epoch, of the runs in one place."""
+    found = {}
+    for run in runs:
+        if all(run.settings[name] == value for name, value in place.items()):
+            found.setdefault(run.settings["recipe"], []).append(run.history["accuracy"][0])
+    return {recipe: f"{statistics.mean(values):.3f}" for recipe, values in found.items()}
 
 
 def by_recipe(runs, place, seed):
@@ -94,6 +105,7 @@ def main():
     rows = [(one, fitted(found, one)) for one in sorted(full, key=lambda one: -one.context["epochs"])]
     facts |= silenced() | {"full": rows, "verdicts": list(verdicts(full))}
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
+    facts |= {"brief": by_recipe(runs, SHORT, 1), "opening": openings(runs, SHORT)}
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
     facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
     facts |= {"short": study(found, SHORT), "long": study(found, LONG), "tables": markdown_text(runs)}
