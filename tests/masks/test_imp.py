@@ -150,9 +150,6 @@ def test_rounds_of_another_search_are_refused(task, tmp_path):
         "optimizer": dataclasses.replace(task, optimizer=lambda task: keras.optimizers.Adam()),
         "loss": dataclasses.replace(task, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=False)),
         "data's seed": dataclasses.replace(task, data=make_data(seed=1)),
-        "data's augmentation": dataclasses.replace(
-            task, data=make_data(augment=lambda images, labels, seed: (images, labels))
-        ),
     }
     for name, other in others.items():
         with pytest.raises(ValueError, match=f"another search: {name} differ"):

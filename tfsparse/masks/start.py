@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from tfsparse.mask.prunable import prunable as prunable_weights
@@ -13,7 +14,6 @@ from tfsparse.masks.choices import Choices
 from tfsparse.masks.methods import METHODS
 from tfsparse.masks.search import Search
 from tfsparse.registry import options, parse, resolve
-from tfsparse.task.told import told
 from tfsparse.version import __version__
 
 
@@ -46,19 +46,18 @@ class Start:
         return {**{name: str(value) for name, value in self._facts().items()}, **notes, "version": __version__}
 
     def fingerprint(self):
-        """What decides the outcome of the search: settings, a digest of the weights it begins with, and what can be told
-        of optimizer, loss and data. Images cannot, nor the code of a user's functions, nor the order of a `tf.data`.
+        """What decides the outcome of the search: settings, the configurations of optimizer and loss, and a digest of the
+        weights it begins with. Not the images, nor what a user's own functions do with them.
         """
         digest, task = hashlib.sha256(), self.search.task
         for variable in self.search.model.weights:
             digest.update(variable.numpy().tobytes())
         names = ("epochs", "learning_rate", "momentum", "weight_decay", "schedule", "seed")
         facts = {} if task is None else {name: getattr(task, name) for name in names}
-        of_data = ("name", "batch_size", "steps_per_epoch", "input_shape", "mean", "std")
+        of_data = ("name", "batch_size", "steps_per_epoch", "input_shape", "mean", "std", "seed")
         if task is not None:
             facts |= {f"data's {name}": str(getattr(task.data, name)) for name in of_data}
-            facts |= {f"data's {name}": value for name, value in task.data.facts.items()}
-            facts |= {"optimizer": told(task.make_optimizer()), "loss": told(task.loss_for(self.search.model))}
+            facts |= {"optimizer": _config(task.make_optimizer()), "loss": _config(task.loss_for(self.search.model))}
         return {**self._facts(), **facts, "masked": list(self.search.weights), "weights": digest.hexdigest()}
 
 
@@ -106,3 +105,16 @@ def _without(weights, exclude):
 
 def _text(value):
     return value if isinstance(value, str | int) else repr(value)
+
+
+def _config(thing):
+    """Text of a Keras object's class and configuration, in which no address is that another process would not repeat."""
+    try:
+        config = thing.get_config()
+    except NotImplementedError:  # a learning-rate schedule of the user's, for example
+        config = {}
+    return json.dumps([type(thing).__qualname__, config], sort_keys=True, default=_plain)
+
+
+def _plain(value):
+    return value.item() if isinstance(value, np.generic) else type(value).__qualname__

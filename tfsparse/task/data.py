@@ -56,9 +56,9 @@ class Data:
         self.class_names = None if class_names is None else tuple(class_names)
 
     @property
-    def facts(self):
-        """What decides order and augmentation of the training batches, strings to strings; empty of `from_datasets`."""
-        return dict(self._streams.facts)
+    def seed(self):
+        """Of order and augmentation of the training batches; None after `from_datasets`, which decide themselves."""
+        return self._streams.seed
 
     def epochs(self, start, stop):
         """The training batches of epochs `start` to `stop - 1` in one stream, `steps_per_epoch` to an epoch.

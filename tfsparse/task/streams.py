@@ -5,8 +5,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfsparse.task.told import told
-
 _SHUFFLE, _AUGMENT = 1, 2  # keep the two uses of one seed apart
 _AHEAD = 4  # batches kept ready
 
@@ -19,13 +17,13 @@ class Streams:
         train: dataset, one epoch.
         epochs: function (start, stop) -> dataset.
         scoring: function (batches) -> dataset.
-        facts: what decides order and augmentation, strings to strings; empty: the dataset decides, and cannot be asked.
+        seed: of order and augmentation; None: the dataset decides, and cannot be asked.
     """
 
     train: tf.data.Dataset
     epochs: Callable
     scoring: Callable
-    facts: dict = dataclasses.field(default_factory=dict)
+    seed: int | None = None
 
 
 def numbered_streams(batches, *, steps, seed, random, augment, finish):
@@ -59,7 +57,7 @@ def numbered_streams(batches, *, steps, seed, random, augment, finish):
         train=stream(once, steps, augment),
         epochs=lambda start, stop: stream(tf.data.Dataset.range(start, stop), steps * (stop - start), augment),
         scoring=lambda count: stream(tf.data.Dataset.range(1), steps, None).take(count),
-        facts={"seed": str(seed), "augmentation": told(augment)},
+        seed=seed,
     )
 
 
