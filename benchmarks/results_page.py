@@ -18,6 +18,7 @@ TEMPLATES = pathlib.Path(__file__).parent
 ERK_98 = {"data": "cifar10", "model": "resnet20", "mask": "erk", "sparsity": 0.98, "epochs": 20}
 SHORT = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95, "epochs": 10}
 LONG = SHORT | {"data": "cifar10(train=5000)", "epochs": 160}
+SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
 
 
 def verdicts(rows):
@@ -105,7 +106,7 @@ def main():
     rows = [(one, fitted(found, one)) for one in sorted(full, key=lambda one: -one.context["epochs"])]
     facts |= silenced() | {"full": rows, "verdicts": list(verdicts(full))}
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
-    facts |= {"brief": by_recipe(runs, SHORT, 1), "opening": openings(runs, SHORT)}
+    facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0), "opening": openings(runs, SHORT)}
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
     facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
     facts |= {"short": study(found, SHORT), "long": study(found, LONG), "tables": markdown_text(runs)}
