@@ -14,12 +14,12 @@ class MaskGradients(keras.callbacks.Callback):
 
     def __init__(self):
         super().__init__()
-        self._told = None
+        self._known = None
 
     def on_train_begin(self, logs=None):
-        if self._told is not self.model.optimizer:
-            self._told = self.model.optimizer
-            mask_gradients(self._told, self.model.trainable_variables)
+        if self._known is not self.model.optimizer:
+            self._known = self.model.optimizer
+            mask_gradients(self._known, self.model.trainable_variables)
 
 
 def mask_gradients(optimizer, variables):

@@ -1,6 +1,7 @@
 """Ghost skips: learnable shortcuts around single convolutions that fade out early in training."""
 
 import math
+import numbers
 
 import tensorflow as tf
 import tf_keras as keras
@@ -48,10 +49,14 @@ class GhostSkips(Ingredient):
     needs_graph = True
 
     def __init__(self, *, share=0.1, hand_over="gradual", gain=1.0, fill=None, decays=True):
-        if not (math.isfinite(gain) and gain > 0):
+        if not isinstance(gain, numbers.Real) or not 0 < gain < math.inf:
             raise ValueError(f"ghost_skips needs a gain above 0, received {gain!r}.")
+        if fill is not None and gain != 1.0:
+            raise ValueError(
+                f"ghost_skips takes gain={gain!r} or fill={fill!r}, not both: a constant start has no gain."
+            )
         self.share, self.hand_over = check_share(share), check_hand_over(hand_over)
-        self.gain, self.fill, self.decays = gain, fill, bool(decays)
+        self.gain, self.fill, self.decays = gain, None if fill is None else float(fill), bool(decays)
 
     def dress(self, surgery, mask, task):
         clock = clock_for(self, task, "ghost_skips")
@@ -73,7 +78,7 @@ class GhostSkips(Ingredient):
     def _start(self, seed):
         """Of one ghost. A seed of its own: every worker, and a process that goes on after a kill, must draw the same."""
         if self.fill is not None:
-            return keras.initializers.Constant(float(self.fill))
+            return keras.initializers.Constant(self.fill)
         return keras.initializers.VarianceScaling(2.0 * self.gain**2, seed=seed)  # He's at a gain of 1
 
     def _add(self, surgery, clock, ghost, source):

@@ -34,10 +34,9 @@ class HistoryFile(keras.callbacks.Callback):
         self.rows.append({"epoch": epoch + 1, "seconds": round(time.monotonic() - self._started, 3), **numbers})
         if self.path and self.writes:
             with written_aside(self.path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as out:
-                columns = dict.fromkeys(
-                    name for row in self.rows for name in row
-                )  # some are logged in some epochs only
-                writer = csv.DictWriter(out, fieldnames=list(columns))
+                # Not those of the last row: callbacks may log in some epochs only.
+                columns = list(dict.fromkeys(name for row in self.rows for name in row))
+                writer = csv.DictWriter(out, fieldnames=columns)
                 writer.writeheader()
                 writer.writerows(self.rows)
 
