@@ -38,7 +38,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
     loss = task.loss_for(model)
     if steps is not None and (recipe.needs_graph or not 0 <= steps[0] < steps[1] <= task.steps):
         raise ValueError(f"steps={steps} must lie in 0 to {task.steps}, and the recipe must have no ghosts.")
-    if getattr(task.make_optimizer(), "use_ema", False) and (settings.compact or steps is not None):
+    if (settings.compact or steps is not None) and getattr(task.make_optimizer(), "use_ema", False):
         raise ValueError(
             "use_ema and compact (or steps) do not go together: training is then several calls of fit, and Keras puts the "
             "averages in the weights' place at the end of each. Leave one of them out."
