@@ -1,6 +1,6 @@
 """What the rescaled initialisation makes of a sparse network: loss, gradient's norm, and the scales that fall to their bound.
 
-python benchmarks/rescaled_scales.py [--masks=erk] [--min_scales=0.01,0.5]
+python benchmarks/rescaled_scales.py [--masks=erk,snip] [--min_scales=0.01,0.5]
 
 ResNet-20 on CIFAR-10 with masks at 98 %, batches of 128, 180 iterations.
 """
@@ -22,7 +22,7 @@ from tfsparse.files import write_json
 from tfsparse.mask import apply_mask
 from tfsparse.recipe import RescaledInit
 
-MASKS = flags.DEFINE_list("masks", ["erk"], "Mask methods.")
+MASKS = flags.DEFINE_list("masks", ["erk", "snip"], "Mask methods.")
 MIN_SCALES = flags.DEFINE_list("min_scales", ["0.01", "0.5"], "Lower bounds of the scales.")
 OUT = flags.DEFINE_string("out", "benchmarks/results/rescaled_scales.json", "JSON file for all measurements.")
 
@@ -43,6 +43,7 @@ def measure(method, min_scale):
         "mask": method,
         "min_scale": min_scale,
         "losses": {step: rows[step]["loss"] for step in SHOWN},
+        "norm_steps": sum(row["updated_loss"] is None for row in rows),  # the others are on the objective
         "norms": {step: rows[step]["norm"] for step in SHOWN},
         "scales": {name: scale for name, scale in scales.items() if name.endswith(("kernel", "gamma"))},
     }

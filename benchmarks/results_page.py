@@ -18,6 +18,7 @@ TEMPLATES = pathlib.Path(__file__).parent
 ERK_98 = {"data": "cifar10", "model": "resnet20", "mask": "erk", "sparsity": 0.98, "epochs": 20}
 SHORT = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95, "epochs": 10}
 LONG = SHORT | {"data": "cifar10(train=5000)", "epochs": 160}
+UNSCALED = "ghost_neurons,ghost_skips,label_smoothing"
 SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
 
 
@@ -29,6 +30,11 @@ def verdicts(rows):
     for (epochs, sparsity), found in sorted(groups.items(), reverse=True):
         pairs = {(place, seed): pair for place, one in enumerate(found) for seed, pair in one.pairs.items()}
         yield sparsity, epochs, len(found), sum(one.mean > 0 for one in found), Comparison({}, "tost", pairs)
+
+
+def full_recipe(found, base):
+    """Comparisons of the full recipe with another one, the longest trainings first."""
+    return sorted((o for o in comparisons(found, base) if o.recipe == "tost"), key=lambda o: -o.context["epochs"])
 
 
 def fitted(found, one):
@@ -55,11 +61,20 @@ def first_epochs(runs):
 
 def silenced():
     """Of benchmarks/rescaled_scales.py: the rescaling with the paper's bound, the norms that fell to it, what falls to 0.5."""
-    (silent,) = [row for row in read("rescaled_scales")["rows"] if row["min_scale"] == 0.01]
-    fallen = [path for path, scale in silent["scales"].items() if scale <= 0.01 and path.endswith("gamma")]
-    (bound,) = [row["scales"] for row in read("rescaled_scales")["rows"] if row["min_scale"] == 0.5]
-    counts = {f"{kind}s": sum(v <= 0.5 for n, v in bound.items() if n.endswith(kind)) for kind in ("kernel", "gamma")}
-    return {"silent": silent, "fallen": fallen, "bound": counts}
+    found = {(row["mask"], row["min_scale"]): row for row in read("rescaled_scales")["rows"]}
+    fallen = [path for path, scale in found["erk", 0.01]["scales"].items() if scale <= 0.01 and path.endswith("gamma")]
+    return {
+        "silent": found["erk", 0.01],
+        "fallen": fallen,
+        "bound": at_bound(found["erk", 0.5]),
+        "pushed": found["snip", 0.5] | at_bound(found["snip", 0.5]),
+    }
+
+
+def at_bound(row):
+    """How many kernels and how many norms' scales end at the least that the rescaling allows."""
+    low = [path for path, scale in row["scales"].items() if scale <= row["min_scale"]]
+    return {f"{kind}s": sum(path.endswith(kind) for path in low) for kind in ("kernel", "gamma")}
 
 
 def openings(runs, place):
@@ -75,6 +90,13 @@ def by_recipe(runs, place, seed):
     """Recipe -> accuracy, of the runs in one place with one seed."""
     place = place | {"seed": seed}
     return {r.settings["recipe"]: r.accuracy for r in runs if all(r.settings[name] == place[name] for name in place)}
+
+
+def after(runs, place, seed, epoch):
+    """Recipe -> training accuracy in an epoch (1, 2, ...), of the runs in one place with one seed."""
+    place = place | {"seed": seed}
+    found = [r for r in runs if all(r.settings[name] == place[name] for name in place)]
+    return {run.settings["recipe"]: run.history["accuracy"][epoch - 1] for run in found}
 
 
 def gain(one):
@@ -102,9 +124,12 @@ def main():
         "first": first_epochs(runs),
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
-    full = [one for one in comparisons(found) if one.recipe == "tost"]
-    rows = [(one, fitted(found, one)) for one in sorted(full, key=lambda one: -one.context["epochs"])]
-    facts |= silenced() | {"full": rows, "verdicts": list(verdicts(full))}
+    full = full_recipe(found, "none")
+    facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
+    facts |= {"rescaled": full_recipe(found, UNSCALED), "early": after(runs, SNIP_98, 1, 16)}
+    facts["of_erk"] = [one for one in facts["rescaled"] if one.context["mask"] == "erk"]
+    facts["paid"] = [one for one in facts["of_erk"] if one.mean > 0]
+    facts["level"] = next(plain for one, plain, _ in study(found, SNIP_98) if one.recipe == UNSCALED)
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
     facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0), "opening": openings(runs, SHORT)}
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))

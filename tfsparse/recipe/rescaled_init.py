@@ -17,9 +17,6 @@ from tfsparse.surgery import Surgery
 
 log = logging.getLogger(__name__)
 
-NORM = keras.layers.BatchNormalization
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
-
 
 class RescaledInit(Ingredient):
     """Learns one scale per tensor so that the first training step helps, and the gradient is not too large.
@@ -40,24 +37,10 @@ class RescaledInit(Ingredient):
         min_scale: lower bound of the scales (0 for biases), at most 1. The paper's code has 0.01; what a norm's scale is
             there, its layer gives next to nothing. What was measured of both is in docs/results.md.
         clip: bound of a scale's derivative.
-        before_norms: whether kernels are scaled whose outputs go to norms only. Outputs do not depend on such a scale, only
-            how far a step turns the kernel: the smaller, the further, so that the looked-ahead step gains by making all of
-            them small. False lets them be.
         masked: False learns the scales on the dense network and masks afterwards, as some of the paper's scripts do.
     """
 
-    def __init__(
-        self,
-        *,
-        iterations=180,
-        rate=0.01,
-        gamma=1.0,
-        eta=0.1,
-        min_scale=0.5,
-        clip=1.0,
-        before_norms=True,
-        masked=True,
-    ):
+    def __init__(self, *, iterations=180, rate=0.01, gamma=1.0, eta=0.1, min_scale=0.5, clip=1.0, masked=True):
         if iterations < 1 or min(rate, gamma, eta, clip) <= 0 or not 0 <= min_scale <= 1:
             raise ValueError(
                 "rescaled_init needs iterations >= 1, rate, gamma, eta and clip above 0, min_scale in [0, 1]; received "
@@ -65,7 +48,6 @@ class RescaledInit(Ingredient):
             )
         self.iterations, self.rate, self.gamma = iterations, rate, gamma
         self.eta, self.min_scale, self.clip, self.masked = eta, min_scale, clip, masked
-        self.before_norms = before_norms
 
     def before_mask(self, model, task):
         if not self.masked:
@@ -85,7 +67,7 @@ class RescaledInit(Ingredient):
         variables = model.trainable_variables
         names = [by_id[id(variable)] for variable in variables]
         bounds = np.array([0.0 if name.endswith(("bias", "beta")) else self.min_scale for name in names])
-        scaled = np.array([np.any(v.numpy()) for v in variables]) & ~np.isin(names, self._left_alone(model))
+        scaled = np.array([np.any(v.numpy()) for v in variables]) & ~np.isin(names, biases_before_norms(model))
         adam, mask = ScaleAdam(len(names), self.rate, bounds, self.clip), mask or {}
         masks = [tf.constant(mask[n], v.dtype) if n in mask else None for n, v in zip(names, variables, strict=True)]
         start = [tf.identity(variable) for variable in variables]
@@ -103,10 +85,6 @@ class RescaledInit(Ingredient):
         _check(rows)
         log.info("Rescaled: gradient norm %.3g -> %.3g.", rows[0]["norm"], rows[-1]["norm"])
         return [{**row, "names": names} for row in rows]
-
-    def _left_alone(self, model):
-        """Paths of the weights that keep their size: the loss does not depend on it."""
-        return weights_before_norms(model, "bias", *([] if self.before_norms else KERNELS))
 
     def _iterate(self, steps, batches, adam, scaled):
         (xa, ya), (xb, yb) = next(batches), next(batches)
@@ -126,19 +104,16 @@ class RescaledInit(Ingredient):
         return {**row, "scales": adam.scales.copy()}
 
 
-def weights_before_norms(model, *kinds):
-    """Paths of the weights (`"bias"`, `"kernel"`) of linear layers whose outputs go to BatchNorms only, which take a bias, and
-    the size of a kernel, out again."""
+def biases_before_norms(model):
+    """Paths of the biases that a BatchNorm takes out again: the loss does not depend on them, their scale is noise."""
     if not is_graph(model):
         return []
     surgery = Surgery(model)
-    calls = [(call, surgery.consumers(call.outputs)) for call in surgery.calls if _is_linear(call.layer)]
-    before = [call for call, readers in calls if readers and all(isinstance(r.layer, NORM) for r in readers)]
-    return [f"{call.path}/{kind}" for call in before for kind in kinds if hasattr(call.layer, kind)]
-
-
-def _is_linear(layer):
-    return getattr(layer, "activation", None) is keras.activations.linear
+    linear = (None, keras.activations.linear)
+    biased = [c for c in surgery.calls if hasattr(c.layer, "bias") and getattr(c.layer, "activation", None) in linear]
+    readers = [(call.path, surgery.consumers(call.outputs)) for call in biased]
+    norm = keras.layers.BatchNormalization
+    return [f"{path}/bias" for path, calls in readers if calls and all(isinstance(c.layer, norm) for c in calls)]
 
 
 def _batches(task):
