@@ -86,17 +86,20 @@ def openings(runs, place):
     return {recipe: f"{statistics.mean(values):.3f}" for recipe, values in found.items()}
 
 
-def by_recipe(runs, place, seed):
-    """Recipe -> accuracy, of the runs in one place with one seed."""
+def at(runs, place, seed):
+    """Recipe -> run, of the runs in one place with one seed."""
     place = place | {"seed": seed}
-    return {r.settings["recipe"]: r.accuracy for r in runs if all(r.settings[name] == place[name] for name in place)}
+    return {r.settings["recipe"]: r for r in runs if all(r.settings[name] == place[name] for name in place)}
+
+
+def by_recipe(runs, place, seed):
+    """Recipe -> accuracy."""
+    return {recipe: run.accuracy for recipe, run in at(runs, place, seed).items()}
 
 
 def after(runs, place, seed, epoch):
-    """Recipe -> training accuracy in an epoch (1, 2, ...), of the runs in one place with one seed."""
-    place = place | {"seed": seed}
-    found = [r for r in runs if all(r.settings[name] == place[name] for name in place)]
-    return {run.settings["recipe"]: run.history["accuracy"][epoch - 1] for run in found}
+    """Recipe -> training accuracy in an epoch (1, 2, ...)."""
+    return {recipe: run.history["accuracy"][epoch - 1] for recipe, run in at(runs, place, seed).items()}
 
 
 def gain(one):
