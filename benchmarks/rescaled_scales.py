@@ -2,8 +2,8 @@
 
 python benchmarks/rescaled_scales.py [--masks=erk,snip] [--min_scales=0.01,0.5]
 
-ResNet-20 on CIFAR-10 with masks at 98 %, batches of 128, 180 iterations. Each mask and bound is measured by itself; the file in the
-repository has erk with both bounds, from before `norm_steps` were counted, and snip with 0.5.
+ResNet-20 on CIFAR-10 with masks at 98 %, batches of 128, 180 iterations. Each mask and bound is measured by itself; the file in
+the repository has erk with both bounds, from before `norm_steps` were counted, and snip with 0.5.
 """
 
 import os
