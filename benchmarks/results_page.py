@@ -19,6 +19,7 @@ ERK_98 = {"data": "cifar10", "model": "resnet20", "mask": "erk", "sparsity": 0.9
 SHORT = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95, "epochs": 10}
 LONG = SHORT | {"data": "cifar10(train=5000)", "epochs": 160}
 UNSCALED = "ghost_neurons,ghost_skips,label_smoothing"
+FEWER = "ghost_neurons,ghost_skips,rescaled_init(iterations=25),label_smoothing"
 SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
 
 
@@ -130,6 +131,8 @@ def main():
     full = full_recipe(found, "none")
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
     facts |= {"rescaled": full_recipe(found, UNSCALED), "early": after(runs, SNIP_98, 1, 16)}
+    facts["fewer"] = [one for one in comparisons(found, "tost") if one.recipe == FEWER]
+    facts["fewer_lost"] = [d < 0 for one in facts["fewer"] for d in one.differences.values()]
     facts["of_erk"] = [one for one in facts["rescaled"] if one.context["mask"] == "erk"]
     facts["paid"] = [one for one in facts["of_erk"] if one.mean > 0]
     facts["level"] = next(plain for one, plain, _ in study(found, SNIP_98) if one.recipe == UNSCALED)
