@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -18,10 +19,11 @@ from tfsparse.results import (
     read_runs,
     save_runs,
     summaries,
+    unlike,
     write_report,
 )
-from tfsparse.results.plots import accuracy_by_sparsity, gains, learning_curves
-from tfsparse.results.tables import ablation_rows
+from tfsparse.results.plots import accuracy_by_sparsity, densities, gains, learning_curves
+from tfsparse.results.tables import ablation_rows, cost_rows, leaving_rows
 
 BROWSER = shutil.which("chromium")
 LAYERS = [{"path": f"conv{i}/kernel", "live": 10 + i, "total": 100, "dead_outputs": i, "outputs": 8} for i in range(4)]
@@ -136,6 +138,85 @@ def test_runs_of_one_command_may_differ_in_what_they_cost(tmp_path):
         read_runs([tmp_path / "first.json", tmp_path / "again.json"])
 
 
+def test_runs_with_different_masks_are_not_compared(tmp_path):
+    """A mask file that was replaced in between has the same name, and may have the same sparsity."""
+    runs = [dataclasses.replace(run(recipe, 0, 0.5, mask="m.safetensors"), mask=recipe) for recipe in ("none", "tost")]
+    runs += [run("none", 1, 0.5, mask="m.safetensors"), run("tost", 1, 0.6, mask="m.safetensors")]  # not known
+    found = summaries(runs)
+    assert [list(one.pairs) for one in comparisons(found)] == [[1]]
+    assert unlike(found) == [(runs[1].name, runs[0].name)]
+    write_report(runs, tmp_path / "report.html")
+    assert f"Not compared, since their masks differ: {runs[1].name}" in (tmp_path / "report.html").read_text()
+
+
+def test_settings_are_kept_as_they_are(tmp_path):
+    """Sparsities of repeated pruning have many digits, and are part of what runs are paired by."""
+    save_runs([run("none", 0, 2 / 3, sparsity=1 - 0.8**10)], tmp_path / "runs.json")
+    (kept,) = load_runs(tmp_path / "runs.json")
+    assert kept.settings["sparsity"] == 1 - 0.8**10 and kept.accuracy == 0.66667
+
+
+def test_what_is_not_a_number_equals_itself(tmp_path):
+    one = run("none", 0, 0.5)
+    one.history["val_loss"] = [0.1, math.nan, math.inf, 0.1]
+    save_runs([one], tmp_path / "runs.json")
+    assert len(read_runs([tmp_path / "runs.json", tmp_path / "runs.json"])[0]) == 1
+
+
+def test_runs_from_before_there_was_a_setting(tmp_path):
+    old, new = run("none", 0, 0.5), run("none", 1, 0.6)
+    del old.settings["compact"]
+    save_runs([old, new], tmp_path / "runs.json")
+    assert markdown_text(load_runs(tmp_path / "runs.json")).count("0.5000 0.6000") == 1
+
+
+def test_a_dense_run_has_no_sparsity():
+    assert run("none", 0, 0.5, mask="none", sparsity=0.9).settings["sparsity"] == 0
+
+
+def test_epochs_and_layers_count_by_name():
+    """A history may begin late: a damaged one was deleted. A mask need not have all layers."""
+    late = run("ghost_skips", 0, 0.4)
+    late.history.update(epoch=[2, 3, 4, 5], ghost_skips=[0.9, 0.5, 0.0, 0.0])
+    assert late.ghosts_until == 4
+    assert leaving_rows(summaries([late]))[1][0][-4:] == [4, "0.2000", "0.3000", "0.4000"]
+    assert cost_rows(summaries([late]))[1][0][-4:-2] == ["1.7", "1.0"]
+    assert ">5</text>" in learning_curves(summaries([late]))
+    whole, part = run("none", 0, 0.5), dataclasses.replace(run("none", 1, 0.5), layers=LAYERS[1:])
+    points = [
+        re.findall(r'<path d="M ([\d.]+) ', text) for text in (densities([whole, part]), densities([whole, whole]))
+    ]
+    assert points[0] != points[1], "the second mask's first layer is the first one's second"
+
+
+def test_names_are_no_formulas():
+    found = summaries(
+        [run("none", 0, 0.5, mask="_$\\frac$.safetensors"), run("tost", 0, 0.5, mask="_$\\frac$.safetensors")]
+    )
+    for picture in (accuracy_by_sparsity(found), gains(comparisons(found)), densities(found[0].runs)):
+        assert "_$\\frac$.safetensors" in picture
+
+
+def test_headings_say_in_what_runs_differ(tmp_path):
+    other = run("none", 0, 0.5)
+    other = dataclasses.replace(other, settings={**other.settings, "batch_size": 32})
+    write_report([run("none", 0, 0.5), other], tmp_path / "report.html")
+    headings = re.findall("<h2>(resnet20.*?)</h2>", (tmp_path / "report.html").read_text())
+    assert headings == [f"resnet20 on digits, 4 epochs, batch_size {size}" for size in (128, 32)]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("metrics.json", "[1]"), ("metrics.json", "{"), ("diagnosis.json", '{"layers": [{"path": "a"}]}')],
+)
+def test_a_damaged_file_is_named(tmp_path, file, text):
+    (tmp_path / "flags.txt").write_text("--data=digits\n")
+    (tmp_path / "metrics.json").write_text('{"test_accuracy": 0.5}')
+    (tmp_path / file).write_text(text)
+    with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path))}.* is damaged"):
+        read_runs([tmp_path])
+
+
 def test_run_folders_are_read(tmp_path):
     settings = {"model": "resnet8(width=0.25)", "mask": "erk", "batch_size": 256, "epochs": 1, "export": "none"}
     run_experiment(Experiment(output_dir=str(tmp_path), recipe="ghost_skips", run_name="a", **settings))
@@ -204,8 +285,7 @@ def test_in_a_browser_figures_show_and_tables_sort(tmp_path):
     check = """<script>
       addEventListener("load", () => {
         const images = [...document.images];
-        const button = [...document.querySelectorAll("h2")].find(h => h.textContent === "Accuracy")
-          .nextElementSibling.querySelectorAll("th button")[6];
+        const button = [...document.querySelectorAll("th button")].find(b => b.textContent === "mean accuracy");
         button.click(); button.click();
         const cells = [...button.closest("table").tBodies[0].rows].map(row => row.cells[6].textContent);
         document.title = JSON.stringify({images: images.length, broken: images.filter(i => !i.naturalWidth).length,

@@ -71,6 +71,27 @@ def test_a_shared_mask_comes_with_the_precision_that_was_chosen(tmp_path):
     assert Experiment.from_flagfile(folder.flags) == dataclasses.replace(second, mixed_precision="bfloat16")
 
 
+def test_a_dense_cell_takes_the_precision_of_the_first(tmp_path):
+    first, second = cells(
+        experiment(tmp_path, mask="none", mixed_precision="auto"), recipes=["none", "label_smoothing"]
+    )
+    donor, folder = (RunFolder(tmp_path / cell.name) for cell in (first, second))
+    donor.make()
+    donor.write_flags(dataclasses.replace(first, mixed_precision="bfloat16"))
+    begun = share(donor, folder, second)
+    assert begun.mixed_precision == "bfloat16" and begun.name == second.name
+    folder.history.write_text("epoch\n")
+    folder.check_settings(begun)
+
+
+def test_a_recipe_in_front_takes_the_mask_that_is_there(tmp_path):
+    one, other = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
+    assert [outcome.state for outcome in run_sweep([other])] == ["finished"]
+    (tmp_path / other.name / "metrics.json").write_text("{")  # and a damaged file stops no other cell
+    assert [outcome.state for outcome in run_sweep([one, other])] == ["finished", "failed"]
+    assert "Finding a mask" not in (tmp_path / "logs" / f"{one.name}.log").read_text()
+
+
 def test_wrong_settings_are_refused_before_any_cell_runs(tmp_path):
     with pytest.raises(ValueError, match="'synflow'"):
         run_sweep(cells(experiment(tmp_path), masks=["erk", "synflo"]))

@@ -1,7 +1,6 @@
 """What can be done with a run that has finished training: evaluate it, export it."""
 
 import dataclasses
-import json
 import pathlib
 
 from tfsparse.data import load_data
@@ -77,9 +76,9 @@ def export_run(path, format, out, **changes):
     """
     make_exporter(format)  # before the data: a slip is found at once
     experiment, folder = open_run(path, **changes)
+    known = folder.read_metrics() or {}
     task = load_task(experiment)
     model, mask, _ = load_model(experiment, task, folder)
-    known = json.loads(folder.metrics.read_text(encoding="utf-8")) if folder.metrics.is_file() else {}
     card = facts(experiment, folder, known)
     return export_model(model, format, out, mask=mask, data=task.data, compact=experiment.compact_export, card=card)
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import fcntl
+import json
 import os
 import pathlib
 import shutil
@@ -31,6 +32,22 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.best = self.path / BEST
         self.metrics = self.path / "metrics.json"
+
+    def read_metrics(self):
+        """What `metrics.json` holds, a dict; None if the run has not finished.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        if not self.metrics.is_file():
+            return None
+        try:
+            return dict(json.loads(self.metrics.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{self.metrics} is damaged ({error}). Delete it and run the same again: what the network was trained to is "
+                "measured anew."
+            ) from error
 
     def export(self, exporter):
         """Where an export lies: `model.tflite`, `model_int8.tflite`, or a folder named like the format."""

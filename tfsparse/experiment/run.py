@@ -1,7 +1,6 @@
 """One run, from flags to files: every stage leaves a file and is skipped when it is there."""
 
 import dataclasses
-import json
 import logging
 import time
 
@@ -52,7 +51,7 @@ def run_experiment(experiment, folder=None):
         folder.check_settings(experiment)
         check_unchanged(experiment, folder, lambda: load_task(experiment))
         log.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
-        return json.loads(folder.metrics.read_text(encoding="utf-8"))
+        return folder.read_metrics()
     if not is_chief(strategy):
         return _train_along(experiment, folder, strategy)
     folder.make()

@@ -33,9 +33,9 @@ def write(path, arrays, metadata, weights=None):
         `pathlib.Path` of the file.
     """
     path = pathlib.Path(path)
-    arrays = {**arrays, **{START + name: array for name, array in (weights or {}).items()}}
+    arrays = with_start(arrays, weights)
     metadata = {key: str(value) for key, value in metadata.items()}
-    metadata[CHECKSUM] = _checksum(arrays, metadata)
+    metadata[CHECKSUM] = checksum(arrays, metadata)
     with written_aside(path) as scratch:
         scratch.write_bytes(_in_order(save(arrays, metadata=metadata)))
     return path
@@ -97,7 +97,12 @@ def unreadable(path, error):
     )
 
 
-def _checksum(arrays, metadata):
+def with_start(arrays, weights):
+    """The arrays of a mask and the weights that training shall start from (or None), as a file holds them."""
+    return {**arrays, **{START + name: array for name, array in (weights or {}).items()}}
+
+
+def checksum(arrays, metadata):
     """Of all that a mask file says; a flipped bit in a mask could not be told otherwise."""
     digest = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
     for name in sorted(arrays):
@@ -110,7 +115,7 @@ def _checksum(arrays, metadata):
 def _verify(arrays, metadata):
     """Raises ValueError if there is a checksum, under its name or under one that damage has made of it, and it is wrong."""
     rest = {key: value for key, value in metadata.items() if key != CHECKSUM}
-    if CHECKSUM in metadata and metadata[CHECKSUM] != _checksum(arrays, rest):
+    if CHECKSUM in metadata and metadata[CHECKSUM] != checksum(arrays, rest):
         raise ValueError("its checksum is not that of its content")
     if CHECKSUM not in metadata and any(re.fullmatch("[0-9a-f]{64}", value) for value in rest.values()):
         raise ValueError("its checksum has lost its name")

@@ -78,6 +78,11 @@ class Mask(Mapping):
         """Paths of the weights of which nothing lives: their layers pass on nothing but biases."""
         return [name for name, array in self.items() if not array.any()]
 
+    @property
+    def digest(self):
+        """The same text for masks that are the same, start weights included, whatever their metadata say."""
+        return files.checksum(files.with_start(dict(self.items()), self.weights), {})
+
     def check(self, model):
         """Raises ValueError unless every entry is a weight of `model` with the same shape; names the first that is not."""
         known = prunable(model)

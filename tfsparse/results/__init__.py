@@ -1,8 +1,10 @@
 """Finished runs put side by side: `write_report(read_runs(["saved_models/sweep"]), "report.html")`."""
 
+from tfsparse.results.kept import load_runs, save_runs
 from tfsparse.results.page import write_report
-from tfsparse.results.runs import Run, load_runs, read_runs, save_runs
-from tfsparse.results.statistics import Comparison, comparisons, summaries
+from tfsparse.results.run import Run
+from tfsparse.results.runs import read_runs
+from tfsparse.results.statistics import Comparison, comparisons, summaries, unlike
 from tfsparse.results.tables import csv_text, markdown_text
 
 __all__ = [
@@ -15,5 +17,6 @@ __all__ = [
     "read_runs",
     "save_runs",
     "summaries",
+    "unlike",
     "write_report",
 ]

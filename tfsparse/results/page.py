@@ -7,7 +7,7 @@ import jinja2
 
 from tfsparse.files import written_aside
 from tfsparse.results import plots
-from tfsparse.results.statistics import comparisons, summaries
+from tfsparse.results.statistics import comparisons, summaries, unlike, varying
 from tfsparse.results.tables import tables
 from tfsparse.version import __version__
 
@@ -35,6 +35,7 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
         version=__version__,
         runs=runs,
         unfinished=[str(folder) for folder in unfinished],
+        unlike=[f"{one} and {other}" for one, other in unlike(found)],
         sections=_sections(found),
         tables=tables(found),
         settings=_settings(runs),
@@ -45,12 +46,13 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
 
 def _sections(found):
     """One for each data set, network and further settings: a heading and figures (title, alternative text, data URI)."""
-    groups = {}
+    groups, more = {}, [name for name in varying(found) if name != "epochs"]
     for one in found:
         groups.setdefault(plots.key(one.context, "mask", "sparsity"), []).append(one)
     for group in groups.values():
         context = group[0].context
-        yield f"{context['model']} on {context['data']}, {context['epochs']} epochs", list(_figures(group))
+        others = "".join(f", {name} {context[name]}" for name in more)
+        yield f"{context['model']} on {context['data']}, {context['epochs']} epochs{others}", list(_figures(group))
 
 
 def _figures(group):

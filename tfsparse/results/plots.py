@@ -34,7 +34,7 @@ def accuracy_by_sparsity(found):
                 linestyle=_LINES[recipes.index(recipe) % len(_LINES)],
                 marker="o" if recipe == NONE else "s",
                 capsize=3,
-                label=f"{mask}, {_short(recipe)}",
+                label=_plain(f"{mask}, {_short(recipe)}"),
             )
     axes.set_xlabel("sparsity, %")
     axes.set_ylabel("accuracy, %")
@@ -44,7 +44,9 @@ def accuracy_by_sparsity(found):
 
 def gains(rows):
     """Points gained over the default protocol, with the 95 % interval: a row for each comparison."""
-    labels = [f"{one.context['mask']}, {100 * one.context['sparsity']:g} %, {_short(one.recipe)}" for one in rows]
+    labels = [
+        _plain(f"{one.context['mask']}, {100 * one.context['sparsity']:g} %, {_short(one.recipe)}") for one in rows
+    ]
     figure, axes = _figure(7, 1.2 + 0.16 * sum(1 + _lines(label) for label in labels))
     for place, one in enumerate(rows):
         low, high = one.interval or (one.mean, one.mean)
@@ -65,13 +67,13 @@ def learning_curves(found):
     """Validation accuracy by epoch, the mean over seeds; the time in which ghosts live is shaded."""
     figure, axes = _figure(7, 3.4)
     for place, one in enumerate(found):
-        curves = [run.history["val_accuracy"] for run in one.runs if run.history.get("val_accuracy")]
+        curves = [curve for curve in (run.curve("val_accuracy") for run in one.runs) if curve]
         if not curves:
             continue
-        length = min(map(len, curves))
-        means = [100 * sum(curve[epoch] for curve in curves) / len(curves) for epoch in range(length)]
+        epochs = sorted(set.intersection(*map(set, curves)))
+        means = [100 * sum(curve[epoch] for curve in curves) / len(curves) for epoch in epochs]
         colour = _COLOURS[place % len(_COLOURS)]
-        axes.plot(range(1, length + 1), means, color=colour, label=_short(one.recipe))
+        axes.plot(epochs, means, color=colour, label=_short(one.recipe))
         until = max(run.ghosts_until for run in one.runs)
         if until:
             named = _SHADED in axes.get_legend_handles_labels()[1]
@@ -87,13 +89,17 @@ def densities(runs):
     figure = Figure(figsize=(7, 4.8), layout="constrained")
     with matplotlib.rc_context(_STYLES):
         upper, lower = figure.subplots(2, 1, sharex=True)
+    longest_first = sorted(runs, key=lambda run: -len(run.layers))  # a mask need not have all layers
+    paths = list(dict.fromkeys(layer["path"] for run in longest_first for layer in run.layers))
     for place, run in enumerate(runs):
-        label = f"{run.settings['mask']}, {100 * run.settings['sparsity']:g} %"
+        label = _plain(f"{run.settings['mask']}, {100 * run.settings['sparsity']:g} %")
+        places = [paths.index(layer["path"]) for layer in run.layers]
+        live = [100 * layer["live"] / layer["total"] for layer in run.layers]
+        dead = [100 * layer["dead_outputs"] / layer["outputs"] for layer in run.layers]
         colour = _COLOURS[place % len(_COLOURS)]
-        upper.plot([100 * layer["live"] / layer["total"] for layer in run.layers], ".-", color=colour, label=label)
-        lower.plot([100 * layer["dead_outputs"] / layer["outputs"] for layer in run.layers], ".-", color=colour)
-    longest = max((run.layers for run in runs), key=len)
-    names = [layer["path"].removesuffix("/kernel") for layer in longest]
+        upper.plot(places, live, ".-", color=colour, label=label)
+        lower.plot(places, dead, ".-", color=colour)
+    names = [_plain(path.removesuffix("/kernel")) for path in paths]
     lower.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
     upper.set_yscale("symlog", linthresh=0.1)
     upper.set_ylabel("density, %")
@@ -118,6 +124,12 @@ def _legend(axes):
 def _short(recipe):
     """The recipe in lines that a legend of two columns has room for."""
     return "default protocol" if recipe == NONE else textwrap.fill(", ".join(parse_list(recipe)), 40)
+
+
+def _plain(label):
+    """A label in which matplotlib sees no formula, and that a legend does not leave out."""
+    label = label.replace("$", r"\$")
+    return f" {label}" if label.startswith("_") else label
 
 
 def _lines(label):

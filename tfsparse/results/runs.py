@@ -1,49 +1,18 @@
-"""What is read of run folders, and kept of them in one small file."""
+"""What is read of run folders."""
 
-import dataclasses
 import json
 import pathlib
 
 from tfsparse.experiment import COSTS, Experiment, RunFolder
-from tfsparse.files import written_aside
+from tfsparse.mask import Mask
+from tfsparse.results.kept import load_runs, rounded
+from tfsparse.results.run import Run
 from tfsparse.training import read_history
 
 _KEPT = ("epoch", "seconds", "loss", "accuracy", "val_loss", "val_accuracy", "ghost_neurons", "ghost_skips")
 # What two runs of one command may differ in: their costs, and the formats that each was asked to export.
 _MAY_DIFFER = {*COSTS, "files"}
 _LAYER = ("path", "live", "total", "dead_outputs", "outputs")
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A finished run.
-
-    Args:
-        name: of its folder.
-        settings: all that decides what it computed: a dict, as `Experiment.deciding` gives it; with a mask file, the
-            sparsity is the mask's own.
-        metrics: what its `metrics.json` holds.
-        history: column -> list, a number for each epoch (None: not logged then).
-        layers: of the mask: dicts of `path`, `live`, `total`, `dead_outputs`, `outputs`; empty for a dense run.
-    """
-
-    name: str
-    settings: dict
-    metrics: dict
-    history: dict
-    layers: list
-
-    @property
-    def accuracy(self):
-        """On the test set, after the last epoch; of runs without a test set on the validation set."""
-        return self.metrics.get("test_accuracy", self.metrics.get("validation_accuracy"))
-
-    @property
-    def ghosts_until(self):
-        """The last epoch that began with a living ghost; 0: none ever lived."""
-        columns = [self.history[name] for name in ("ghost_neurons", "ghost_skips") if name in self.history]
-        # The strength is logged at the end of an epoch: at 0 there, the ghosts lived in it.
-        return max((min(1 + sum(map(bool, column)), len(column)) for column in columns), default=0)
 
 
 def read_runs(paths):
@@ -90,57 +59,19 @@ def _once(runs):
 
 
 def _computed(run):
-    parts = (run.metrics, run.history)
-    return [_rounded({name: value for name, value in part.items() if name not in _MAY_DIFFER}) for part in parts]
+    """The numbers of a run as text: there NaN equals NaN."""
+    parts = [{name: part[name] for name in part if name not in _MAY_DIFFER} for part in (run.metrics, run.history)]
+    return json.dumps(rounded(parts), sort_keys=True)
 
 
 def _read(folder):
-    try:
-        metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
-        layers = (
-            json.loads(folder.diagnosis.read_text(encoding="utf-8"))["layers"] if folder.diagnosis.is_file() else []
-        )
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"A file in {folder.path} is damaged: {error}.") from error
-    rows = read_history(folder.history)
-    history = {name: [row.get(name) for row in rows] for name in _KEPT if rows and any(name in row for row in rows)}
-    layers = [{name: layer[name] for name in _LAYER} for layer in layers]
     settings = Experiment.from_flagfile(folder.flags).deciding()
-    return _with_own_sparsity(Run(folder.path.name, settings, metrics, history, layers))
-
-
-def _with_own_sparsity(run):
-    """The run, its sparsity that of its mask file: the setting, which the run did not use, would be shown otherwise."""
-    known = "mask" in run.settings and Experiment(mask=run.settings["mask"]).mask_file and "sparsity" in run.metrics
-    if not known:
-        return run
-    own = round(run.metrics["sparsity"], 4)  # the same from a folder as from a file of runs, whose numbers are rounded
-    return dataclasses.replace(run, settings={**run.settings, "sparsity": own})
-
-
-def save_runs(runs, path):
-    """Writes runs to one JSON file, numbers rounded to five digits, a run a line: kept in git, a new run is a new line."""
-    lines = ",\n".join(json.dumps(_rounded(dataclasses.asdict(run))) for run in runs)
-    with written_aside(path) as scratch:
-        scratch.write_text(f'{{"runs": [\n{lines}\n]}}\n', encoding="utf-8")
-
-
-def load_runs(path):
-    """Reads what `save_runs` wrote.
-
-    Raises:
-        ValueError: another kind of file.
-    """
+    rows = read_history(folder.history)
+    history = {name: [row.get(name) for row in rows] for name in _KEPT if any(name in row for row in rows)}
+    mask = Mask.load(folder.mask).digest if folder.mask.is_file() else ""
     try:
-        rows = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["runs"]
-        return [_with_own_sparsity(Run(**row)) for row in rows]
+        found = json.loads(folder.diagnosis.read_text(encoding="utf-8"))["layers"] if folder.diagnosis.is_file() else []
+        layers = [{name: layer[name] for name in _LAYER} for layer in found]
+        return Run(folder.path.name, settings, folder.read_metrics(), history, layers, mask)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no file of runs, as scripts/report.py --json writes it ({error!r}).") from error
-
-
-def _rounded(value):
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    return float(f"{value:.5g}") if isinstance(value, float) else value
+        raise ValueError(f"A file in {folder.path} is damaged: {error!r}.") from error

@@ -26,6 +26,11 @@ class Summary:
     runs: tuple
 
     @property
+    def by_seed(self):
+        """Seed -> run."""
+        return {run.settings["seed"]: run for run in self.runs}
+
+    @property
     def mean(self):
         """Of the accuracies."""
         return statistics.mean(self.accuracies.values())
@@ -96,22 +101,49 @@ def summaries(runs):
 
 
 def comparisons(found, base=NONE):
-    """Every recipe against the recipe `base` in the same context, at the seeds that both have: a list of `Comparison`."""
-    bases = {json.dumps(one.context, sort_keys=True): one for one in found if one.recipe == base}
-    rows = []
-    for one in found:
-        other = bases.get(json.dumps(one.context, sort_keys=True))
-        compared = None if one.recipe == base else comparison(one, other)
-        if compared is not None:
-            rows.append(compared)
-    return rows
+    """Every recipe against the recipe `base` in the same context, at the seeds that both have: a list of `Comparison`.
+
+    Runs with different masks are not compared: see `unlike`.
+    """
+    compared = (comparison(one, other) for one, other in _against(found, base))
+    return [one for one in compared if one is not None]
 
 
 def comparison(one, other):
-    """A `Summary` against another (either may be None), at the seeds that both have; None if there are none."""
-    seeds = [seed for seed in one.accuracies if seed in other.accuracies] if one and other else []
+    """A `Summary` against another (either may be None), at the seeds that both have, if the masks are the same there.
+
+    Returns:
+        `Comparison`; None if there is nothing to compare.
+    """
+    seeds = [seed for seed in _shared(one, other) if _alike(one.by_seed[seed], other.by_seed[seed])]
     pairs = {seed: (one.accuracies[seed], other.accuracies[seed]) for seed in seeds}
     return Comparison(one.context, one.recipe, pairs) if seeds else None
+
+
+def unlike(found, base=NONE):
+    """Names of runs that would be compared with each other, had they the same mask: a list of pairs.
+
+    The same settings may find two masks on two machines, and a mask file may have been replaced.
+    """
+    sides = [
+        (one.by_seed[seed], other.by_seed[seed]) for one, other in _against(found, base) for seed in _shared(one, other)
+    ]
+    return [(run.name, plain.name) for run, plain in sides if not _alike(run, plain)]
+
+
+def _against(found, base):
+    """Every `Summary` of another recipe than `base`, and the one of `base` in the same context, or None."""
+    bases = {json.dumps(one.context, sort_keys=True): one for one in found if one.recipe == base}
+    return [(one, bases.get(json.dumps(one.context, sort_keys=True))) for one in found if one.recipe != base]
+
+
+def _shared(one, other):
+    return [seed for seed in one.accuracies if seed in other.accuracies] if one and other else []
+
+
+def _alike(run, other):
+    """Whether two runs have the same mask, as far as is known."""
+    return not run.mask or not other.mask or run.mask == other.mask
 
 
 def varying(found):

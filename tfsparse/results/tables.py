@@ -42,8 +42,8 @@ def cost_rows(found):
     rows = []
     for one in found:
         run = one.runs[0]
-        seconds, until = run.history.get("seconds", []), run.ghosts_until
-        parts = [seconds[:until], seconds[until:]]
+        seconds, until = run.curve("seconds").items(), run.ghosts_until
+        parts = [[value for epoch, value in seconds if (epoch <= until) is living] for living in (True, False)]
         means = [f"{sum(part) / len(part):.1f}" if part else "" for part in parts]
         memory = run.metrics.get("peak_memory_mb", "")
         names = [one.context[name] for name in (*NAMES, *more)]
@@ -66,10 +66,10 @@ def leaving_rows(found):
     rows = []
     for one in found:
         until = max(run.ghosts_until for run in one.runs)
-        curves = [run.history.get("val_accuracy", []) for run in one.runs]
-        if until < 2 or any(len(curve) <= until for curve in curves):
+        curves, around = [run.curve("val_accuracy") for run in one.runs], (until - 1, until, until + 1)
+        if not until or any(epoch not in curve for curve in curves for epoch in around):
             continue  # no ghosts, or no epoch on both sides
-        means = [sum(curve[epoch] for curve in curves) / len(curves) for epoch in (until - 2, until - 1, until)]
+        means = [sum(curve[epoch] for curve in curves) / len(curves) for epoch in around]
         names = [one.context[name] for name in (*NAMES, *more)]
         rows.append([*names, one.recipe, until, *(f"{mean:.4f}" for mean in means)])
     return header, rows
@@ -101,7 +101,7 @@ def _points(compared):
 
 # Heading, what a reader must know, function that makes header and rows.
 _TABLES = (
-    ("Accuracy", "", accuracy_rows),
+    ("Accuracy", "Of the test set; where there is none, of the validation set.", accuracy_rows),
     ("The recipe against the default protocol", "Means of the seeds that both have.", difference_rows),
     (
         "The parts of the recipe",
@@ -135,10 +135,10 @@ def csv_text(runs):
 def markdown_text(runs):
     """Markdown tables of accuracies, paired differences, the recipe's parts, what happens when ghosts leave, and costs.
 
-    >>> from tfsparse.results.runs import Run
+    >>> from tfsparse.results.run import Run
     >>> settings = {"data": "d", "model": "m", "mask": "erk", "sparsity": 0.9, "recipe": "none", "seed": 0}
     >>> lines = markdown_text([Run("a", settings, {"test_accuracy": 0.5}, {}, [])]).splitlines()
-    >>> lines[0], lines[4]
+    >>> lines[0], lines[6]
     ('### Accuracy', '| d | m | erk | 0.9 | none | 1 | 0.5000 |  | 0.5000 |')
     """
     found = summaries(runs)

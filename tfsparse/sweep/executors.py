@@ -1,6 +1,8 @@
 """Where the cells of a sweep run: here, one after another, or on the machines of a Ray cluster."""
 
+import contextlib
 import importlib.util
+import os
 import pathlib
 import sys
 
@@ -19,8 +21,9 @@ def local(groups, threads=None):
 def ray(groups, threads=None):
     """Groups of cells on as many processors as Ray has, each group on `threads` of them; yields `Outcome`s as they come.
 
-    Joins the cluster that `RAY_ADDRESS` names, or starts one on this machine. The run folders must lie where all machines
-    see them.
+    Where Ray has GPUs, each group has one of its own, or with `mirrored` those of a machine. Joins the cluster that
+    `RAY_ADDRESS` names, or starts one on this machine. Cells run in the folder that the sweep was started in: there, and
+    in all folders of the flags, all machines must see the same.
     A group whose worker dies is run again, and goes on where its cells stood.
 
     Raises:
@@ -36,7 +39,10 @@ def ray(groups, threads=None):
         root = str(pathlib.Path(__file__).resolve().parents[2])
         library.init(log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": root}}, include_dashboard=False)
     task = library.remote(num_cpus=threads or 1, max_retries=_RETRIES)(_whole_group)
-    waiting = {task.remote(group, threads or 1): group for group in groups}
+    machines, here = [node["Resources"] for node in library.nodes() if node["Alive"]], os.getcwd()
+    waiting = {
+        task.options(num_gpus=gpus(machines, group)).remote(group, threads or 1, here): group for group in groups
+    }
     try:
         while waiting:
             (done,), _ = library.wait(list(waiting), num_returns=1)
@@ -48,8 +54,24 @@ def ray(groups, threads=None):
             library.shutdown()
 
 
-def _whole_group(group, threads):
-    return list(run_group(group, threads))
+def gpus(machines, group):
+    """GPUs for a group of cells: cells on the same GPU would each want all of its memory.
+
+    Args:
+        machines: of each a dict from resource to how many it has.
+        group: experiments.
+
+    >>> from tfsparse.experiment import Experiment
+    >>> [gpus([{"CPU": 8.0, "GPU": 4.0}], [Experiment(strategy=strategy)]) for strategy in ("none", "mirrored")]
+    [1, 4]
+    """
+    most = int(max((machine.get("GPU", 0) for machine in machines), default=0))
+    return most if group[0].strategy == "mirrored" else min(most, 1)
+
+
+def _whole_group(group, threads, folder):
+    with contextlib.chdir(folder):  # Ray's workers run elsewhere: paths in flags mean those of the sweep
+        return list(run_group(group, threads))
 
 
 def _outcomes(library, done, group):

@@ -24,22 +24,27 @@ def run_group(group, threads=None):
         group: experiments that share a mask.
         threads: of TensorFlow in each cell; None: as it likes.
     """
-    donor = None
-    for cell in group:
-        folder = RunFolder(f"{cell.output_dir}/{cell.name}")
+    folders = [RunFolder(f"{cell.output_dir}/{cell.name}") for cell in group]
+    # One of an earlier sweep may stand anywhere. A mask file, though, may have changed since: only a run knows.
+    donor = next((f for cell, f in zip(group, folders, strict=True) if not cell.mask_file and _decided(f, cell)), None)
+    for cell, folder in zip(group, folders, strict=True):
         before = finished(folder.path)
         work_left = before is None or missing_exports(cell, folder)
         # Whether a mask file is still the one that the run began with, the run itself looks.
         if work_left or cell.mask_file:
-            if donor is not None and not folder.mask.is_file():
-                share(donor, folder, cell)
-            outcome = _run(cell, folder, threads)
+            shared = donor is not None and not _decided(folder, cell)
+            outcome = _run(share(donor, folder, cell) if shared else cell, folder, threads)
         if not work_left and not (cell.mask_file and outcome.state == "failed"):
             outcome = Outcome(cell.name, "was finished", before.get("test_accuracy"))
         yield outcome
         outdated = cell.mask_file and outcome.state == "failed"
-        if folder.mask.is_file() and not outdated:
+        if _decided(folder, cell) and not outdated:
             donor = folder
+
+
+def _decided(folder, cell):
+    """Whether a run has found its mask here; a dense one, whether it has begun, and chosen its precision."""
+    return folder.begun if cell.mask == "none" else folder.mask.is_file()
 
 
 def _wait(process):
@@ -54,19 +59,24 @@ def share(donor, folder, cell):
     """Puts the mask of another cell where this one looks for its own, and the precision that `auto` chose there.
 
     Args:
-        donor: `RunFolder` with a mask.
+        donor: `RunFolder` of a cell that has decided both.
         folder: `RunFolder` of the cell.
         cell: its `Experiment`.
+
+    Returns:
+        The cell with that precision, in its own folder still.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
     # Measured anew, it might be another, and cells that are compared would differ in it.
     precision = Experiment.from_flagfile(donor.flags).mixed_precision
+    begun = dataclasses.replace(cell, mixed_precision=precision)
     # A folder with files and without flags would be somebody's.
-    folder.write_flags(dataclasses.replace(cell, mixed_precision=precision))
+    folder.write_flags(begun)
     for name in reversed(_SHARED):  # the mask last: it says that the stage is done
         if (donor.path / name).is_file():
             with written_aside(folder.path / name) as scratch:
                 shutil.copyfile(donor.path / name, scratch)
+    return cell if precision == cell.mixed_precision else dataclasses.replace(begun, run_name=cell.name)
 
 
 def _run(cell, folder, threads):

@@ -1,8 +1,8 @@
 """What became of a cell."""
 
 import dataclasses
-import json
-import pathlib
+
+from tfsparse.experiment import RunFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Outcome:
 
 
 def finished(folder):
-    """What `metrics.json` of a run folder holds; None if the run has not finished."""
-    path = pathlib.Path(folder) / "metrics.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    """What `metrics.json` of a run folder holds; None if the run has not finished, or the file is damaged."""
+    try:
+        return RunFolder(folder).read_metrics()
+    except ValueError:  # the cell meets it, too, and says what to do
+        return None

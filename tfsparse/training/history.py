@@ -53,8 +53,8 @@ def read_history(path):
     try:
         with open(path, newline="", encoding="utf-8") as source:
             rows = [{name: float(text) for name, text in row.items() if text != ""} for row in csv.DictReader(source)]
-    except (ValueError, TypeError, UnicodeDecodeError, csv.Error) as error:
+        return [{**row, "epoch": int(row["epoch"])} for row in rows]
+    except (ValueError, TypeError, KeyError, OverflowError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"History file {path} is damaged ({error}). Delete it; training goes on without it."
         ) from error
-    return [{**row, "epoch": int(row["epoch"])} for row in rows]

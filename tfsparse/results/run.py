@@ -1,0 +1,72 @@
+"""`Run`: what is known of a finished run."""
+
+import dataclasses
+
+from tfsparse.experiment import Experiment
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Args:
+        name: of its folder.
+        settings: all that decides what it computed: a dict, as `Experiment.deciding` gives it; the sparsity of a dense run
+            is 0, and that of a run with a mask file the mask's own.
+        metrics: what its `metrics.json` holds.
+        history: column -> list, a number for each epoch (None: not logged then); `epoch` has their numbers.
+        layers: of the mask: dicts of `path`, `live`, `total`, `dead_outputs`, `outputs`; empty for a dense run.
+        mask: `Mask.digest` of its mask; empty for a dense run, or if it is not known.
+
+    Raises:
+        ValueError: a part is missing, or not of its kind.
+    """
+
+    name: str
+    settings: dict
+    metrics: dict
+    history: dict
+    layers: list
+    mask: str = ""
+
+    def __post_init__(self):
+        kinds = {"name": str, "settings": dict, "metrics": dict, "history": dict, "layers": list, "mask": str}
+        wrong = [name for name, kind in kinds.items() if not isinstance(getattr(self, name), kind)]
+        columns = [column for column in self.history.values() if isinstance(column, list)] if not wrong else []
+        if wrong or len(columns) < len(self.history) or len(set(map(len, columns))) > 1:
+            raise ValueError(f"the {wrong[0] if wrong else 'history'} of a run is not of its kind")
+        if any(min(layer["total"], layer["outputs"]) < 1 for layer in self.layers):
+            raise ValueError("a layer without weights or channels")
+        object.__setattr__(self, "settings", _with_own_sparsity(self.settings, self.metrics))
+
+    @property
+    def accuracy(self):
+        """On the test set, after the last epoch; of runs without a test set on the validation set."""
+        return self.metrics.get("test_accuracy", self.metrics.get("validation_accuracy"))
+
+    def curve(self, name):
+        """A column of the history: epoch -> number, of the epochs in which it was logged."""
+        rows = zip(self.history.get("epoch", []), self.history.get(name, []), strict=False)
+        return {epoch: value for epoch, value in rows if value is not None}
+
+    @property
+    def ghosts_until(self):
+        """The last epoch that began with a living ghost; 0: none ever lived."""
+        last = max(self.history.get("epoch", []), default=0)
+        # The strength is logged at the end of an epoch: at 0 there, the ghosts lived in it, and in none after it.
+        ends = [
+            epoch for name in ("ghost_neurons", "ghost_skips") for epoch, value in self.curve(name).items() if value
+        ]
+        began = any(name in self.history for name in ("ghost_neurons", "ghost_skips"))
+        return min(1 + max(ends, default=0), last) if began else 0
+
+
+def _with_own_sparsity(settings, metrics):
+    """The settings, the sparsity that a run did not use replaced: by 0 if it was dense, else by that of its mask file."""
+    mask = settings.get("mask", "")
+    if mask == "none":
+        return {**settings, "sparsity": 0.0}
+    if "sparsity" in metrics and Experiment(mask=mask).mask_file:
+        # To five digits first, as files of runs have it: a run is the same from its folder and from such a file.
+        return {**settings, "sparsity": round(float(f"{metrics['sparsity']:.5g}"), 4)}
+    return settings
