@@ -29,8 +29,10 @@ def main(argv):
         check(experiment)
         if experiment.mask == "none":
             raise ValueError("--mask=none is a dense run: there is no mask to find.")
-        task = load_task(experiment)
         out = pathlib.Path(OUT.value)
+        if out.suffix != ".safetensors":
+            raise ValueError(f"A mask file's name ends in .safetensors: --out={out} does not.")
+        task = load_task(experiment)
         model = build_model(experiment.model, task.data)
         mask = search_mask(experiment, model, task, out.with_suffix(".rounds"))
         found = diagnose(model, mask)

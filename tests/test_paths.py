@@ -8,6 +8,7 @@ from tests.conftest import make_mask, make_model
 from tfsparse import paths
 from tfsparse.graph import clone
 from tfsparse.mask import sparsify
+from tfsparse.surgery import Surgery
 
 
 class Block(keras.layers.Layer):
@@ -58,6 +59,15 @@ def test_parts_of_composite_layers_keep_their_paths_under_another_name():
     assert names[0] == names[1] == ["expand/kernel", "expand/bias", "dense/kernel", "dense/bias"]
 
 
+def test_parts_of_attention_inside_a_nested_model():
+    """The part is named attention_output wherever the layer stands, and the layer of a copy is called inner/attention."""
+    inputs, words = keras.Input((6, 8)), keras.Input((6, 8))
+    inner = keras.Model(inputs, keras.layers.MultiHeadAttention(2, 4, name="attention")(inputs, inputs), name="inner")
+    model = keras.Model(words, keras.layers.Dense(3, name="head")(inner(words)))
+    assert "inner/attention/output/kernel" in paths.weights(model)
+    assert list(paths.weights(Surgery(model).build())) == list(paths.weights(model))
+
+
 def test_a_copy_made_later_has_the_same_paths():
     model = nested()
     keras.layers.Dense(1), Block()  # Keras' counters go on
@@ -99,3 +109,13 @@ def test_two_weights_of_one_name_are_told_apart(name):
 
     model = keras.Sequential([keras.Input((1,)), Twice(name="twice")])
     assert list(paths.weights(model)) == [f"twice/{name}", f"twice/{name}_1"]
+
+
+def test_a_layer_that_also_stands_in_a_composite_one_comes_once():
+    dense, steps, one = keras.layers.Dense(3, name="dense"), keras.Input((4, 3)), keras.Input((3,))
+    x = keras.layers.GlobalAveragePooling1D()(keras.layers.TimeDistributed(dense, name="each")(steps))
+    model = keras.Model([steps, one], keras.layers.Add()([x, dense(one)]))
+    assert list(paths.weights(model)) == ["each/dense/kernel", "each/dense/bias"]
+    mask = make_mask(model)
+    sparse = sparsify(model, mask)
+    assert float(np.mean(paths.weights(sparse)["each/dense/kernel"].numpy() != 0)) == mask["each/dense/kernel"].mean()

@@ -127,6 +127,8 @@ def test_find_mask_shows_and_writes_what_is_left(tmp_path):
     for expected in ("dead in", "on a path", "MFLOPs", "do nothing", "classifier/kernel"):
         assert expected in ended.stdout, ended.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"mask.safetensors", "mask.json", "mask.png"}
+    ended = run("find_mask.py", *flags[:-1], f"--out={tmp_path}/mask.json")
+    assert ended.returncode == 1 and "name ends in .safetensors" in ended.stderr
 
 
 def test_masks_go_to_pytorch_and_back(tmp_path):

@@ -51,10 +51,10 @@ def weights(model):
 
 def owned_weights(model):
     """Yields (path, variable, owner): as `weights`, with the innermost layer that made the variable."""
-    taken = set()
+    taken, seen = set(), set()  # a kernel may be in a composite layer and stand for itself
     own = [("", model)] if getattr(model, "_trainable_weights", None) else []
     for path, layer in [*own, *layers(model)]:
-        for local, variable, owner in _inside(layer, set(), recurse=layer is not model):
+        for local, variable, owner in _inside(layer, seen, recurse=layer is not model):
             name = _unused(f"{path}/{local}".lstrip("/"), taken)
             taken.add(name)
             yield name, variable, owner
@@ -88,8 +88,11 @@ def _inside(layer, seen, recurse=True):
 def _stable_name(part, whole):
     """The name of a composite layer's part. A name that Keras made up counts all layers of the process (`conv2d_17`)
     and would differ in a copy of the model: its number is dropped. So is the name of the whole, which some composite
-    layers (KerasCV's) put before those of their parts: copies of nested models have longer ones."""
-    own = part.name.removeprefix(whole.name).strip("/_") or part.name
+    layers (KerasCV's) put before those of their parts: copies of nested models have longer ones, `outer/attention` for
+    `attention`, and parts of either kind are told alike."""
+    short = whole.name.rsplit("/", 1)[-1]
+    prefix = whole.name if part.name.startswith(whole.name) else short
+    own = part.name.removeprefix(prefix).strip("/_") or part.name
     words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", type(part).__name__)  # Keras' own rule: Conv2D -> conv2d
     automatic = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
     return automatic if re.fullmatch(rf"{automatic}(_\d+)?", own) else own

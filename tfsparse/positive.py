@@ -1,5 +1,7 @@
 """Positive copies of networks: what flows through them says which weights connect inputs and outputs."""
 
+import functools
+
 import tensorflow as tf
 import tf_keras as keras
 from tf_keras.src.mixed_precision.policy import policy_scope
@@ -8,13 +10,15 @@ from tfsparse import paths
 from tfsparse.graph import clone, copy_layer
 
 _SQUASHING = (keras.activations.softmax, keras.activations.sigmoid)
+_NORMS = (keras.layers.LayerNormalization, keras.layers.GroupNormalization, keras.layers.UnitNormalization)
 _PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 def positive(model, dtype="float64", replace=None):
     """A copy of `model` whose every parameter is replaced by its absolute value, biases, norm scales and shifts and moving
     averages too. Nothing in it saturates where a known layer would: a softmax or sigmoid at the outputs, the ceiling of a
-    ReLU6, and layers that only rescale images are opened.
+    ReLU6, and layers that only rescale images are opened. Norms of each example by itself (LayerNorm, GroupNorm) keep their
+    scale and shift only, as BatchNorm does at its start: divided by its own size, what flows would say nothing of the kernels.
 
     Args:
         model: built functional or Sequential model; left as it is.
@@ -43,10 +47,24 @@ def positive(model, dtype="float64", replace=None):
 
     with policy_scope(dtype):  # parts that a composite layer makes do not see the dtype of its configuration
         copy = clone(model, one, dtype)
+    for layer in copy._flatten_layers():
+        if isinstance(layer, _NORMS):
+            vars(layer)["call"] = functools.partial(_scaled, layer)
     for variable in copy.variables:
         if variable.dtype.is_floating:
             variable.assign(tf.abs(variable))
     return copy
+
+
+def _scaled(norm, x, *_, **__):
+    """What a norm does to `x` whose mean is 0 and whose variance is 1."""
+    axes = [norm.axis] if isinstance(norm.axis, int) else list(norm.axis)
+    shape = [1] * len(x.shape)
+    for axis in axes:
+        shape[axis] = x.shape[axis]
+    scale, shift = getattr(norm, "gamma", None), getattr(norm, "beta", None)
+    x = x if scale is None else x * tf.reshape(tf.cast(scale, x.dtype), shape)
+    return x if shift is None else x + tf.reshape(tf.cast(shift, x.dtype), shape)
 
 
 def ones(model, data=None, dtype="float64"):

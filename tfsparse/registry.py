@@ -19,18 +19,21 @@ def parse(text):
     ('erk', {})
 
     Raises:
-        ValueError: if `text` is not of that form.
+        ValueError: if `text` is not of that form, or an option stands twice.
     """
-    if str(text).strip().isidentifier():  # also words that Python keeps for itself: 'global'
+    text = str(text)
+    if text.strip().isidentifier():  # also words that Python keeps for itself: 'global'
         return text.strip(), {}
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.args:
-            return tree.func.id, {word.arg: ast.literal_eval(word.value) for word in tree.keywords}
+            names = [word.arg for word in tree.keywords]
+            if len(set(names)) == len(names):
+                return tree.func.id, {word.arg: ast.literal_eval(word.value) for word in tree.keywords}
     except (SyntaxError, ValueError, TypeError, AttributeError):
         pass  # the one error below serves every way of being malformed
     raise ValueError(
-        f"Cannot read {text!r}: expected a name or a call with literal options, such as 'snip(batches=4)'."
+        f"Cannot read {text!r}: expected a name or a call with literal options, each once, such as 'snip(batches=4)'."
     )
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import tf_keras as keras
 
 from tfsparse import diagnose
+from tfsparse.diagnosis import operations
 from tfsparse.mask import Mask, prunable
 
 layers = keras.layers
@@ -36,3 +37,9 @@ def test_places_of_strided_grouped_and_transposed_convolutions():
         "separable/pointwise_kernel": 36 * 15,
         "dense/kernel": 36 * 10,
     }
+
+
+def test_steps_in_time_are_places():
+    frames = keras.Sequential([keras.Input((5, 8, 8, 3)), layers.TimeDistributed(layers.Conv2D(4, 3))])
+    one = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3)])
+    assert operations(frames) == 5 * operations(one) == 5 * 2 * 36 * 108

@@ -159,3 +159,28 @@ def test_two_inputs_and_two_outputs():
     model = keras.Model([one, two], heads)
     found = diagnose(model, live(model, p=False))
     assert [x.effective for x in found.layers] == [0, 6] and not found.disconnected
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: tf.nn.relu(-x), tf.nn.crelu, lambda x: tf.clip_by_value(x, -1.0, 1.0), tf.nn.gelu, tf.nn.silu],
+    ids=["relu", "crelu", "clip", "gelu", "silu"],
+)
+def test_rectifiers_among_the_functions_of_tensorflow(function):
+    inputs = keras.Input((6,))
+    all_on_paths(keras.Model(inputs, layers.Dense(2, name="head")(function(layers.Dense(4, name="a")(inputs)))))
+
+
+@pytest.mark.parametrize("end", [layers.GlobalAveragePooling1D, lambda: layers.LSTM(4)])
+def test_words_that_are_masked(end):
+    """A sentence of nothing is masked as a whole: its mean would be 0 / 0."""
+    words = [layers.Embedding(20, 8, mask_zero=True), layers.Dense(6, "relu", name="a"), end(), layers.Dense(2)]
+    all_on_paths(keras.Sequential([keras.Input((10,), dtype="int32"), *words]))
+
+
+def test_what_divides_by_nothing_is_not_said_to_have_no_path():
+    inputs = keras.Input((6,))
+    x = layers.Dense(4, name="a")(inputs)
+    model = keras.Model(inputs, layers.Dense(2, name="head")(x / tf.reduce_sum(x, -1, keepdims=True)))
+    found = diagnose(model, Mask.ones(model))
+    assert found.effective is None and "divides by" in found.unknown and not found.disconnected

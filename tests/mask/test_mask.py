@@ -93,6 +93,13 @@ def test_prunable_convolutions(layer):
     assert found and all(path.startswith("conv/") and path.endswith("kernel") for path in found)
 
 
+def test_attention_is_no_convolution():
+    inputs = keras.Input((6, 16))
+    x = keras.layers.MultiHeadAttention(2, 8, name="attention")(inputs, inputs)
+    model = keras.Model(inputs, keras.layers.Conv1D(4, 3, name="conv")(x))
+    assert list(prunable(model, "conv")) == ["conv/kernel"]
+
+
 def test_errors_of_prunable(model):
     with pytest.raises(ValueError, match=r"Unknown kind of prunable weights 'convs'\. Did you mean 'conv'\?"):
         prunable(model, "convs")

@@ -197,3 +197,13 @@ def test_a_mask_of_another_model_is_refused(model):
         sparsify(model, {"elsewhere/kernel": np.ones((2, 2))})
     with pytest.raises(ValueError, match=r"has shape \(2, 2\)"):
         sparsify(model, {"conv1/kernel": np.ones((2, 2))})
+
+
+@pytest.mark.parametrize("layer", [lambda: keras.layers.Dense(6), lambda: keras.layers.Conv1D(6, 3)])
+def test_masks_of_sequences_go_through(layer):
+    """Keras' masks, which say where a sentence has ended: not every layer takes them, and some hand them on."""
+    parts = [keras.layers.Embedding(20, 8, mask_zero=True), layer(), keras.layers.LSTM(4), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((10,), dtype="int32"), *parts])
+    words = np.array([[1, 2, 3, 0, 0, 0, 0, 0, 0, 0], [4] * 10])
+    sparse = sparsify(model, Mask.ones(model))
+    np.testing.assert_array_equal(sparse.predict(words, verbose=0), model.predict(words, verbose=0))

@@ -81,6 +81,8 @@ def test_a_mask_from_a_file(model, tmp_path, caplog):
     for given in (mask, path, str(path)):
         assert find_mask(model, given) == mask
         assert find_mask(model, given, sparsity=mask.sparsity) == mask
+        with pytest.raises(ValueError, match="says itself which weights it is for: leave exclude='head' out"):
+            find_mask(model, given, exclude="head")
     assert find_mask(model, pathlib.Path(path)).metadata == {"method": "mine"}
     with caplog.at_level(logging.WARNING, logger="tfsparse"):
         assert find_mask(model, path, sparsity=0.123) == mask

@@ -144,3 +144,14 @@ def test_the_model_is_as_before(model):
     before = [w.tobytes() for w in model.get_weights()]
     find_mask(model, "grasp(rounds=3)", sparsity=0.5, task=Task(make_data()))
     assert [w.tobytes() for w in model.get_weights()] == before
+
+
+def test_probabilities_that_are_all_but_0():
+    """Images of 0 to 255: the second derivative of a logarithm is one over the probability squared."""
+    images = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 3)).astype("uint8")
+    convs = [keras.layers.Conv2D(16, 3, activation="relu", kernel_initializer="he_normal") for _ in range(2)]
+    head = [keras.layers.Flatten(), keras.layers.Dense(4, "softmax")]
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8, 8, 3)), *convs, *head])
+    found = scores(model, "grasp", Task(Data.from_arrays(train=(images, np.arange(32) % 4), batch_size=32), epochs=1))
+    assert all(np.isfinite(array).all() for array in found.values())

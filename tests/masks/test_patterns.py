@@ -150,3 +150,37 @@ def test_every_method_takes_them(task):
     for method in METHODS:
         with pytest.raises(ValueError, match="does not divide 'stem/kernel'"):
             find_mask(make_model(), method, sparsity=0.5, task=task, pattern="2:4")
+
+
+def attention(heads):
+    inputs = keras.Input((6, 16))
+    return keras.Model(inputs, keras.layers.MultiHeadAttention(heads, 8, name="attention")(inputs, inputs))
+
+
+@pytest.mark.parametrize("heads", [2, 4])
+def test_inputs_of_attention_are_not_its_heads(heads):
+    """The kernel of a query is (inputs, heads, channels), that of the output (heads, channels, outputs)."""
+    mask = find_mask(attention(heads), "random", sparsity=0.5, pattern="2:4")
+    assert set(mask["attention/query/kernel"].reshape(4, 4, -1).sum(1).flat) == {2}
+    assert set(mask["attention/output/kernel"].reshape(-1, 4, 16).sum(1).flat) == {2}
+    whole = find_mask(attention(heads), "random", sparsity=0.5, pattern="filter")["attention/query/kernel"]
+    assert (whole.all(0) | ~whole.any(0)).all() and 0 < whole.any(0).sum() < 8 * heads
+
+
+def body(filters=16, count=4):
+    convs = [keras.layers.Conv2D(filters, 3, padding="same", name=f"c{i}") for i in range(count)]
+    return keras.Sequential(
+        [keras.Input((8, 8, 16)), *convs, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(4)]
+    )
+
+
+@pytest.mark.parametrize("allocation", ["uniform", "erk", "global"])
+@pytest.mark.parametrize("pattern", ["filter", "block(4x4)"])
+def test_the_least_of_a_layer_is_whole_cells(allocation, pattern):
+    model = body()
+    model.layers[0].kernel.assign(model.layers[0].kernel * 1e-3)  # the global ranking takes nothing of it
+    options = {"pattern": pattern, "allocation": allocation}
+    mask = find_mask(model, "magnitude", sparsity=0.93, min_per_layer=1, **options)
+    assert not mask.empty and abs(mask.sparsity - 0.93) < 0.02
+    with pytest.raises(ValueError, match=r"min_per_layer=200 needs [\d,]+ live weights in whole cells of the pattern"):
+        find_mask(model, "magnitude", sparsity=0.93, min_per_layer=200, **options)

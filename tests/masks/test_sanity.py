@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
 from tests.conftest import make_model
 from tfsparse import paths
@@ -48,9 +49,19 @@ def test_found_on_other_weights(model):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_weights_that_come_out_the_same_are_refused():
+    """An initialiser with a seed of its own gives the same weights again, and the check would compare a mask with itself."""
+    seeded = keras.initializers.GlorotUniform(seed=1)
+    model = keras.Sequential([keras.layers.Dense(8, kernel_initializer=seeded, input_shape=(8,), name="a")])
+    with pytest.raises(ValueError, match=r"those of a/kernel come out the same.*seed of its own"):
+        find_mask(model, "magnitude", sparsity=0.5, sanity="reinitialize")
+
+
 def test_unknown(model):
     with pytest.raises(ValueError, match="sanity must be one of None, 'shuffle', 'reinitialize', 'invert'"):
         find_mask(model, "magnitude(sanity='flip')", sparsity=0.5)
+    with pytest.raises(ValueError, match="literal options, each once"):
+        find_mask(model, "magnitude(sanity='invert', sanity='shuffle')", sparsity=0.5)
     with pytest.raises(ValueError, match="'sanity' of mask method 'magnitude' is given twice"):
         find_mask(model, "magnitude(sanity='invert')", sparsity=0.5, sanity="shuffle")
 

@@ -153,3 +153,18 @@ def test_a_subclassed_model_is_refused():
         find_mask(model, "synflow", sparsity=0.5)
     for method in ("random", "magnitude"):
         assert find_mask(model, method, sparsity=0.5).live == 6
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [lambda: keras.layers.LayerNormalization(), lambda: keras.layers.GroupNormalization(4)],
+    ids=["layer", "group"],
+)
+def test_norms_of_single_examples_do_not_hide_the_kernels(norm):
+    """Divided by its own size, the flow does not depend on how large kernels are, and the first layers lose everything."""
+    parts = [part() for _ in range(6) for part in (lambda: keras.layers.Dense(32), norm, keras.layers.ReLU)]
+    model = keras.Sequential([keras.Input((32,)), *parts, keras.layers.Dense(4)])
+    found = [array.sum() for array in scores(model, "synflow").values()]
+    np.testing.assert_allclose(found, found[0], rtol=1e-5)
+    counts = [int(array.sum()) for array in find_mask(model, "synflow(rounds=20)", sparsity=0.98).values()]
+    assert min(counts) > 5

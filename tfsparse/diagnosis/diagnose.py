@@ -6,12 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfsparse import paths
-from tfsparse.diagnosis.channels import channel_axes
 from tfsparse.diagnosis.diagnosis import Diagnosis
 from tfsparse.diagnosis.layer import LayerDiagnosis
 from tfsparse.diagnosis.places import places
 from tfsparse.diagnosis.reach import reach
 from tfsparse.graph import is_graph
+from tfsparse.mask.axes import channel_axes
 from tfsparse.mask.mask import Mask
 from tfsparse.mask.prunable import prunable
 
@@ -48,7 +48,7 @@ def diagnose(model, mask, *, input_shape=None):
     mask.check(model)
     weights = prunable(model)
     owners = {path: owner for path, _, owner in paths.owned_weights(model) if path in weights}
-    used, axes = places(model, owners, _example(model, input_shape)), channel_axes(model, owners)
+    used, axes = places(model, owners, _example(model, input_shape)), channel_axes(model)
     reached, connected, unknown = _reach(model, mask, input_shape)
     layers = tuple(
         _layer(path, mask[path], reached.get(path), axes[path], used[path]) for path in weights if path in mask

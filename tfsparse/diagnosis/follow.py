@@ -20,6 +20,10 @@ def _one_more(x, *_, **__):
     return x + 1
 
 
+def _as_it_is(x, *_, **__):
+    return x
+
+
 _POOLING = {
     keras.layers.MaxPooling1D: keras.layers.AveragePooling1D,
     keras.layers.MaxPooling2D: keras.layers.AveragePooling2D,
@@ -33,12 +37,15 @@ _RECTIFIERS = (
     *(keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU),
     *(keras.layers.ELU, keras.layers.ThresholdedReLU),
 )
-_IDENTITIES = (*_NORMS, *_RECTIFIERS, keras.layers.Rescaling, keras.layers.Normalization)
+_IDENTITIES = (*_NORMS, *_RECTIFIERS, keras.layers.Masking, keras.layers.Rescaling, keras.layers.Normalization)
 _MERGES = (keras.layers.Maximum, keras.layers.Minimum, keras.layers.Subtract)
 _OPERATIONS = {  # by the name that Keras gives a TensorFlow function called on its tensors
     **{"math.reduce_max": tf.reduce_sum, "math.reduce_min": tf.reduce_sum},
     **{"math.maximum": tf.add, "math.minimum": tf.add, "math.subtract": tf.add},
-    **{"math.sigmoid": _one_more, "nn.softmax": _one_more, "math.tanh": tf.identity, "nn.relu6": tf.identity},
+    **dict.fromkeys(("math.sigmoid", "nn.softmax", "math.softplus"), _one_more),
+    **dict.fromkeys(("math.tanh", "clip_by_value", "nn.relu", "nn.relu6", "nn.leaky_relu"), _as_it_is),
+    **dict.fromkeys(("nn.elu", "nn.selu", "nn.gelu", "nn.silu", "nn.swish"), _as_it_is),
+    "compat.v1.nn.crelu": lambda x, axis=-1, **_: tf.concat([x, x], axis),
 }
 
 
@@ -65,10 +72,11 @@ def follow(model, kernels):
 def _open(layer, seed):
     """Lets everything through a layer without kernel. (Keras tracks what is set as an attribute; `vars` goes past it.)"""
     own = vars(layer)
+    own["compute_mask"] = lambda *_, **__: None  # an example of nothing would be masked as a whole
     if type(layer) in _POOLING:
         own["call"] = _POOLING[type(layer)].from_config(layer.get_config()).call
     elif isinstance(layer, _IDENTITIES):
-        own["call"] = lambda x, *_, **__: x
+        own["call"] = _as_it_is
     elif isinstance(layer, keras.layers.Softmax):
         own["call"] = _one_more
     elif isinstance(layer, keras.layers.Activation):

@@ -45,6 +45,8 @@ def reach(model, mask, input_shape=None):
         changes = [tf.subtract(*tf.split(output, 2)) for output in tf.nest.flatten(outputs) if output.dtype.is_floating]
         total = tf.add_n([tf.reduce_sum(change * _drawn(change.shape, place)) for place, change in enumerate(changes)])
     slopes = tape.gradient(total, watched, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    if not all(bool(tf.reduce_all(tf.math.is_finite(part))) for part in [*changes, *slopes]):
+        raise ValueError("something in the network divides by what may be 0: nothing can be followed through it")
     reached = {path: mask[path] & (abs(slope.numpy()) > NOTHING) for path, slope in zip(mask, slopes, strict=True)}
     return reached, any(bool(tf.reduce_any(tf.abs(change) > NOTHING)) for change in changes)
 

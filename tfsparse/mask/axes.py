@@ -10,7 +10,8 @@ _TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras
 def channel_axes(model):
     """The axes of the input and of the output channels of every weight of two or more axes: path -> (inputs, outputs).
 
-    Both are tuples: the outputs of a depthwise kernel (height, width, channels, multiplier) are its last two axes.
+    Both are tuples: the outputs of a depthwise kernel (height, width, channels, multiplier) are its last two axes, those of an
+    attention's query (`EinsumDense`, after its equation) heads and their channels.
 
     >>> model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="head")])
     >>> channel_axes(model)
@@ -21,8 +22,21 @@ def channel_axes(model):
 
 
 def _axes(path, rank, owner):
+    if isinstance(owner, keras.layers.EinsumDense):
+        return of_equation(owner.equation)
     if path.rsplit("/", 1)[-1].startswith("depthwise"):
         return (rank - 2,), (rank - 2, rank - 1)
     if isinstance(owner, _TRANSPOSED):
         return (rank - 1,), (rank - 2,)
     return (rank - 2,), (rank - 1,)
+
+
+def of_equation(equation):
+    """Axes of the kernel in the equation of an `EinsumDense`: those that the inputs have, those that the outputs have.
+
+    >>> of_equation("abc,cde->abde")
+    ((0,), (1, 2))
+    """
+    given, outputs = equation.replace(" ", "").split("->")
+    inputs, kernel = given.split(",")
+    return tuple(tuple(axis for axis, letter in enumerate(kernel) if letter in side) for side in (inputs, outputs))

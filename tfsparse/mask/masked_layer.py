@@ -32,6 +32,7 @@ class MaskedLayer(PruneLowMagnitude):
         layer.get_prunable_weights = lambda: list(self._chosen().values())
         # The layer itself casts what it is given; the wrapper would cast half precision to full before it.
         super().__init__(layer, pruning_schedule=tfmot.ConstantSparsity(0.0, 0), **{"autocast": False, **kwargs})
+        self.supports_masking = layer.supports_masking
 
     def _chosen(self):
         rows = [(p, v, o) for p, v, o in paths.owned_weights_of(self.layer)]
@@ -50,13 +51,18 @@ class MaskedLayer(PruneLowMagnitude):
             self._add_masks(input_shape)
 
     def call(self, inputs, *args, training=None, **kwargs):
-        if "training" in inspect.signature(self.layer.call).parameters:
+        if takes(self.layer, "training"):
             kwargs["training"] = training
+        if not takes(self.layer, "mask"):  # Keras hands it to every layer whose call takes anything
+            kwargs.pop("mask", None)
         outputs = self.layer(inputs, *args, **kwargs)
         if not self.pruning_vars:  # a composite layer may make its parts' weights only when it is called
             with tf.init_scope():
                 self._add_masks(None)
         return outputs
+
+    def compute_mask(self, inputs, mask=None):
+        return self.layer.compute_mask(inputs, mask)
 
     def _add_masks(self, input_shape):
         super().build(input_shape)
@@ -75,6 +81,11 @@ class MaskedLayer(PruneLowMagnitude):
         wrapper = cls(keras.layers.deserialize(config.pop("layer")), **config)
         wrapper.trainable = trainable
         return wrapper
+
+
+def takes(layer, name):
+    """Whether a layer's call has an argument of that name."""
+    return name in inspect.signature(layer.call).parameters
 
 
 def masks(model):

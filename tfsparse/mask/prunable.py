@@ -76,7 +76,7 @@ def _is_kernel(path, variable, owner):
 
 
 def _is_convolution_kernel(path, variable, owner):
-    return _is_kernel(path, variable, owner) and len(variable.shape) >= 3
+    return _is_kernel(path, variable, owner) and len(variable.shape) >= 3 and not isinstance(owner, _DENSE)
 
 
 def _is_pointwise_kernel(path, variable, owner):

@@ -38,7 +38,7 @@ def keep_top(scores, live, count, random, *, allocation="global", pattern=None, 
         random: `np.random.Generator` that decides between equal scores.
         allocation: what `find_allocation` takes, or gives.
         pattern: what `find_pattern` gives; None: single weights.
-        least: path -> weights that a layer keeps, if it has them; None: 0.
+        least: path -> weights that a layer keeps, if it has them, in whole cells; None: 0.
 
     Returns:
         path -> boolean array, exactly `count` of them True; with a pattern of blocks or filters as near as whole ones come.
@@ -56,13 +56,12 @@ def keep_top(scores, live, count, random, *, allocation="global", pattern=None, 
     ranked = {path: shape for path, shape in shapes.items() if path not in kept}
     room = {path: int(np.count_nonzero(live[path])) for path in ranked}
     spread = allocation if callable(allocation) else find_allocation(allocation)
-    least = least or dict.fromkeys(shapes, 0)
+    least = {path: pattern.whole_cells(path, shapes[path], (least or {}).get(path, 0)) for path in ranked}
     shares = budgets(spread, ranked, count, room, least)
     layers = [_Layer(path, scores[path], live[path], pattern) for path in ranked]
     for layer in layers:
         sure = min(least[layer.path], room[layer.path]) if shares is None else shares[layer.path]
-        cells = math.ceil(sure / layer.size) if shares is None else sure // layer.size
-        _take([layer], cells, random)
+        _take([layer], sure // layer.size, random)
     _fill(layers, count - sum(layer.kept for layer in layers), random)
     kept |= {layer.path: layer.mask() for layer in layers}
     return {path: kept[path] for path in shapes}

@@ -33,7 +33,7 @@ class Block(_Cells):
 
     def box(self, path, shape):
         into, out = self.axes[path]
-        edges = {into[0]: self.inputs, out[-1]: self.outputs}  # a depthwise kernel's input is an output axis as well
+        edges = {into[-1]: self.inputs, out[-1]: self.outputs}  # a depthwise kernel's input is an output axis as well
         return tuple(edges.get(axis, 1) for axis in range(len(shape)))
 
     def check(self, shapes, count):

@@ -19,7 +19,8 @@ class Choices:
         allocation: how it spreads over the layers: `"global"`, `"uniform"`, `"erk"`, `"balanced"`, `"smart_ratio"`, another
             `Mask` or mask file whose densities are copied; None: the method's own.
         pattern: which weights live or die together: `"2:4"`, `"block(1x4)"`, `"filter"`; None: every weight for itself.
-        min_per_layer: weights that each layer keeps at least, if it has as many.
+        min_per_layer: weights that each layer keeps at least, if it has as many; with blocks or filters as many whole ones
+            as it takes.
         sanity: one of the literature's sanity checks (Frankle et al., "Pruning Neural Networks at Initialization: Why Are
             We Missing the Mark?", 2021; Su et al., 2020). A method that knows which weights matter should lose by them.
             `"shuffle"`: the mask's weights are drawn anew in each layer, their number stays; `"reinitialize"`: the mask
@@ -47,10 +48,15 @@ class Choices:
         pattern = find_pattern(self.pattern, channel_axes(search.model), outputs)
         shapes = {path: tuple(variable.shape) for path, variable in search.weights.items()}
         pattern.check(shapes, search.count)
-        least = sum(min(self.min_per_layer, math.prod(shape)) for shape in shapes.values())
+        whole = pattern.whole(shapes)
+        needed = {
+            p: math.prod(s) if p in whole else pattern.whole_cells(p, s, self.min_per_layer) for p, s in shapes.items()
+        }
+        least = sum(needed.values()) if self.min_per_layer else 0
         if least > search.count:
+            in_cells = f" in whole cells of the pattern {self.pattern}" if self.pattern else ""
             raise ValueError(
-                f"min_per_layer={self.min_per_layer} needs {least:,} live weights; sparsity={search.sparsity} leaves "
+                f"min_per_layer={self.min_per_layer} needs {least:,} live weights{in_cells}; sparsity={search.sparsity} leaves "
                 f"{search.count:,}. Lower one of the two."
             )
         return pattern

@@ -40,7 +40,7 @@ def find_mask(
     """
     started = time.monotonic()
     if isinstance(method, (Mask, os.PathLike)) or str(method).endswith((".safetensors", ".npz")):
-        mask = given_mask(model, method, sparsity, options)
+        mask = given_mask(model, method, sparsity, exclude, options)
     else:
         start = begin(model, method, task, seed, prunable, exclude, sparsity, options, train=train)
         check_room(start.search, strict)

@@ -10,7 +10,7 @@ from tfsparse.masks.allocate import live_count
 log = logging.getLogger(__name__)
 
 
-def given_mask(model, mask, sparsity, further):
+def given_mask(model, mask, sparsity, exclude, further):
     """A `Mask`, or the mask of a file, checked against `model`; `.npz` files are taken as PyTorch's.
 
     Raises:
@@ -18,6 +18,8 @@ def given_mask(model, mask, sparsity, further):
     """
     if further:
         raise ValueError(f"A mask that is given takes no options, received {', '.join(further)}.")
+    if exclude:
+        raise ValueError(f"A mask that is given says itself which weights it is for: leave exclude={exclude!r} out.")
     if not isinstance(mask, Mask):
         path = pathlib.Path(mask)
         mask = import_mask(path, model) if path.suffix == ".npz" else Mask.load(path)

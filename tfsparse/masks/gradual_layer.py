@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper import PruneLowMagnitude
 
 from tfsparse import paths
+from tfsparse.mask.masked_layer import takes
 
 
 class GradualLayer(PruneLowMagnitude):
@@ -24,6 +25,7 @@ class GradualLayer(PruneLowMagnitude):
         self.names = names
         layer.get_prunable_weights = lambda: list(self._chosen().values())
         super().__init__(layer, pruning_schedule=schedule)
+        self.supports_masking = layer.supports_masking
 
     def _chosen(self):
         return {path: v for path, v, _ in paths.owned_weights_of(self.layer) if path in self.names}
@@ -36,7 +38,12 @@ class GradualLayer(PruneLowMagnitude):
         if len(self._chosen()) == len(self.names):
             super().build(input_shape)
 
+    def compute_mask(self, inputs, mask=None):
+        return self.layer.compute_mask(inputs, mask)
+
     def call(self, inputs, *args, training=None, **kwargs):
+        if not takes(self.layer, "mask"):  # Keras hands it to every layer whose call takes anything
+            kwargs.pop("mask", None)
         if self.pruning_vars:  # TF-MOT takes one positional argument
             names = [name for name in inspect.signature(self.layer.call).parameters if name != "training"]
             return super().call(inputs, training=training, **dict(zip(names[1:], args, strict=False)), **kwargs)

@@ -86,5 +86,6 @@ def _at_temperature(loss, temperature):
     of_logits = type(loss).from_config({**config, "from_logits": True})
     if config.get("from_logits", False):
         return lambda y, outputs: of_logits(y, outputs / temperature)
-    # Logarithms of probabilities are logits, up to a constant that the softmax does not see.
-    return lambda y, outputs: of_logits(y, tf.math.log(outputs + 1e-30) / temperature)
+    # Logarithms of probabilities are logits, up to a constant that the softmax does not see. Their second derivative, one
+    # over the probability squared, must stay finite.
+    return lambda y, outputs: of_logits(y, tf.math.log(outputs + 1e-12) / temperature)

@@ -17,7 +17,7 @@ class OfEvery(Pattern):
     def check(self, shapes, count):
         total = sum(map(math.prod, shapes.values()))
         for path, shape in shapes.items():
-            box = tuple(self.m if axis == self.axes[path][0][0] else 1 for axis in range(len(shape)))
+            box = tuple(self.m if axis == self.axes[path][0][-1] else 1 for axis in range(len(shape)))
             divides(path, shape, box, f"{self.n}:{self.m}")
         if count > total // self.m * self.n:
             raise ValueError(
@@ -37,7 +37,7 @@ class OfEvery(Pattern):
     def _best(self, path, scores, live, most, random):
         if most >= self.m:
             return live
-        into = self.axes[path][0][0]
+        into = self.axes[path][0][-1]
         ranked = np.moveaxis(np.where(live, scores, -np.inf), into, -1)
         groups = ranked.reshape(-1, self.m)
         order = np.lexsort((random.random(groups.shape, np.float32), -groups))  # along the last axis; ties by draw

@@ -1,5 +1,7 @@
 """What a pattern of live weights is; here the one that has none."""
 
+import math
+
 
 class Pattern:
     """No pattern: every weight is a cell of its own."""
@@ -10,6 +12,11 @@ class Pattern:
     def size(self, path, shape):
         """Weights in a cell."""
         return 1
+
+    def whole_cells(self, path, shape, count):
+        """The least number of weights in whole cells that is `count` or more; at most all."""
+        size = self.size(path, shape)
+        return min(-(-count // size) * size, math.prod(shape))
 
     def check(self, shapes, count):
         """Raises ValueError if the pattern does not divide a layer, or cannot have `count` live weights."""
