@@ -9,7 +9,7 @@ import tf_keras as keras
 from tests.conftest import dead, make_data, make_mask, make_model
 from tests.experiment.test_train import Stops, same
 from tfsparse.experiment import train
-from tfsparse.mask import Mask
+from tfsparse.mask import Mask, prunable
 from tfsparse.task import Task
 
 GHOSTS = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing"
@@ -104,3 +104,27 @@ def test_a_damaged_file_is_named(tmp_path, task):
     (tmp_path / FILE).write_bytes(b"no tensors")
     with pytest.raises(ValueError, match=f"{FILE} is damaged"):
         train(model, task, killing_mask(model), "none", compact=True, folder=tmp_path, verbose=0)
+
+
+class EndsIn(keras.callbacks.Callback):
+    """Stops after an epoch, and puts other weights in their place, as early stopping does."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.epoch:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self.model.set_weights([np.zeros_like(weight) for weight in self.model.get_weights()])
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_callback_that_ends_the_training_has_the_last_word(task, epoch):
+    """Before the channels are taken out, in epoch 3, and after it."""
+    model = started()
+    history = train(model, task, killing_mask(model), GHOSTS, compact=True, verbose=0, callbacks=[EndsIn(epoch)])
+    assert history.epoch == list(range(epoch))
+    assert not np.any(prunable(model)["conv2/kernel"])

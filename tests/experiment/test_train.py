@@ -10,6 +10,7 @@ import tf_keras as keras
 from tests.conftest import dead, make_data, make_mask, make_model, two_devices
 from tfsparse.experiment import train
 from tfsparse.mask import Mask, prunable
+from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.task import Data, Task
 from tfsparse.training import Diverged, read_history
 
@@ -193,6 +194,61 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path, model, mask, data):
     other = make_model(classes=5)
     with pytest.raises(ValueError, match="damaged or of another model"):
         train(other, Task(data, epochs=2), make_mask(other), "none", folder=tmp_path, verbose=0)
+
+
+def test_a_checkpoint_under_another_mask_is_refused(tmp_path, model, data):
+    """Masks are part of the checkpoint: restored, the old one would silently take the place of the one that is given."""
+    mask, other = make_mask(model), make_mask(model, density=0.3)
+    train(model, Task(data, epochs=1), mask, "none", folder=tmp_path, verbose=0)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="has another mask .*Give another folder"):
+        train(model, Task(data, epochs=1), other, "none", folder=tmp_path, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_averaged_weights_are_there_again(tmp_path, data):
+    """Keras puts the averages in place at the end of `fit`, behind the last checkpoint."""
+    task = Task(data, epochs=1, optimizer=lambda task: keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5))
+    mask, once, again = make_mask(started()), started(), started()
+    train(once, task, mask, "none", folder=tmp_path, verbose=0)
+    train(again, task, mask, "none", folder=tmp_path, verbose=0)
+    assert same(once, again)
+
+
+class Counts(Ingredient):
+    """Counts how often initial weights are made."""
+
+    calls = 0
+
+    def initialize(self, model, mask, task):
+        self.calls += 1
+
+
+def test_what_cannot_be_trained_is_refused_before_the_work_of_rescaling(model, mask, data):
+    counts = Counts()
+    loss = Task(data, epochs=1, loss=keras.losses.BinaryCrossentropy())
+    with pytest.raises(ValueError, match="[Ll]abel.smoothing"):
+        train(model, loss, mask, [counts, "label_smoothing"], verbose=0)
+    old = Task(data, epochs=1, optimizer=lambda task: keras.optimizers.legacy.SGD(0.1))
+    with pytest.raises(ValueError, match=r"must be one of tf_keras.optimizers, received .*legacy"):
+        train(model, old, mask, [counts], verbose=0)
+    assert counts.calls == 0
+
+
+def test_a_loss_or_step_of_the_models_own_would_be_lost(mask, task):
+    """The copy that is trained has the graph, and nothing that hangs on the model besides."""
+
+    class Own(keras.Model):
+        def train_step(self, data):
+            return super().train_step(data)
+
+    plain = make_model()
+    with pytest.raises(ValueError, match="Own has its own train_step"):
+        train(Own(plain.inputs, plain.outputs), task, mask, "none", verbose=0)
+    model = keras.Model(plain.inputs, plain.outputs)
+    model.add_loss(tf.reduce_mean(plain.outputs[0]))
+    with pytest.raises(ValueError, match="loss of its own .add_loss."):
+        train(model, task, mask, "none", verbose=0)
 
 
 def test_a_subclassed_model_takes_a_mask_but_no_ghosts(task):

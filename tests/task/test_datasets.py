@@ -30,6 +30,21 @@ def test_unknown_length_is_counted():
     assert (data.steps_per_epoch, data.num_classes) == (2, 2)
 
 
+def test_what_is_evaluated_is_counted():
+    """Keras asks for the length of a validation set at the end of an epoch, before its checkpoint is written."""
+    filtered = SINGLE.filter(lambda image, label: label < 2).batch(4)
+    data = Data.from_datasets(train=TRAIN, validation=filtered, test=TRAIN)
+    assert (int(data.validation.cardinality()), int(data.test.cardinality())) == (2, 3)
+
+
+def test_labels_in_columns_are_class_numbers():
+    """Keras' own data sets come with labels (n, 1)."""
+    columns = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS[:, None])).batch(4)
+    data = Data.from_datasets(train=columns, validation=columns)
+    assert data.num_classes == 3
+    assert [labels.numpy().tolist() for _, labels in data.validation.take(1)] == [[0, 1, 2, 0]]
+
+
 def test_resumed_epochs_equal_unbroken_ones():
     def make():
         return Data.from_datasets(train=SINGLE.shuffle(10, seed=1).batch(4))
@@ -69,6 +84,9 @@ def test_unknown_shapes_are_looked_up_in_one_batch():
         ({"validation": TRAIN.repeat()}, "validation never ends"),
         ({"test": TRAIN.map(lambda x, y: (tf.repeat(x, 2, 1), y))}, "images of test have the shape"),
         ({"test": TRAIN.map(lambda x, y: (x, tf.one_hot(y, 5)))}, "vectors over 5 classes, num_classes is 3"),
+        ({"validation": TRAIN.take(0)}, "validation is empty"),
+        ({"test": TRAIN.filter(lambda x, y: False)}, "test is empty"),
+        ({"train": TRAIN.map(lambda x, y: (x, tf.one_hot(y, 3) * 2))}, "must sum to 1; in batch 0"),
         ({"steps_per_epoch": 0}, "steps_per_epoch must be a whole number"),
     ],
 )

@@ -81,7 +81,8 @@ def _stages(experiment, folder, strategy):
     accuracies = {**evaluate(model, task), **_best(model, task, folder)}
     best = best_epoch(read_history(folder.history))
     result = metrics(model, mask, best, task.epochs, accuracies, prunable(model))
-    result["peak_memory_mb"] = peak_memory()
+    before = folder.read_metrics() or {}  # of a finished run that only lacks an export
+    result["peak_memory_mb"] = before.get("peak_memory_mb", peak_memory())
     result["seconds"] = round(sum(history.history.get("seconds", [])), 1)
     refused = _export(experiment, folder, model, result, mask=mask, data=task.data)
     result["files"] = list(folder.exported(EXPORTERS))

@@ -6,7 +6,7 @@ from tfsparse import paths, training
 from tfsparse import recipe as recipes
 from tfsparse.experiment.compacted import Compactor
 from tfsparse.graph import is_graph
-from tfsparse.mask import Mask, check_model, prunable
+from tfsparse.mask import Mask, prunable
 from tfsparse.mask.sparsify import release
 
 
@@ -18,7 +18,8 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         task: `Task`: data, length, optimizer, seed.
         mask: `Mask`; None trains the dense model.
         recipe: `Recipe` or its text: `"tost"`, `"none"`, `"ghost_skips(share=0.25),label_smoothing"`.
-        callbacks: Keras callbacks of your own, as for `fit`.
+        callbacks: Keras callbacks of your own, as for `fit`. A training with a `folder` that one of them has stopped goes on
+            when called again.
         steps: (first, end), a part of the task's steps, with the data and learning rates that they have in an unbroken
             training; None: all. Not with ghosts, whose clocks begin with the training.
         **settings: `folder`, `strategy`, `compact`, `dtype`, `jit_compile`, `steps_per_execution`, `verbose`: see
@@ -28,17 +29,24 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         `keras.callbacks.History`, with the rows of resumed epochs too.
 
     Raises:
-        ValueError: the mask does not fit, or the recipe needs a graph that a subclassed model does not show.
+        ValueError: the mask does not fit, or is not that of the training in `folder`; the recipe needs a graph that a
+            subclassed model does not show; the model has a loss or training step of its own.
         Diverged: the loss is NaN or infinite; `model` is as it was, unless it is subclassed.
     """
     recipe = recipes.Recipe(recipe)
     settings = training.Settings(**settings)
-    check_model(model)
+    recipes.check_trainable(model)
     mask = mask if mask is None or isinstance(mask, Mask) else Mask(mask)
-    loss = task.loss_for(model)
+    loss, optimizer = task.loss_for(model), task.make_optimizer()
+    trained_with = recipe.loss(loss)  # refused before the work of rescaling, if at all
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            f"The task's optimizer must be one of tf_keras.optimizers, received {type(optimizer).__module__}."
+            f"{type(optimizer).__name__}. Those in `legacy` have no place for masked gradients."
+        )
     if steps is not None and (recipe.needs_graph or not 0 <= steps[0] < steps[1] <= task.steps):
         raise ValueError(f"steps={steps} must lie in 0 to {task.steps}, and the recipe must have no ghosts.")
-    if (settings.compact or steps is not None) and getattr(task.make_optimizer(), "use_ema", False):
+    if (settings.compact or steps is not None) and getattr(optimizer, "use_ema", False):
         raise ValueError(
             "use_ema and compact (or steps) do not go together: training is then several calls of fit, and Keras puts the "
             "averages in the weights' place at the end of each. Leave one of them out."
@@ -67,7 +75,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         trained, rows = training.fit(
             make_model,
             task,
-            loss=recipe.loss(loss),
+            loss=trained_with,
             plain_loss=loss,
             weights=lambda prepared: _weights(prepared, model),
             masked=lambda prepared: _masked(prepared, mask),

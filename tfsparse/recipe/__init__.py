@@ -14,7 +14,7 @@ from tfsparse.recipe.ghost_neurons import GhostNeurons
 from tfsparse.recipe.ghost_skips import GhostSkips
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.label_smoothing import LabelSmoothing
-from tfsparse.recipe.prepare import came_from, initial, prepare, strip, transfer
+from tfsparse.recipe.prepare import came_from, check_trainable, initial, prepare, strip, transfer
 from tfsparse.recipe.recipe import Recipe
 from tfsparse.recipe.rescaled_init import RescaledInit
 
@@ -35,6 +35,7 @@ __all__ = [
     "RescaledInit",
     "callbacks",
     "came_from",
+    "check_trainable",
     "clocks",
     "ghosts_leave",
     "initial",

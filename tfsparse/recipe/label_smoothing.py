@@ -65,6 +65,10 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         y_pred = tf.convert_to_tensor(y_pred)
+        if y_pred.shape[-1] == 1:
+            raise ValueError(
+                "label_smoothing spreads over the other classes, and there is one class only: leave it out."
+            )
         target = smooth(y_true, tf.shape(y_pred)[-1], self.amount, self.convention, y_pred.dtype)
         return keras.losses.categorical_crossentropy(target, y_pred, from_logits=self.from_logits)
 

@@ -1,10 +1,14 @@
 """From a plain model to a prepared one, and back."""
 
+import tf_keras as keras
+
 from tfsparse.graph import clone, copy_weights, is_graph, require_graph
 from tfsparse.mask import Mask, apply_mask, check_model, sparsify
 from tfsparse.mask.sparsify import release
 from tfsparse.recipe.recipe import Recipe
 from tfsparse.surgery import Surgery
+
+_STEPS = ("train_step", "compute_loss", "make_train_function")
 
 
 class _Origin:
@@ -30,10 +34,11 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
         Keras model. Train it with any optimizer, a loss from `recipe.loss`, and `callbacks(prepared)`.
 
     Raises:
-        ValueError: the mask does not fit; the model is subclassed and the recipe has ghosts.
+        ValueError: the mask does not fit; the model is subclassed and the recipe has ghosts; it has a loss or a training step
+            of its own, which its copy would not have.
     """
     recipe = Recipe(recipe)
-    check_model(model)
+    check_trainable(model)
     if mask is not None:
         mask = mask if isinstance(mask, Mask) else Mask(mask)
         mask.check(model)
@@ -49,6 +54,30 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
         prepared = sparsify(prepared, mask)
     came_from(prepared, model)
     return prepared
+
+
+def check_trainable(model):
+    """Raises a helpful error if `model` is no built tf_keras model, or would train otherwise than its copy.
+
+    Raises:
+        TypeError: not a model, or a Keras 3 model.
+        ValueError: it has no weights yet, or a loss or training step of its own.
+    """
+    check_model(model)
+    if not is_graph(model):  # trained in place
+        return
+    own = [name for name in _STEPS if getattr(type(model), name) is not getattr(keras.Model, name)]
+    if own:
+        raise ValueError(
+            f"Model {model.name!r} is a graph, whose copy is trained, and {type(model).__name__} has its own {own[0]}, which "
+            "the copy would not have. Train `prepare(...)` in a loop of your own, made of a plain keras.Model of its inputs "
+            "and outputs."
+        )
+    if any(type(layer).__name__ == "AddLoss" for layer in model._flatten_layers()):
+        raise ValueError(
+            f"Model {model.name!r} has a loss of its own (add_loss), which the copy that is trained would not have. Make it "
+            "part of Task(loss=...), or a layer's regularizer."
+        )
 
 
 def came_from(prepared, model):

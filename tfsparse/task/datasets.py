@@ -21,11 +21,12 @@ def from_datasets(
     class_names=None,
 ):
     """The arguments of `Data` for datasets; `Data.from_datasets` says what is what."""
-    given = {"train": train, "validation": validation, "test": test}
+    given = {"train": _flat(train), "validation": _flat(validation), "test": _flat(test)}
+    train = given["train"]
     specs = {key: _spec(dataset, key) for key, dataset in given.items() if dataset is not None or key == "train"}
     steps = _steps(train, steps_per_epoch)
     for key in set(specs) - {"train"}:
-        _refuse_infinite(given[key], key, "Take as much of it as one evaluation needs: dataset.take(n).")
+        given[key] = _counted(given[key], key)
     looked_at = 1 if steps and num_classes else steps  # one batch, where all but the labels' range is known
     counted, shape, batch_size, found = _survey(train.take(looked_at) if looked_at else train)
     steps, classes = steps or counted, checks.whole(found if num_classes is None else num_classes, "num_classes")
@@ -76,6 +77,29 @@ def _spec(dataset, argument):
     return spec
 
 
+def _flat(dataset):
+    """The dataset with labels (n,) where it has (n, 1), the form in which Keras' own data sets come."""
+    spec = getattr(dataset, "element_spec", None)
+    pair = isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[1], tf.TensorSpec)
+    if not pair or not spec[1].dtype.is_integer or spec[1].shape.rank != 2 or spec[1].shape[1] != 1:
+        return dataset
+    return dataset.map(lambda images, labels: (images, labels[:, 0]))
+
+
+def _counted(dataset, argument):
+    """The dataset, its number of batches known: Keras asks for it after an epoch of training."""
+    _refuse_infinite(dataset, argument, "Take as much of it as one evaluation needs: dataset.take(n).")
+    length = int(dataset.cardinality())
+    if length == tf.data.UNKNOWN_CARDINALITY:
+        length = int(dataset.reduce(np.int64(0), lambda count, _: count + 1))
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(length))
+    if length == 0:
+        raise ValueError(
+            f"{argument} is empty. Leave it out, or give it a batch: drop_remainder=True drops short ones."
+        )
+    return dataset
+
+
 def _steps(train, steps_per_epoch):
     """Batches an epoch, or None where nobody knows."""
     if steps_per_epoch is not None:
@@ -102,6 +126,10 @@ def _survey(train):
         lowest = int(tf.reduce_min(labels)) if len(labels.shape) == 1 else 0
         if lowest < 0:
             raise ValueError(f"The labels of train must be 0 or more, received {lowest}.")
+        if len(labels.shape) == 2 and not np.allclose(tf.reduce_sum(tf.cast(labels, tf.float32), 1), 1, atol=1e-3):
+            raise ValueError(
+                f"The labels of train are vectors over the classes that must sum to 1; in batch {count - 1} they do not."
+            )
         classes = max(classes, labels.shape[1] if len(labels.shape) == 2 else int(tf.reduce_max(labels)) + 1)
     if not count:
         raise ValueError("train is empty.")

@@ -105,9 +105,9 @@ def ends_in_softmax(model):
 
 
 def _last_layer(model):
-    """The layer that makes the outputs; what only changes their shape is passed over."""
+    """The layer that makes the outputs; what only changes their shape is passed over. None of a model without layers."""
     if not model.outputs:  # subclassed: the last that it made is the best guess
-        return model.layers[-1]
+        return model.layers[-1] if model.layers else None
     layer = model.outputs[0].node.layer
     while isinstance(layer, keras.layers.Reshape | keras.layers.Flatten):
         layer = layer.input.node.layer

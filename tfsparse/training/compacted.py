@@ -42,11 +42,15 @@ class Compacted(keras.callbacks.Callback):
             part.assign(_value(whole)[self.compaction.places.get(path, ...)])
 
     def on_epoch_end(self, epoch, logs=None):
+        self.hand_back()
+        logs.update(self.logs)
+
+    def hand_back(self):
+        """Gives the large model, and its optimizer, what the small ones have learned."""
         whole = paths.weights(self.large)
         rows = [(path, whole[path], variable) for path, variable in paths.weights(self.small).items()]
         for path, variable, part in [*rows, *self._slots]:
             variable.assign(self.compaction.expand(path, _value(part), _value(variable)))
-        logs.update(self.logs)
 
 
 def _by_name(optimizer):

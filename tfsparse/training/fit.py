@@ -6,9 +6,11 @@ import logging
 import pathlib
 import sys
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsparse.mask.masked_layer import masks
 from tfsparse.training.best import SaveBest
 from tfsparse.training.checkpoints import Checkpoints, SaveEpochs, saved_epochs
 from tfsparse.training.compacted import read_stays, write_stays
@@ -73,7 +75,7 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
 
     Raises:
         Diverged: the loss is NaN or infinite.
-        ValueError: a checkpoint that cannot be restored.
+        ValueError: a checkpoint that cannot be restored, or was written under another mask.
     """
     strategy = settings.strategy or tf.distribute.get_strategy()
     folder = None if settings.folder is None else pathlib.Path(settings.folder)
@@ -83,7 +85,7 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
         model = make_model()
         optimizer = compiled(model)  # before ghosts leave: their slots are part of the checkpoint
         checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", model, optimizer, writes=writes)
-        completed = checkpoints.restore() if checkpoints else 0
+        completed = _resume(checkpoints, model) if checkpoints else 0
         first, end = steps or (0, task.steps)
         if not completed:
             optimizer.iterations.assign(first)
@@ -98,7 +100,11 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
     first = max(first, completed * per_epoch)
     middle = min(end, max(first, _compact_from(model, smaller, settings, per_epoch, end)))
     _fit(model, task, spans(first, middle, per_epoch), watchers, settings)
-    if middle < end:
+    if first >= end and getattr(optimizer, "use_ema", False):
+        optimizer.finalize_variable_values(
+            model.trainable_variables
+        )  # as `fit` does at its end, after the last checkpoint
+    if middle < end and not model.stop_training:
         with strategy.scope():
             small = smaller(model, read_stays(folder))
             small.start(optimizer, compiled(small.small))
@@ -106,6 +112,7 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
             write_stays(folder, small.compaction.stays)
         log.info("From epoch %d on: %s.", middle // per_epoch + 1, small.compaction)
         _fit(small.small, task, spans(middle, end, per_epoch), [small, *watchers], settings)
+        small.hand_back()  # a callback may have changed the weights once more
     return model, history.rows
 
 
@@ -115,8 +122,28 @@ def _compact_from(model, smaller, settings, per_epoch, end):
     return end if step is None else -(-step // per_epoch) * per_epoch
 
 
+def _resume(checkpoints, model):
+    """Restores the last completed epoch; returns the number of completed epochs."""
+    given = {path: _value(mask) for path, mask in masks(model).items()}
+    completed = checkpoints.restore()
+    other = [path for path, mask in masks(model).items() if not np.array_equal(_value(mask), given[path])]
+    if other:
+        raise ValueError(
+            f"The training in {checkpoints.folder} has another mask (at {other[0]!r}, for one). Give another folder, or delete "
+            "that one to begin anew."
+        )
+    return completed
+
+
+def _value(variable):
+    return tf.convert_to_tensor(variable).numpy()  # of a variable with a copy per device, too
+
+
 def _fit(model, task, parts, watchers, settings):
+    model.stop_training = False
     for span in parts:
+        if model.stop_training:  # by a callback; the next call of `fit` would not know
+            return
         model.fit(
             task.data.epochs(span.epoch, span.end).skip(span.skip),
             initial_epoch=span.epoch,
