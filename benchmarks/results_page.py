@@ -20,6 +20,7 @@ SHORT = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95,
 LONG = SHORT | {"data": "cifar10(train=5000)", "epochs": 160}
 UNSCALED = "ghost_neurons,ghost_skips,label_smoothing"
 FEWER = "ghost_neurons,ghost_skips,rescaled_init(iterations=25),label_smoothing"
+MOBILE = LONG | {"model": "mobilenet(width=0.25)"}
 SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
 
 
@@ -137,6 +138,11 @@ def main():
     facts["paid"] = [one for one in facts["of_erk"] if one.mean > 0]
     facts["level"] = next(plain for one, plain, _ in study(found, SNIP_98) if one.recipe == UNSCALED)
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
+    facts |= {
+        "mobile": by_recipe(runs, MOBILE, 0),
+        "ten": after(runs, MOBILE, 0, 10),
+        "sixteen": after(runs, MOBILE, 0, 16),
+    }
     facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0), "opening": openings(runs, SHORT)}
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
     facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from tests.conftest import make_mask
-from tfsparse.experiment import Experiment, RunFolder, run_experiment, search_mask
+from tfsparse.experiment import Experiment, RunFolder, check, run_experiment, search_mask
 from tfsparse.mask import Mask, export_mask
 from tfsparse.models import build_model
 from tfsparse.sweep import cells, run_sweep
@@ -96,3 +96,12 @@ def test_a_sweep_tells_too(tmp_path):
     assert "has changed" in outcomes[0].reason
     assert Mask.load(tmp_path / grid[1].name / "mask.safetensors") == Mask.load(file)
     assert [outcome.state for outcome in run_sweep(grid[1:])] == ["was finished"]
+
+
+def test_what_a_mask_file_is_for_it_says_itself(tmp_path):
+    mask = make_mask(make_net())
+    mask.save(tmp_path / "mask.safetensors")
+    with pytest.raises(
+        ValueError, match=r"--exclude=stem is for masks that are looked for.*mask\.safetensors says itself"
+    ):
+        check(Experiment(mask=str(tmp_path / "mask.safetensors"), model=NETWORK, exclude="stem"))

@@ -31,8 +31,8 @@ def test_a_grid_has_every_combination_once():
     assert len({cell.name for cell in found}) == len(found)
     shared = groups(found)
     assert all(len({(c.mask, c.sparsity, c.seed) for c in group}) == 1 for group in shared) and len(shared) == 6
-    given = cells(Experiment(mask="m.safetensors"), sparsities=[0.5, 0.95])
-    assert [cell.sparsity for cell in given] == [0.9], "a mask file has its own"
+    given = cells(Experiment(mask="m.safetensors", exclude="stem"), sparsities=[0.5, 0.95])
+    assert [(cell.sparsity, cell.exclude) for cell in given] == [(0.9, "")], "a mask file has its own"
     with pytest.raises(ValueError, match="run_name"):
         cells(Experiment(run_name="mine"))
     with pytest.raises(ValueError, match="leave --overwrite out"):

@@ -27,6 +27,11 @@ def check(experiment, folder=None):
     check_readable(experiment, folder)
     if experiment.mask_file is None and experiment.mask != "none":
         read_method(experiment.mask)
+    if experiment.mask_file and excluded(experiment):
+        raise ValueError(
+            f"--exclude={experiment.exclude} is for masks that are looked for; the mask file {experiment.mask} says itself "
+            "which weights it is for. Leave one of the two out."
+        )
     if not 0 <= experiment.sparsity < 1:
         raise ValueError(
             f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}."

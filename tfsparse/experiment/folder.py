@@ -44,10 +44,7 @@ class RunFolder:
         try:
             return dict(json.loads(self.metrics.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"{self.metrics} is damaged ({error}). Delete it and run the same again: what the network was trained to is "
-                "measured anew."
-            ) from error
+            raise ValueError(f"{self.metrics} is damaged ({error}). Delete it and run the same again.") from error
 
     def export(self, exporter):
         """Where an export lies: `model.tflite`, `model_int8.tflite`, or a folder named like the format."""

@@ -16,7 +16,8 @@ def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
         experiment: `Experiment`, what the cells have in common.
         masks: of each kind of choice a list, or None: the experiment's own. `sparsities`, `recipes`, `seeds` likewise.
 
-    A dense cell (`mask="none"`) is there once for all sparsities, and so is one with a mask file, which has its own.
+    A dense cell (`mask="none"`) is there once for all sparsities, and so is one with a mask file, which has its own, and
+    says itself what it leaves out.
 
     >>> from tfsparse.experiment import Experiment
     >>> found = cells(Experiment(), masks=["none", "erk"], sparsities=[0.9, 0.95], recipes=["none", "tost"])
@@ -41,7 +42,7 @@ def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
         if cell.mask == "none":
             cell = dataclasses.replace(cell, sparsity=0.0)
         elif cell.mask_file:
-            cell = dataclasses.replace(cell, sparsity=experiment.sparsity)
+            cell = dataclasses.replace(cell, sparsity=experiment.sparsity, exclude="")
         found[cell.name] = cell
     return list(found.values())
 

@@ -6,11 +6,9 @@ import logging
 import pathlib
 import sys
 
-import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.mask.masked_layer import masks
 from tfsparse.training.best import SaveBest
 from tfsparse.training.checkpoints import Checkpoints, SaveEpochs, saved_epochs
 from tfsparse.training.compacted import read_stays, write_stays
@@ -85,7 +83,7 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
         model = make_model()
         optimizer = compiled(model)  # before ghosts leave: their slots are part of the checkpoint
         checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", model, optimizer, writes=writes)
-        completed = _resume(checkpoints, model) if checkpoints else 0
+        completed = checkpoints.restore() if checkpoints else 0
         first, end = steps or (0, task.steps)
         if not completed:
             optimizer.iterations.assign(first)
@@ -120,23 +118,6 @@ def _compact_from(model, smaller, settings, per_epoch, end):
     """The first step of the first epoch in which no ghost lives; `end` if there is none, or nothing is to be compacted."""
     step = smaller.from_step(model) if settings.compact else None
     return end if step is None else -(-step // per_epoch) * per_epoch
-
-
-def _resume(checkpoints, model):
-    """Restores the last completed epoch; returns the number of completed epochs."""
-    given = {path: _value(mask) for path, mask in masks(model).items()}
-    completed = checkpoints.restore()
-    other = [path for path, mask in masks(model).items() if not np.array_equal(_value(mask), given[path])]
-    if other:
-        raise ValueError(
-            f"The training in {checkpoints.folder} has another mask (at {other[0]!r}, for one). Give another folder, or delete "
-            "that one to begin anew."
-        )
-    return completed
-
-
-def _value(variable):
-    return tf.convert_to_tensor(variable).numpy()  # of a variable with a copy per device, too
 
 
 def _fit(model, task, parts, watchers, settings):
