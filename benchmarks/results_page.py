@@ -144,7 +144,7 @@ def main():
         "ten": after(runs, MOBILE, 0, 10),
         "sixteen": after(runs, MOBILE, 0, 16),
     }
-    facts["vgg"] = at(runs, VGG, 0)
+    facts |= {"vgg": at(runs, VGG, 0), "last": after(runs, MOBILE, 0, 160)}
     facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0), "opening": openings(runs, SHORT)}
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
     facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
