@@ -55,6 +55,10 @@ def test_weights_that_come_out_the_same_are_refused():
     model = keras.Sequential([keras.layers.Dense(8, kernel_initializer=seeded, input_shape=(8,), name="a")])
     with pytest.raises(ValueError, match=r"those of a/kernel come out the same.*seed of its own"):
         find_mask(model, "magnitude", sparsity=0.5, sanity="reinitialize")
+    zeros = keras.Sequential(
+        [keras.layers.Dense(8, input_shape=(8,)), keras.layers.Dense(2, kernel_initializer="zeros")]
+    )
+    assert find_mask(zeros, "random", sparsity=0.5, sanity="reinitialize").live == 40
 
 
 def test_unknown(model):

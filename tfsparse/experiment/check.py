@@ -27,7 +27,8 @@ def check(experiment, folder=None):
     check_readable(experiment, folder)
     if experiment.mask_file is None and experiment.mask != "none":
         read_method(experiment.mask)
-    if experiment.mask_file and excluded(experiment):
+    begun = folder is not None and folder.begun  # with both, as it was once allowed: it may go on
+    if experiment.mask_file and excluded(experiment) and not begun:
         raise ValueError(
             f"--exclude={experiment.exclude} is for masks that are looked for; the mask file {experiment.mask} says itself "
             "which weights it is for. Leave one of the two out."

@@ -13,17 +13,17 @@ def reinitialized(search):
     """`search`, its model replaced by one whose layers were initialised anew, by their own initialisers.
 
     Raises:
-        ValueError: the model is subclassed and cannot be copied, or its initialisers give the same weights every time.
+        ValueError: the model is subclassed and cannot be copied, or an initialiser has a seed of its own.
     """
     require_graph(search.model, "sanity='reinitialize'")
     with seeded_initializers(search.seed + 1):
         model = fresh(search.model)
     variables = paths.weights(model)
     weights = {path: variables[path] for path in search.weights}
-    same = [path for path, variable in weights.items() if np.array_equal(variable, search.weights[path])]
+    same = [path for path, v in weights.items() if np.ptp(v) and np.array_equal(v, search.weights[path])]
     if same:
         raise ValueError(
             f"sanity='reinitialize' needs other initial weights, and those of {', '.join(same[:3])} come out the same: their "
-            "initialiser has a seed of its own, or draws nothing. Build the model without it."
+            "initialiser has a seed of its own. Build the model without it."
         )
     return dataclasses.replace(search, model=model, weights=weights)

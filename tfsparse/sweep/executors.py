@@ -70,6 +70,10 @@ def gpus(machines, group):
 
 
 def _whole_group(group, threads, folder):
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(
+            f"This machine has no {folder}, the folder of the sweep: all machines must see the same."
+        )
     with contextlib.chdir(folder):  # Ray's workers run elsewhere: paths in flags mean those of the sweep
         return list(run_group(group, threads))
 

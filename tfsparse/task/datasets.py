@@ -21,7 +21,9 @@ def from_datasets(
     class_names=None,
 ):
     """The arguments of `Data` for datasets; `Data.from_datasets` says what is what."""
-    given = {"train": _flat(train), "validation": _flat(validation), "test": _flat(test)}
+    given = {"train": train, "validation": validation, "test": test}
+    if num_classes != 1:  # one output takes its labels as they are
+        given = {key: _flat(dataset) for key, dataset in given.items()}
     train = given["train"]
     specs = {key: _spec(dataset, key) for key, dataset in given.items() if dataset is not None or key == "train"}
     steps = _steps(train, steps_per_epoch)
@@ -126,10 +128,6 @@ def _survey(train):
         lowest = int(tf.reduce_min(labels)) if len(labels.shape) == 1 else 0
         if lowest < 0:
             raise ValueError(f"The labels of train must be 0 or more, received {lowest}.")
-        if len(labels.shape) == 2 and not np.allclose(tf.reduce_sum(tf.cast(labels, tf.float32), 1), 1, atol=1e-3):
-            raise ValueError(
-                f"The labels of train are vectors over the classes that must sum to 1; in batch {count - 1} they do not."
-            )
         classes = max(classes, labels.shape[1] if len(labels.shape) == 2 else int(tf.reduce_max(labels)) + 1)
     if not count:
         raise ValueError("train is empty.")
