@@ -20,6 +20,7 @@ SHORT = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95,
 LONG = SHORT | {"data": "cifar10(train=5000)", "epochs": 160}
 UNSCALED = "ghost_neurons,ghost_skips,label_smoothing"
 FEWER = "ghost_neurons,ghost_skips,rescaled_init(iterations=25),label_smoothing"
+HUNDRED = LONG | {"data": "cifar100(train=5000)"}
 VGG = LONG | {"model": "vgg16(width=0.25)"}
 MOBILE = LONG | {"model": "mobilenet(width=0.25)"}
 SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
@@ -144,7 +145,7 @@ def main():
         "ten": after(runs, MOBILE, 0, 10),
         "sixteen": after(runs, MOBILE, 0, 16),
     }
-    facts |= {"vgg": at(runs, VGG, 0), "last": after(runs, MOBILE, 0, 160)}
+    facts |= {"vgg": at(runs, VGG, 0), "hundred": at(runs, HUNDRED, 0), "last": after(runs, MOBILE, 0, 160)}
     facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0), "opening": openings(runs, SHORT)}
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
     facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
