@@ -99,9 +99,8 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
     middle = min(end, max(first, _compact_from(model, smaller, settings, per_epoch, end)))
     _fit(model, task, spans(first, middle, per_epoch), watchers, settings)
     if first >= end and getattr(optimizer, "use_ema", False):
-        optimizer.finalize_variable_values(
-            model.trainable_variables
-        )  # as `fit` does at its end, after the last checkpoint
+        # As Keras does at the end of its `fit`, behind the last checkpoint.
+        optimizer.finalize_variable_values(model.trainable_variables)
     if middle < end and not model.stop_training:
         with strategy.scope():
             small = smaller(model, read_stays(folder))
