@@ -57,6 +57,9 @@ def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
     grid = [grid[0], dataclasses.replace(grid[1], export="tflite")]
     assert [outcome.state for outcome in run_sweep(grid)] == ["was finished", "finished"]
     assert (second / "model.tflite").is_file()
+    assert json.loads((second / "metrics.json").read_text())["peak_memory_mb"] == numbers["peak_memory_mb"], (
+        "of the training"
+    )
     assert [outcome.state for outcome in run_sweep(grid)] == ["was finished"] * 2
 
 

@@ -32,12 +32,11 @@ _POOLING = {
     keras.layers.GlobalMaxPooling2D: keras.layers.GlobalAveragePooling2D,
     keras.layers.GlobalMaxPooling3D: keras.layers.GlobalAveragePooling3D,
 }
-_NORMS = (keras.layers.LayerNormalization, keras.layers.GroupNormalization, keras.layers.UnitNormalization)
 _RECTIFIERS = (
     *(keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU),
     *(keras.layers.ELU, keras.layers.ThresholdedReLU),
 )
-_IDENTITIES = (*_NORMS, *_RECTIFIERS, keras.layers.Masking, keras.layers.Rescaling, keras.layers.Normalization)
+_IDENTITIES = (*_RECTIFIERS, keras.layers.Masking, keras.layers.Rescaling, keras.layers.Normalization)
 _MERGES = (keras.layers.Maximum, keras.layers.Minimum, keras.layers.Subtract)
 _OPERATIONS = {  # by the name that Keras gives a TensorFlow function called on its tensors
     **{"math.reduce_max": tf.reduce_sum, "math.reduce_min": tf.reduce_sum},
@@ -52,10 +51,10 @@ _OPERATIONS = {  # by the name that Keras gives a TensorFlow function called on 
 def follow(model, kernels):
     """Changes `model`, a copy, so that a pair of examples shows what depends on its inputs. Parts of composite layers, too.
 
-    Maxima, which pass their gradient on to one place only, become means and sums; norms, rectifiers and other activations let
-    everything through, so that none saturates. What is not 0 for an input of 0 (a sigmoid) stays so: a gate that nothing
-    reaches is half open. Functions hidden in a custom layer's own `call` stay as they are: of a kernel among them, weights
-    that only a constant reaches may count, too.
+    Maxima, which pass their gradient on to one place only, become means and sums; rectifiers and other activations let
+    everything through, so that none saturates (`positive` has opened the norms). What is not 0 for an input of 0 (a sigmoid)
+    stays so: a gate that nothing reaches is half open. Functions hidden in a custom layer's own `call` stay as they are: of a
+    kernel among them, weights that only a constant reaches may count, too.
 
     Args:
         model: copy that is thrown away later.

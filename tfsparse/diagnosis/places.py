@@ -1,11 +1,13 @@
 """At how many places of its inputs each kernel is used."""
 
 import contextlib
+import math
 
 import tensorflow as tf
+import tf_keras as keras
 
-from tfsparse.diagnosis.channels import places_of
 from tfsparse.frozen import frozen
+from tfsparse.mask.axes import TRANSPOSED, of_equation
 
 
 def places(model, owners, example):
@@ -32,7 +34,7 @@ def _counted(owner, counts):
 
     def counted(inputs, *args, **kwargs):
         outputs = call(inputs, *args, **kwargs)
-        counts[id(owner)] += places_of(owner, tf.nest.flatten(inputs)[0], tf.nest.flatten(outputs)[0])
+        counts[id(owner)] += _places_of(owner, tf.nest.flatten(inputs)[0], tf.nest.flatten(outputs)[0])
         return outputs
 
     before = own.get("call")
@@ -43,3 +45,20 @@ def _counted(owner, counts):
         del own["call"]
         if before is not None:
             own["call"] = before
+
+
+def _places_of(owner, inputs, outputs):
+    """How often one call uses each weight: at the places of the map that a convolution writes, of the one that a transposed
+    convolution reads; once in a dense layer on a vector. Of layers inside `TimeDistributed` a call has all steps as a batch.
+
+    Args:
+        owner: the layer.
+        inputs: tensor, of one example.
+        outputs: tensor.
+    """
+    if isinstance(owner, keras.layers.EinsumDense):
+        _, written = of_equation(owner.equation)
+        return math.prod(outputs.shape) // math.prod(owner.kernel.shape[axis] for axis in written)
+    shape = (inputs if isinstance(owner, TRANSPOSED) else outputs).shape
+    channels_first = getattr(owner, "data_format", None) == "channels_first"
+    return math.prod([shape[0], *shape[2:]] if channels_first else shape[:-1])

@@ -73,6 +73,7 @@ def _stages(experiment, folder, strategy):
         experiment = settled(experiment, lambda: build_model(experiment.model, task.data))
     if experiment.overwrite:
         folder.clear()
+    before = folder.read_metrics() or {}  # of a finished run that only lacks an export
     folder.check_settings(experiment)
     check_unchanged(experiment, folder, lambda: task)
     folder.write_flags(experiment)
@@ -81,7 +82,6 @@ def _stages(experiment, folder, strategy):
     accuracies = {**evaluate(model, task), **_best(model, task, folder)}
     best = best_epoch(read_history(folder.history))
     result = metrics(model, mask, best, task.epochs, accuracies, prunable(model))
-    before = folder.read_metrics() or {}  # of a finished run that only lacks an export
     result["peak_memory_mb"] = before.get("peak_memory_mb", peak_memory())
     result["seconds"] = round(sum(history.history.get("seconds", [])), 1)
     refused = _export(experiment, folder, model, result, mask=mask, data=task.data)

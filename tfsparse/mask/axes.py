@@ -4,7 +4,7 @@ import tf_keras as keras
 
 from tfsparse import paths
 
-_TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
+TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 
 
 def channel_axes(model):
@@ -26,7 +26,7 @@ def _axes(path, rank, owner):
         return of_equation(owner.equation)
     if path.rsplit("/", 1)[-1].startswith("depthwise"):
         return (rank - 2,), (rank - 2, rank - 1)
-    if isinstance(owner, _TRANSPOSED):
+    if isinstance(owner, TRANSPOSED):
         return (rank - 1,), (rank - 2,)
     return (rank - 2,), (rank - 1,)
 

@@ -43,7 +43,7 @@ class Checkpoints:
         Raises:
             ValueError: there are checkpoints, and all are damaged or belong to another model, or one with another mask.
         """
-        problem, given = None, self._masks()
+        problem, given = None, self._masks() if saved_epochs(self.folder) else {}
         for prefix in saved_epochs(self.folder):
             try:
                 self._state.restore(prefix).assert_existing_objects_matched()
