@@ -8,7 +8,7 @@ import tf_keras as keras
 
 from tests.conftest import make_model
 from tfsparse import paths
-from tfsparse.graph import clone, copy_layer, copy_weights, is_graph, require_graph
+from tfsparse.graph import clone, copy_layer, copy_weights, fresh, is_graph, require_graph
 
 TINY = {"stackwise_filters": [4, 8], "stackwise_blocks": [1, 1], "stackwise_strides": [1, 2]}
 
@@ -97,3 +97,60 @@ def test_black_boxes_are_refused():
 def test_a_layer_that_its_configuration_does_not_bring_back_is_named():
     with pytest.raises(ValueError, match="(?s)Layer 'mine' .Forgetful. cannot be copied.*get_config"):
         copy_layer(Forgetful(3, name="mine"))
+
+
+class Scale(keras.layers.Layer):
+    """Registered nowhere."""
+
+    def call(self, x):
+        return 2 * x
+
+
+class Net(keras.Model):
+    """Built as a functional model, its layers' names made up by Keras."""
+
+    def __init__(self, units):
+        images = keras.Input((8, 8, 3))
+        x = keras.layers.Conv2D(4, 3, activation="relu")(images)
+        super().__init__(images, keras.layers.Dense(units)(keras.layers.Flatten()(x)))
+
+
+class Described(Net):
+    """Its configuration is right, but gives other names."""
+
+    def __init__(self, units):
+        super().__init__(units)
+        self.units = units
+
+    def get_config(self):
+        return {"units": self.units}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def sharing():
+    """Two models share a layer, as features of two depths do."""
+    images = keras.Input((8, 8, 3))
+    early = keras.layers.Conv2D(3, 3, padding="same", name="early")(images)
+    late = keras.layers.Conv2D(3, 3, padding="same", name="late")(early)
+    shallow, deep = keras.Model(images, early, name="shallow"), keras.Model(images, late, name="deep")
+    x = keras.Input((8, 8, 3))
+    return keras.Model(x, keras.layers.Flatten()(keras.layers.Concatenate()([deep(x), shallow(x)])))
+
+
+def lambdas():
+    x = keras.Input((8, 8, 3))
+    return keras.Model(x, make_model()(Scale()(keras.layers.Lambda(lambda t: t + 1)(x))))
+
+
+@pytest.mark.parametrize("make", [lambdas, sharing, lambda: Net(4), lambda: Described(4)])
+def test_whatever_keras_can_compute_is_copied(make):
+    """Nothing is deserialised: layers are copied from their own class, each once for all nested models together."""
+    model = make()
+    copy, other = clone(model), fresh(model)
+    assert list(paths.weights(copy)) == list(paths.weights(other)) == list(paths.weights(model))
+    assert copy.count_params() == model.count_params()
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
+    np.testing.assert_allclose(copy(x), model(x), atol=1e-6)

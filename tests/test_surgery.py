@@ -44,6 +44,14 @@ def many_to_many():
     return keras.Model({"a": a, "b": b}, {"sum": K.Add()([a, a]), "head": [K.Dense(2)(both), both]})
 
 
+def named_inputs():
+    """The nested model's own order is not that of the names, by which it is called; one name is none of its."""
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    inner = keras.Model([b, a], K.Subtract()([K.Dense(4)(a), b]), name="inner")
+    x = keras.Input((4,))
+    return keras.Model(x, inner({"a": x, "b": K.Rescaling(0.5)(x)}) + inner(inputs=[x, x]))
+
+
 def operations():
     x = keras.Input((4, 3))
     y = tf.nn.relu(features=K.Dense(5)(x), name="named") + 1.0 - K.Dense(5)(x) * 2.0
@@ -71,7 +79,17 @@ def kerascv():
     return keras_cv.models.ImageClassifier(backbone=backbone, num_classes=3)
 
 
-MAKERS = [make_model, nested_and_shared, many_to_many, operations, attention, fused, mobilenet_v2, kerascv]
+MAKERS = [
+    make_model,
+    nested_and_shared,
+    many_to_many,
+    named_inputs,
+    operations,
+    attention,
+    fused,
+    mobilenet_v2,
+    kerascv,
+]
 MAKERS += [
     shared_inside_and_outside,
     frozen_features,
@@ -155,3 +173,15 @@ def test_calls_can_be_replaced_and_followed():
     expected = (model.get_layer("conv1")(silu) + silu) * 2.0
     read = copy.get_layer("norm1").input
     np.testing.assert_allclose(keras.Model(copy.input, read)(x), expected, atol=1e-5)
+
+
+def test_what_normalises_raw_inputs_stays_precise():
+    """In bfloat16 a mean of 1003.3 would be 1000, and handed back so."""
+    norm = K.Normalization(mean=[1003.3] * 3, variance=[212.7] * 3)
+    adapted = K.Normalization()
+    adapted.adapt(np.full((2, 3), 1003.3, "float32"))
+    for layer in (norm, adapted):
+        model = keras.Sequential([keras.Input((3,)), layer, K.Dense(4, name="hidden"), K.Dense(2)])
+        copy = Surgery(model, dtype="mixed_bfloat16").build()
+        assert copy.layers[1].compute_dtype == "float32" and copy.get_layer("hidden").compute_dtype == "bfloat16"
+        np.testing.assert_array_equal(copy.layers[1].mean, layer.mean)

@@ -55,10 +55,12 @@ def clone(model, replace=None, input_dtype=None):
         input_dtype: of floating inputs, also of nested models, which cast what they are given; None: as they are.
 
     Returns:
-        A model of the same architecture; of the same class, too, if nothing is replaced.
+        A model of the same architecture and names; of the same class, too, if nothing is replaced and the class's own
+        configuration brings it back (KerasCV's do), else a plain functional or Sequential one.
     """
     require_graph(model, "Copying")
-    copy = _clone(model, replace, "", input_dtype)
+    as_it_is = replace is None and input_dtype is None
+    copy = (_by_its_class(model) if as_it_is else None) or _clone(model, replace, "", input_dtype, {})
     copy_weights(model, copy)
     return copy
 
@@ -66,22 +68,39 @@ def clone(model, replace=None, input_dtype=None):
 def fresh(model):
     """A copy of `model` whose weights are drawn anew, by its layers' own initialisers and the process's random state."""
     require_graph(model, "Initialising anew")
-    return _clone(model, None, "")
+    return _by_its_class(model) or _clone(model, None, "", None, {})
 
 
-def _clone(model, replace, prefix, input_dtype=None):
-    custom = type(model).get_config not in (keras.Model.get_config, keras.Sequential.get_config)
-    if replace is None and custom and type(model) not in (keras.Model, keras.Sequential):
-        return type(model).from_config(model.get_config())
+def _by_its_class(model):
+    """A copy made by the configuration that a subclass wrote; None where there is none, or it gives other layers."""
+    if type(model).get_config.__module__.startswith("tf_keras"):
+        return None
+    try:
+        copy = type(model).from_config(model.get_config())
+    except (TypeError, ValueError, NotImplementedError):
+        return None  # the graph itself is copied then
+    return copy if _weighted(copy) == _weighted(model) else None
+
+
+def _weighted(model):
+    return [path for path, layer in paths.layers(model) if layer.weights]
+
+
+def _clone(model, replace, prefix, input_dtype, copies):
+    """`copies`: id of a layer -> its copy, for all nested models together: they may share layers."""
 
     def one(layer):
-        path = prefix + layer.name
-        if isinstance(layer, keras.Model):
-            return _clone(layer, replace, path + "/", input_dtype)
-        if isinstance(layer, keras.layers.InputLayer) or replace is None:
-            return copy_layer(layer)
-        return replace(path, layer)
+        if id(layer) not in copies:
+            path = prefix + layer.name
+            if isinstance(layer, keras.Model):
+                copies[id(layer)] = _clone(layer, replace, path + "/", input_dtype, copies)
+            elif isinstance(layer, keras.layers.InputLayer) or replace is None:
+                copies[id(layer)] = copy_layer(layer)
+            else:
+                copies[id(layer)] = replace(path, layer)
+        return copies[id(layer)]
 
+    require_graph(model, "Copying")
     inputs = [_input(tensor, input_dtype) for tensor in model.inputs] if input_dtype else None
     return keras.models.clone_model(model, inputs, clone_function=one)
 

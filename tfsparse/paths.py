@@ -83,6 +83,10 @@ def _inside(layer, seen, recurse=True):
         siblings.add(name)
         for local, variable, owner in _inside(child, seen):
             yield f"{name}/{local}", variable, owner
+    for variable in layer.weights:  # what is left is kept in modules that are no layers
+        if id(variable) not in seen:
+            seen.add(id(variable))
+            yield variable.name.split(":")[0].rsplit("/", 1)[-1], variable, layer
 
 
 def _stable_name(part, whole):

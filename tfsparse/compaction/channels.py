@@ -53,7 +53,7 @@ class Channels:
             inputs = [self._atoms[ref.number] for ref in call.inputs]
             outputs = [self._atoms[ref.number] for ref in _outputs(call)]
             before = first.setdefault(id(call.layer), (inputs, outputs))
-            if kind != OTHER and call.layer.weights:
+            if kind != OTHER and (call.layer.weights or hasattr(call.layer, "target_shape")):
                 yield from zip([*before[0], *before[1]], [*inputs, *outputs], strict=True)
             if kind == "concatenate":
                 yield np.concatenate(inputs), outputs[0]

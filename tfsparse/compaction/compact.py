@@ -79,7 +79,13 @@ def _build(surgery, channels, stays, kept, changed):
 
     def transfer(model, copy):
         values = {path: variable.numpy() for path, variable in paths.weights(model).items()} | changed
-        for path, variable in paths.weights(copy).items():
-            variable.assign(values[path][kept.get(path, ...)])
+        originals = dict(paths.layers(model))
+        for path, layer in paths.layers(copy):
+            own = {f"{path}/{local}": variable for local, variable, _ in paths.owned_weights_of(layer)}
+            if own.keys() & (kept.keys() | changed.keys()):
+                for name, variable in own.items():
+                    variable.assign(values[name][kept.get(name, ...)])
+            elif layer.weights:  # as Keras does it: what a layer makes of its weights, or keeps in modules, comes along
+                layer.set_weights(originals[path].get_weights())
 
     return surgery.build(transfer)

@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.surgery import operation
+from tfsparse.surgery import Ref, operation
 
 _L = keras.layers
 _MIXING = (_L.Conv1D, _L.Conv2D, _L.Conv3D, _L.Dense)
@@ -66,12 +66,18 @@ def _role(call):
         return "concatenate" if layer.axis in (-1, len(call.inputs[0].shape) - 1) else OTHER
     if kind in _MERGES or (operation(call) in _MERGING and len(call.inputs) == 2):
         return (_MERGES.get(kind) or _MERGING[operation(call)]) if len(width) == 1 else OTHER
-    if kind in (_L.ReLU, _L.LeakyReLU, _L.ELU, _L.Activation) or operation(call) in _FUNCTIONS:
+    if kind in (_L.ReLU, _L.LeakyReLU, _L.ELU, _L.Activation) or (operation(call) in _FUNCTIONS and _is_plain(call)):
         return "activation"
     if kind is _L.Reshape:
         return "same" if _keeps_channels(call) else OTHER
     table = {"depthwise": _DEPTHWISE, "same": _SAME, "padding": _PADDING, "noise": _NOISE, "flatten": (_L.Flatten,)}
     return next((name for name, kinds in table.items() if kind in kinds), OTHER)
+
+
+def _is_plain(call):
+    """Whether a function of TensorFlow is given its input and no option (a name apart): not `tf.nn.silu(x, beta=3.0)`."""
+    given = tf.nest.flatten((call.args, call.kwargs))
+    return all(leaf is None or isinstance(leaf, Ref | str) for leaf in given)
 
 
 def _keeps_channels(call):

@@ -91,7 +91,7 @@ class Reader:
         layer, path = node.layer, prefix + node.layer.name
         if isinstance(layer, keras.Model):
             require_graph(layer, f"Changing the graph inside {self.model.name!r}")
-            refs = [leaf for leaf in tf.nest.flatten((args, kwargs)) if isinstance(leaf, Ref)]
+            refs = layer._flatten_to_reference_inputs(args[0] if args else kwargs["inputs"])  # a dict goes by names
             env = {id(tensor): ref for tensor, ref in zip(layer.inputs, refs, strict=True)}
             # A nested model called with training=False (frozen features) passes that on to its layers.
             return self._walk(layer, env, path + "/", {k: v for k, v in kwargs.items() if k == "training"})

@@ -14,7 +14,8 @@ class Surgery:
         model: built functional or Sequential tf_keras model; left as it is.
         purpose: what needs the graph; opens the error message.
         dtype: Keras dtype policy of the copy's layers, such as `"mixed_bfloat16"`; None: as in the original. The layers
-            that give the outputs keep theirs (half a precision is too little for logits), and outputs are float32.
+            that give the outputs keep theirs (half a precision is too little for logits), and outputs are float32. So do
+            Keras' preprocessing layers: their statistics would be rounded.
 
     A ReLU fused into a convolution or dense layer (`activation="relu"`) becomes a call of its own, so that it can be
     dressed like any other.
@@ -50,7 +51,10 @@ class Surgery:
     def policy(self, call):
         """The dtype policy of the copy's layer for `call`, and of what is added there."""
         last = any(ref in tf.nest.flatten(self.outputs) for ref in tf.nest.flatten(call.outputs))
-        return call.layer.dtype_policy if self.dtype is None or last else self.dtype
+        raw = type(call.layer).__module__.startswith(
+            "tf_keras.src.layers.preprocessing"
+        )  # raw inputs, and what they span
+        return call.layer.dtype_policy if self.dtype is None or last or raw else self.dtype
 
     def build(self, transfer=copy_weights):
         """The changed copy; `transfer(model, copy)` gives it its weights."""

@@ -1,0 +1,72 @@
+"""Compaction beside layers and functions that keep or take more than weights."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse import paths
+from tfsparse.compaction import compact
+
+L = keras.layers
+X = np.random.default_rng(0).normal(50, 20, (5, 6)).astype("float32")
+
+
+class Parts(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = tf.Variable(tf.random.normal((3, 3)), name="w")
+
+
+class Keeper(L.Layer):
+    """Its weight is kept in a module that is no layer."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.parts = Parts()
+
+    def call(self, x):
+        return x @ self.parts.w
+
+
+def half_dead(layer):
+    """Takes half of the layer's units off its inputs; their bias stays."""
+    kernel, bias = layer.get_weights()
+    kernel[..., : kernel.shape[-1] // 2] = 0
+    layer.set_weights([kernel, bias + 1])
+    return layer
+
+
+def normalised():
+    norm = L.Normalization()
+    norm.adapt(X)
+    return keras.Sequential([keras.Input((6,)), norm, L.Dense(8, name="d"), L.Dense(3)])
+
+
+def keeping():
+    return keras.Sequential([keras.Input((6,)), L.Dense(8, name="d"), L.Dense(3), Keeper(name="keeper")])
+
+
+def with_options():
+    x = keras.Input((6,))
+    return keras.Model(x, L.Dense(2)(tf.nn.silu(L.Dense(8, name="d")(x / 50), beta=3.0)))
+
+
+def sharing_a_reshape():
+    x, reshape = keras.Input((2, 3)), L.Reshape((2, 1, 8))
+    a, b = reshape(L.Dense(8, name="d")(x)), reshape(L.Dense(8)(x))
+    both = [L.Flatten()(L.Dense(5, activation="relu")(y)) for y in (a, b)]
+    return keras.Model(x, L.Dense(2)(L.Concatenate()(both)))
+
+
+@pytest.mark.parametrize("make", [normalised, keeping, with_options, sharing_a_reshape])
+def test_the_small_network_computes_the_same(make):
+    model = make()
+    half_dead(model.get_layer("d"))
+    x = X.reshape(5, *model.input_shape[1:])
+    expected = model(x)
+    np.testing.assert_allclose(compact(model).model(x), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_weights_in_modules_have_paths():
+    assert "keeper/w" in paths.weights(keeping())
