@@ -13,7 +13,7 @@ UNFINISHED, _OLD = ".unfinished", ".replaced"
 def written_aside(path):
     """Gives a scratch path beside `path` to write a file or folder at; it takes the name `path` when all went well.
 
-    What a killed run left at the scratch path is removed first.
+    What a killed run left at the scratch path is removed first; a folder that it had put aside gets its name back.
 
     >>> import tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -26,7 +26,7 @@ def written_aside(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch, old = path.with_name(path.name + UNFINISHED), path.with_name(path.name + _OLD)
     _remove(scratch)
-    _remove(old)
+    _put_back(old, path)
     try:
         yield scratch
         _flush(scratch)
@@ -35,6 +35,7 @@ def written_aside(path):
         os.replace(scratch, path)
     except BaseException:
         _remove(scratch)
+        _put_back(old, path)
         raise
     _remove(old)
 
@@ -43,6 +44,13 @@ def write_json(path, content):
     """Writes `content` as indented JSON, whole or not at all."""
     with written_aside(path) as scratch:
         scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _put_back(old, path):
+    """Ends a swap of folders that was broken off: what had been at `path` stands there again."""
+    if old.exists() and not path.exists():
+        os.replace(old, path)
+    _remove(old)
 
 
 def _remove(path):

@@ -1,0 +1,56 @@
+"""Nothing half-written stands under its name, and nothing whole is lost."""
+
+import os
+
+import pytest
+
+from tfsparse.files import written_aside
+
+
+def folder(path, text):
+    path.mkdir(parents=True)
+    (path / "file").write_text(text)
+    return path
+
+
+def write(path, text):
+    with written_aside(path) as scratch:
+        folder(scratch, text)
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    folder(tmp_path / "x", "old")
+    write(tmp_path / "x", "new")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x"] and (tmp_path / "x/file").read_text() == "new"
+
+
+def test_what_fails_leaves_the_old_one(tmp_path):
+    old = folder(tmp_path / "x", "old")
+    with pytest.raises(RuntimeError), written_aside(old):
+        raise RuntimeError
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x"] and (old / "file").read_text() == "old"
+
+
+def test_a_swap_that_was_killed_in_the_middle_loses_nothing(tmp_path):
+    folder(tmp_path / "x.replaced", "old")
+    folder(tmp_path / "x.unfinished", "new")
+    with pytest.raises(RuntimeError), written_aside(tmp_path / "x"):
+        raise RuntimeError
+    assert (tmp_path / "x/file").read_text() == "old"
+    folder(tmp_path / "x.replaced", "older")  # killed after the swap: the new one has the name
+    write(tmp_path / "x", "newest")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x"] and (tmp_path / "x/file").read_text() == "newest"
+
+
+def test_a_rename_that_fails_gives_the_name_back(tmp_path, monkeypatch):
+    old, rename = folder(tmp_path / "x", "old"), os.replace
+
+    def refused(source, target):
+        if str(source).endswith(".unfinished"):
+            raise OSError("no")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(OSError, match="no"):
+        write(old, "new")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x"] and (old / "file").read_text() == "old"
