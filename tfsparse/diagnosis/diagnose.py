@@ -37,7 +37,7 @@ def diagnose(model, mask, *, input_shape=None):
     >>> dense = [keras.layers.Dense(2, input_shape=(2,), name="a"), keras.layers.Dense(1, name="b")]
     >>> found = diagnose(keras.Sequential(dense), {"a/kernel": [[1, 1], [0, 0]], "b/kernel": [[1], [0]]})
     >>> print(found)
-    3 of 6 weights live, 2 on a path (66.67% do nothing); 50.0% of 12 FLOPs
+    3 of 6 weights live, 2 on a path (effective sparsity 66.67%); 50.0% of 12 FLOPs
     >>> [(layer.dead_inputs, layer.dead_outputs) for layer in found.layers]
     [(1, 0), (1, 0)]
 

@@ -116,7 +116,7 @@ class Diagnosis:
     def __str__(self):
         on_path = "paths unknown"
         if self.effective is not None:
-            on_path = f"{self.effective:,} on a path ({self.effective_sparsity:.2%} do nothing)"
+            on_path = f"{self.effective:,} on a path (effective sparsity {self.effective_sparsity:.2%})"
         share = self.sparse_flops / self.dense_flops if self.dense_flops else 0
         return (
             f"{self.live:,} of {self.total:,} weights live, {on_path}; {share:.1%} of {amount(self.dense_flops)}FLOPs"
