@@ -16,7 +16,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def python_in(page):
-    return "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+    """The code, each line at its number in the page: tracebacks, and TensorFlow's autograph, look it up there."""
+    text = page.read_text(encoding="utf-8")
+    code = re.compile(r"(?<=```python\n).*?(?=```)", re.DOTALL)
+    lines = [""] * (text.count("\n") + 1)
+    for block in code.finditer(text):
+        first = text.count("\n", 0, block.start())
+        lines[first : first + block[0].count("\n")] = block[0].splitlines()
+    return "\n".join(lines) if any(lines) else ""
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if python_in(page)], ids=lambda page: page.name)
