@@ -7,6 +7,7 @@ import tf_keras as keras
 
 from tests.conftest import make_data, make_mask
 from tests.recipe.ghosts import ghosts_of
+from tests.test_surgery import mobilenet_v2
 from tfsparse.experiment import train
 from tfsparse.models import build_model
 from tfsparse.recipe import GhostSkips, RescaledInit, prepare
@@ -22,7 +23,7 @@ def paths_of(*layers, size=8):
 
 
 @pytest.mark.parametrize(
-    "name, count", [("resnet18", 16), ("resnet20", 18), ("resnet56", 27), ("vgg16", 13), ("mobilenet", 27)]
+    "name, count", [("resnet18", 16), ("resnet20", 18), ("resnet56", 27), ("vgg16", 13), ("mobilenet", 14)]
 )
 def test_which_convolutions_of_our_networks(name, count):
     data = make_data()
@@ -33,6 +34,21 @@ def test_which_convolutions_of_our_networks(name, count):
     if "resnet" in name:
         assert {call.layer.kernel_size for call, _, _ in calls} == {(3, 3)}
         assert not any("stem" in call.path for call, _, _ in calls)
+
+
+def test_a_convolution_that_mixes_no_channels_has_none():
+    """What a ghost mixes there, nothing could take over."""
+    depthwise = [K.DepthwiseConv2D(3, padding="same"), K.Conv2D(3, 3, padding="same", groups=3)]
+    grouped = K.Conv2D(6, 3, padding="same", groups=3, name="grouped")
+    last = K.Conv2D(4, 1, name="last")
+    assert [path for path, _ in paths_of(*depthwise, K.Conv2D(6, 1, name="first"), grouped, last)] == [
+        *("first", "grouped", "last")
+    ]
+
+
+def test_where_only_depthwise_ones_are_larger_the_1x1_convolutions_have_them():
+    found = list(chosen(Surgery(mobilenet_v2())))
+    assert len(found) == 34 and {call.layer.kernel_size for call, _, _ in found} == {(1, 1)}
 
 
 def test_without_norm_the_ghost_comes_after_the_convolution():

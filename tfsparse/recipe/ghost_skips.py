@@ -38,9 +38,11 @@ class GhostSkips(Ingredient):
             to its `exclude_from_weight_decay`.
 
     Which convolutions: in a network with residual sums, every one larger than 1x1 but the stem (both of a basic block,
-    the 3x3 one of a bottleneck; projections have none); in a plain one (VGG, MobileNet) every one. The ghost goes in
-    after the normalisation that follows, or at the convolution itself if none does. Where spatial sizes do not match
-    (valid padding without a ZeroPadding2D before it) a convolution is left alone.
+    the 3x3 one of a bottleneck; projections have none), or, where only depthwise ones are larger, every 1x1 one; in a plain
+    one (VGG, MobileNet) every one. Depthwise convolutions have none: a ghost mixes channels, and when it has left, a
+    kernel that sees one channel has nothing to take that over with. The ghost goes in after the normalisation that follows, or
+    at the convolution itself if none does. Where spatial sizes do not match (valid padding without a ZeroPadding2D before
+    it) a convolution is left alone.
 
     Dead channels get nothing: when the ghost has left, a channel that the inputs do not arrive at through live weights is a
     constant, which could take over nothing. (The paper's code feeds them all.)
@@ -95,20 +97,32 @@ def _live(surgery, mask, places):
 
 def chosen(surgery):
     """The convolutions that get a ghost: (call of the convolution, Ref of the ghost's input, call it comes after)."""
-    residual = any(_is_sum(call) for call in surgery.calls)
+    found = list(_fitting(surgery))
+    if any(_is_sum(call) for call in surgery.calls):
+        inside = [place for place, stem in found if not stem]
+        return [place for place in inside if max(place[0].layer.kernel_size) > 1] or inside
+    return [place for place, _ in found]
+
+
+def _fitting(surgery):
+    """All that a ghost fits around: (call, source, place) as in `chosen`, and whether the convolution is the stem."""
     behind = set()  # Refs that come after a convolution
     for call in surgery.calls:
         stem = not any(ref in behind for ref in call.inputs)
         convolution = isinstance(call.layer, _CONVOLUTIONS) and not isinstance(call.layer, keras.layers.Conv2DTranspose)
         if convolution or not stem:
             behind.update(tf.nest.flatten(call.outputs))
-        if not convolution or call.layer.data_format != "channels_last":
-            continue
-        if residual and (stem or max(call.layer.kernel_size) == 1):
-            continue
-        source, place = _source(surgery, call), _place(surgery, call)
-        if _sizes_match(source, call):
-            yield call, source, place
+        if convolution and not _is_depthwise(call.layer) and call.layer.data_format == "channels_last":
+            source, place = _source(surgery, call), _place(surgery, call)
+            if _sizes_match(source, call):
+                yield (call, source, place), stem
+
+
+def _is_depthwise(layer):
+    """Whether no filter reads more than one channel."""
+    return isinstance(layer, keras.layers.DepthwiseConv2D) or (
+        layer.groups > 1 and layer.groups == layer.input_spec.axes[-1]
+    )
 
 
 def _is_sum(call):
