@@ -107,11 +107,12 @@ def after(runs, place, seed, epoch):
 
 
 def gain(one):
-    """Points and their interval; an empty text where there is nothing to compare."""
+    """Points and their interval, or the two pairs where there is none; an empty text where there is nothing to compare."""
     if one is None:
         return ""
-    interval = "" if one.interval is None else " ({:+.2f} to {:+.2f})".format(*(100 * end for end in one.interval))
-    return f"{100 * one.mean:+.2f}{interval}"
+    ends = [f"{100 * end:+.2f}" for end in one.interval or one.differences.values()]
+    more = f" ({(' to ' if one.interval else ' and ').join(ends)})" if len(ends) > 1 else ""
+    return f"{100 * one.mean:+.2f}{more}"
 
 
 def main():

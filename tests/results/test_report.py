@@ -19,7 +19,7 @@ from tfsparse.results import (
     write_report,
 )
 from tfsparse.results.plots import accuracy_by_sparsity, densities, gains, learning_curves
-from tfsparse.results.tables import ablation_rows, cost_rows, leaving_rows
+from tfsparse.results.tables import ablation_rows, cost_rows, difference_rows, leaving_rows
 
 BROWSER = shutil.which("chromium")
 LAYERS = [{"path": f"conv{i}/kernel", "live": 10 + i, "total": 100, "dead_outputs": i, "outputs": 8} for i in range(4)]
@@ -53,9 +53,10 @@ def test_means_spreads_and_paired_differences():
     (found,) = comparisons([plain, tost])
     assert found.differences == {0: pytest.approx(0.03), 1: pytest.approx(0.01)}  # seed 2 has no partner
     assert found.mean == pytest.approx(0.02)
-    low, high = found.interval  # t of one degree of freedom is 12.706, the standard error 0.01
-    assert (low, high) == (pytest.approx(0.02 - 0.12706, abs=1e-4), pytest.approx(0.02 + 0.12706, abs=1e-4))
-    assert comparisons(summaries(runs[:1] + runs[2:3]))[0].interval is None
+    assert found.interval is None, "two pairs have no spread to speak of"
+    (found,) = comparisons(summaries([*runs, run("none", 2, 0.88)]))
+    low, high = found.interval  # t of two degrees of freedom is 4.3027, the standard error 0.01 / sqrt(3)
+    assert (low, high) == (pytest.approx(0.02 - 0.02484, abs=1e-4), pytest.approx(0.02 + 0.02484, abs=1e-4))
     assert runs[2].ghosts_until == 2 and runs[0].ghosts_until == 0
     runs[2].history["ghost_skips"] = [1.0] * 4  # constant ghosts stay to the end, and no longer
     assert runs[2].ghosts_until == 4
@@ -69,6 +70,18 @@ def test_tables_hold_every_run():
     assert text.count("| digits | resnet20 | erk | 0.9 | tost |") == 4  # accuracy, difference, leaving, cost
     assert "| digits | resnet20 | erk | 0.9 | tost | 3 | 0.7110 | 0.7510 | +4.00 |" in text
     assert "| digits | resnet20 | erk | 0.9 | tost | 2 | 0.1000 | 0.2000 | 0.3000 |" in text
+
+
+def test_two_pairs_are_shown_as_they_are():
+    runs = [run(recipe, seed, value) for recipe, seed, value in (("none", 0, 0.7), ("none", 1, 0.7), ("tost", 0, 0.73))]
+    header, rows = difference_rows(summaries([*runs, run("tost", 1, 0.69)]))
+    assert dict(zip(header[-5:], rows[0][-5:], strict=True)) == {
+        "points gained": "+1.00",
+        "95 % from": "",
+        "95 % to": "",
+        "pairs won": 1,
+        "by seed": "+3.00 -1.00",
+    }
 
 
 def test_tables_without_rows_are_left_out():

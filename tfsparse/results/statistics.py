@@ -72,13 +72,15 @@ class Comparison:
 
     @property
     def interval(self):
-        """95 % confidence interval of the mean (Student's t, paired), as (low, high); None of a single pair.
+        """95 % confidence interval of the mean (Student's t, paired), as (low, high); None of fewer than three pairs.
+
+        The spread of two differences says next to nothing: intervals made of it are some absurdly narrow, most useless.
 
         >>> [round(end, 3) for end in Comparison({}, "tost", {0: (0.91, 0.9), 1: (0.92, 0.9), 2: (0.93, 0.9)}).interval]
         [-0.005, 0.045]
         """
         values = list(self.differences.values())
-        if len(values) < 2:
+        if len(values) < 3:
             return None
         half = float(scipy.stats.t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
         return self.mean - half, self.mean + half

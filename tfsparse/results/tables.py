@@ -24,14 +24,16 @@ def accuracy_rows(found):
 def difference_rows(found):
     """Header and rows of paired differences, in points: one row for each `Comparison`."""
     more = varying(found)
-    header = [*NAMES, *more, "recipe", "pairs", "without", "with", "points gained", "95 % from", "95 % to", "pairs won"]
+    header = [*NAMES, *more, "recipe", "pairs", "without", "with"]
+    header += ["points gained", "95 % from", "95 % to", "pairs won", "by seed"]
     rows = []
     for one in comparisons(found):
         ends = ["", ""] if one.interval is None else [f"{100 * end:+.2f}" for end in one.interval]
         won = sum(value > 0 for value in one.differences.values())
+        each = " ".join(f"{100 * value:+.2f}" for value in one.differences.values())
         means = [f"{mean:.4f}" for mean in reversed(one.means)]
         names = [one.context[name] for name in (*NAMES, *more)]
-        rows.append([*names, one.recipe, len(one.pairs), *means, f"{100 * one.mean:+.2f}", *ends, won])
+        rows.append([*names, one.recipe, len(one.pairs), *means, f"{100 * one.mean:+.2f}", *ends, won, each])
     return header, rows
 
 
@@ -102,7 +104,7 @@ def _points(compared):
 # Heading, what a reader must know, function that makes header and rows.
 _TABLES = (
     ("Accuracy", "Of the test set; where there is none, of the validation set.", accuracy_rows),
-    ("The recipe against the default protocol", "Means of the seeds that both have.", difference_rows),
+    ("The recipe against the default protocol", "Means of the seeds that both have; the interval is Student's, from three pairs on.", difference_rows),
     (
         "The parts of the recipe",
         "Points of accuracy: what a part gains alone over the default protocol, and what the whole recipe loses without it.",
