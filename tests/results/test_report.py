@@ -92,15 +92,15 @@ def test_tables_without_rows_are_left_out():
 def test_the_ablation_knows_parts_by_their_options():
     other = [run("ghost_skips(share=0.25)", seed, 0.1) for seed in (0, 1, 2)]
     header, rows = ablation_rows(summaries(grid() + other))
-    assert header[-2:] == ["gained alone", "lost by leaving it out"]
+    assert header[-4:] == ["gained alone", "pairs alone", "lost by leaving it out", "pairs"]
     assert len(rows) == 4 and {row[5] for row in rows} == {"ghost_skips"}
-    assert {tuple(row[-2:]) for row in rows} == {("+2.00", "+3.00")}
+    assert {tuple(row[-4:]) for row in rows} == {("+2.00", 3, "+3.00", 3)}
 
 
 def test_the_ablation_compares_runs_of_the_same_seed():
     runs = [run("none", 0, 0.5), run("ghost_skips,label_smoothing", 0, 0.6), run("label_smoothing", 0, 0.55)]
     runs += [run("ghost_skips,label_smoothing", 1, 0.9)]  # nothing to compare it with
-    assert [row[-3:] for row in ablation_rows(summaries(runs))[1]] == [["ghost_skips", "", "+5.00"]]
+    assert [row[-5:] for row in ablation_rows(summaries(runs))[1]] == [["ghost_skips", "", "", "+5.00", 1]]
 
 
 def test_runs_with_different_masks_are_not_compared(tmp_path):

@@ -93,12 +93,12 @@ def ablation_rows(found):
             lost = comparison(one, known.get((place, parts - {part})))
             alone = comparison(known.get((place, frozenset([part]))), known.get((place, frozenset())))
             if lost is not None:
-                rows.append([*place, ",".join(sorted(parts)), part, _points(alone), _points(lost)])
-    return [*NAMES, *more, "recipe", "part", "gained alone", "lost by leaving it out"], rows
+                rows.append([*place, ",".join(sorted(parts)), part, *_points(alone), *_points(lost)])
+    return [*NAMES, *more, "recipe", "part", "gained alone", "pairs alone", "lost by leaving it out", "pairs"], rows
 
 
 def _points(compared):
-    return "" if compared is None else f"{100 * compared.mean:+.2f}"
+    return ("", "") if compared is None else (f"{100 * compared.mean:+.2f}", len(compared.pairs))
 
 
 # Heading, what a reader must know, function that makes header and rows.
