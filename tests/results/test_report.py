@@ -120,13 +120,22 @@ def test_epochs_and_layers_count_by_name():
     late.history.update(epoch=[2, 3, 4, 5], ghost_skips=[0.9, 0.5, 0.0, 0.0])
     assert late.ghosts_until == 4
     assert leaving_rows(summaries([late]))[1][0][-4:] == [4, "0.2000", "0.3000", "0.4000"]
-    assert cost_rows(summaries([late]))[1][0][-4:-2] == ["1.7", "1.0"]
+    assert cost_rows(summaries([late]))[1][0][-4:-2] == ["1.5", "1.0"]
     assert ">5</text>" in learning_curves(summaries([late]))
     whole, part = run("none", 0, 0.5), dataclasses.replace(run("none", 1, 0.5), layers=LAYERS[1:])
     points = [
         re.findall(r'<path d="M ([\d.]+) ', text) for text in (densities([whole, part]), densities([whole, whole]))
     ]
     assert points[0] != points[1], "the second mask's first layer is the first one's second"
+
+
+def test_the_first_epoch_is_no_measure_of_an_epochs_time():
+    """It traces and compiles the step."""
+    plain, tost = run("none", 0, 0.5), run("tost", 0, 0.5)
+    plain.history["seconds"] = [60.0, 1.0, 1.2, 9.0]
+    tost.history.update(seconds=[90.0, 1.0, 1.2, 1.4], ghost_skips=[0.0] * 4)  # ghosts in the first epoch only
+    rows = cost_rows(summaries([plain, tost]))[1]
+    assert [row[-4:-2] for row in rows] == [["", "1.2"], ["", "1.2"]]
 
 
 def test_names_are_no_formulas():
