@@ -10,7 +10,7 @@ import jinja2
 from performance import ROOT, read
 
 from tfsparse.files import written_aside
-from tfsparse.results import Comparison, comparisons, load_runs, markdown_text, summaries
+from tfsparse.results import Comparison, comparisons, confirmed, load_runs, markdown_text, summaries
 
 EVIDENCE = ROOT / "benchmarks/results/evidence.json"
 TEMPLATES = pathlib.Path(__file__).parent
@@ -133,6 +133,9 @@ def main():
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
     full = full_recipe(found, "none")
+    # Pairs with the default protocol by what confirms that their masks are the same; and those of the full recipe.
+    facts |= {"confirmed": confirmed(found)}
+    facts |= {"confirmed_full": confirmed([one for one in found if one.recipe in ("none", "tost")])}
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
     facts |= {"rescaled": full_recipe(found, UNSCALED), "early": after(runs, SNIP_98, 1, 16)}
     facts["fewer"] = [one for one in comparisons(found, "tost") if one.recipe == FEWER]

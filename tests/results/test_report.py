@@ -12,6 +12,7 @@ from tfsparse.experiment import Experiment
 from tfsparse.results import (
     Run,
     comparisons,
+    confirmed,
     csv_text,
     markdown_text,
     summaries,
@@ -112,6 +113,20 @@ def test_runs_with_different_masks_are_not_compared(tmp_path):
     assert unlike(found) == [(runs[1].name, runs[0].name)]
     write_report(runs, tmp_path / "report.html")
     assert f"Not compared, since their masks differ: {runs[1].name}" in (tmp_path / "report.html").read_text()
+
+
+def test_without_digests_the_counts_of_layers_tell_masks_apart():
+    """Runs of before there were digests: two masks of the same settings were compared as if they were one."""
+    moved = [{**LAYERS[0], "live": 9}, {**LAYERS[1], "live": 12}, *LAYERS[2:]]
+    runs = [run(recipe, seed, 0.5) for seed in range(5) for recipe in ("none", "tost")]
+    runs[1] = dataclasses.replace(runs[1], layers=moved, mask="known")
+    runs[2:4] = [dataclasses.replace(one, mask="known") for one in runs[2:4]]
+    runs[5] = dataclasses.replace(runs[5], layers=[{**layer, "dead_outputs": 0} for layer in LAYERS])
+    runs[6] = dataclasses.replace(runs[6], layers=[])
+    found = summaries(runs)
+    assert [list(one.pairs) for one in comparisons(found)] == [[1, 3, 4]]
+    assert unlike(found) == [(runs[1].name, runs[0].name), (runs[5].name, runs[4].name)]
+    assert confirmed(found) == {"digest": 1, "layers": 1, "nothing": 1}
 
 
 def test_epochs_and_layers_count_by_name():

@@ -7,7 +7,7 @@ import jinja2
 
 from tfsparse.files import written_aside
 from tfsparse.results import plots
-from tfsparse.results.statistics import comparisons, summaries, unlike, varying
+from tfsparse.results.statistics import comparisons, confirmed, summaries, unlike, varying
 from tfsparse.results.tables import tables
 from tfsparse.version import __version__
 
@@ -36,6 +36,7 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
         runs=runs,
         unfinished=[str(folder) for folder in unfinished],
         unlike=[f"{one} and {other}" for one, other in unlike(found)],
+        confirmed=confirmed(found),
         sections=_sections(found),
         tables=tables(found),
         settings=_settings(runs),

@@ -105,7 +105,11 @@ def _points(compared):
 # Heading, what a reader must know, function that makes header and rows.
 _TABLES = (
     ("Accuracy", "Of the test set; where there is none, of the validation set.", accuracy_rows),
-    ("The recipe against the default protocol", "Means of the seeds that both have; the interval is Student's, from three pairs on.", difference_rows),
+    (
+        "The recipe against the default protocol",
+        "Means of the seeds that both have; the interval is Student's, from three pairs on.",
+        difference_rows,
+    ),
     (
         "The parts of the recipe",
         "Points of accuracy: what a part gains alone over the default protocol, and what the whole recipe loses without it.",
