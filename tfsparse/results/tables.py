@@ -57,15 +57,8 @@ def cost_rows(found):
 def leaving_rows(found):
     """Header and rows of validation accuracies around the epoch in which the ghosts leave, means over seeds."""
     more = varying(found)
-    header = [
-        *NAMES,
-        *more,
-        "recipe",
-        "ghosts leave in epoch",
-        "validation accuracy before it",
-        "at its end",
-        "an epoch later",
-    ]
+    header = [*NAMES, *more, "recipe", "ghosts leave in epoch"]
+    header += ["validation accuracy before it", "at its end", "an epoch later"]
     rows = []
     for one in found:
         until = max(run.ghosts_until for run in one.runs)
