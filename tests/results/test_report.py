@@ -19,7 +19,7 @@ from tfsparse.results import (
     unlike,
     write_report,
 )
-from tfsparse.results.plots import accuracy_by_sparsity, densities, gains, learning_curves
+from tfsparse.results.plots import densities, learning_curves
 from tfsparse.results.tables import ablation_rows, cost_rows, difference_rows, leaving_rows
 
 BROWSER = shutil.which("chromium")
@@ -153,31 +153,12 @@ def test_the_first_epoch_is_no_measure_of_an_epochs_time():
     assert [row[-4:-2] for row in rows] == [["", "1.2"], ["", "1.2"]]
 
 
-def test_names_are_no_formulas():
-    found = summaries(
-        [run("none", 0, 0.5, mask="_$\\frac$.safetensors"), run("tost", 0, 0.5, mask="_$\\frac$.safetensors")]
-    )
-    for picture in (accuracy_by_sparsity(found), gains(comparisons(found)), densities(found[0].runs)):
-        assert "_$\\frac$.safetensors" in picture
-
-
 def test_headings_say_in_what_runs_differ(tmp_path):
     other = run("none", 0, 0.5)
     other = dataclasses.replace(other, settings={**other.settings, "batch_size": 32})
     write_report([run("none", 0, 0.5), other], tmp_path / "report.html")
     headings = re.findall("<h2>(resnet20.*?)</h2>", (tmp_path / "report.html").read_text())
     assert headings == [f"resnet20 on digits, 4 epochs, batch_size {size}" for size in (128, 32)]
-
-
-def test_long_recipes_are_written_in_lines():
-    """In one they ran out of the picture, and the legend's second column with them."""
-    recipe = (
-        "ghost_neurons(share=0.25),ghost_skips(share=0.25, fill=0.0001),rescaled_init(min_scale=0.01),label_smoothing"
-    )
-    found = summaries([run("none", 0, 0.70), run(recipe, 0, 0.71)])
-    for picture in (gains(comparisons(found)), learning_curves(found), accuracy_by_sparsity(found)):
-        lines = re.findall(r">([^<>]+)</t(?:ext|span)>", picture)
-        assert any("fill=0.0001" in line for line in lines) and max(map(len, lines)) < 60
 
 
 def test_the_page_stands_alone(tmp_path):

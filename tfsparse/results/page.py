@@ -1,12 +1,14 @@
 """`write_report`: finished runs as one HTML file that needs no network."""
 
 import base64
+import json
 import pathlib
 
 import jinja2
 
 from tfsparse.files import written_aside
 from tfsparse.results import plots
+from tfsparse.results.accuracies import accuracy_by_recipe, accuracy_by_sparsity, several_sparsities
 from tfsparse.results.statistics import comparisons, confirmed, summaries, unlike, varying
 from tfsparse.results.tables import tables
 from tfsparse.version import __version__
@@ -46,10 +48,11 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
 
 
 def _sections(found):
-    """One for each data set, network and further settings: a heading and figures (title, alternative text, data URI)."""
+    """One for each data set, network and further settings: a heading and figures (title, data URI, note)."""
     groups, more = {}, [name for name in varying(found) if name != "epochs"]
     for one in found:
-        groups.setdefault(plots.key(one.context, "mask", "sparsity"), []).append(one)
+        context = {name: value for name, value in one.context.items() if name not in ("mask", "sparsity")}
+        groups.setdefault(json.dumps(context, sort_keys=True), []).append(one)
     for group in groups.values():
         context = group[0].context
         others = "".join(f", {name} {context[name]}" for name in more)
@@ -57,7 +60,10 @@ def _sections(found):
 
 
 def _figures(group):
-    yield _figure("Accuracy against sparsity", plots.accuracy_by_sparsity(group))
+    if several_sparsities(group):
+        yield _figure("Accuracy against sparsity", accuracy_by_sparsity(group), _SPREAD)
+    else:
+        yield _figure("Accuracy by recipe", accuracy_by_recipe(group), _SEEDS)
     rows = comparisons(group)
     if rows:
         yield _figure("What the recipe gains", plots.gains(rows))
@@ -75,9 +81,14 @@ def _figures(group):
         yield _figure("Density and dead channels by layer", plots.densities(list(masks.values())))
 
 
-def _figure(title, svg):
+def _figure(title, svg, note=""):
     data = base64.b64encode(svg.encode()).decode()
-    return title, f"data:image/svg+xml;base64,{data}"
+    return title, f"data:image/svg+xml;base64,{data}", note
+
+
+# What a reader must know of a figure.
+_SPREAD = "Means over seeds; error bars are their standard deviation (no bar: one seed)."
+_SEEDS = "A dot is a seed, the bar their mean."
 
 
 def _settings(runs):

@@ -1,7 +1,6 @@
 """Pictures of a report, as SVG to stand inside a page."""
 
 import io
-import json
 import textwrap
 
 import matplotlib
@@ -11,35 +10,9 @@ from tfsparse.registry import parse_list
 from tfsparse.results.statistics import NONE
 
 _COLOURS = ("#2f5d9b", "#b5562a", "#3f7f4c", "#7b4f9d", "#a87900", "#6b6b6b", "#c2387e", "#2a8c8c")
-_LINES = ("--", "-", ":", "-.", (0, (5, 1)), (0, (1, 1)))  # the first is the default protocol
 _STYLES = {"font.size": 9, "svg.hashsalt": "tfsparse", "svg.fonttype": "none", "axes.grid": True, "grid.alpha": 0.3}
 _STYLES |= {"axes.spines.top": False, "axes.spines.right": False}
 _SHADED = "shaded: ghosts live"
-
-
-def accuracy_by_sparsity(found):
-    """Mean accuracy against sparsity with the spread over seeds: a colour for each mask, a line style for each recipe."""
-    masks = list(dict.fromkeys(one.context["mask"] for one in found))
-    recipes = [NONE, *dict.fromkeys(one.recipe for one in found if one.recipe != NONE)]
-    figure, axes = _figure(7, 4.2)
-    for mask in masks:
-        for recipe in dict.fromkeys(one.recipe for one in found if one.context["mask"] == mask):
-            rows = [one for one in found if one.context["mask"] == mask and one.recipe == recipe]
-            rows.sort(key=lambda one: one.context["sparsity"])
-            axes.errorbar(
-                [100 * one.context["sparsity"] for one in rows],
-                [100 * one.mean for one in rows],
-                [100 * (one.spread or 0) for one in rows],
-                color=_COLOURS[masks.index(mask) % len(_COLOURS)],
-                linestyle=_LINES[recipes.index(recipe) % len(_LINES)],
-                marker="o" if recipe == NONE else "s",
-                capsize=3,
-                label=_plain(f"{mask}, {_short(recipe)}"),
-            )
-    axes.set_xlabel("sparsity, %")
-    axes.set_ylabel("accuracy, %")
-    _legend(axes)
-    return _svg(figure)
 
 
 def gains(rows):
@@ -142,8 +115,3 @@ def _svg(figure):
         figure.savefig(out, format="svg", metadata={"Date": None})
     text = out.getvalue()
     return text[text.index("<svg") :]
-
-
-def key(context, *names):
-    """A hashable form of a context without some of its settings."""
-    return json.dumps({name: value for name, value in context.items() if name not in names}, sort_keys=True)
