@@ -5,7 +5,8 @@ import re
 from tests.results.test_report import grid, run
 from tfsparse.results import comparisons, drawing, summaries, write_report
 from tfsparse.results.accuracies import accuracy_by_recipe, accuracy_by_sparsity, series, several_sparsities
-from tfsparse.results.plots import densities, gains, learning_curves
+from tfsparse.results.curves import curves_of, learning_curves
+from tfsparse.results.plots import densities, gains
 
 RECIPES = ["none", "tost", *(f"ghost_skips(share={share / 20:g})" for share in range(1, 16))]
 
@@ -29,6 +30,7 @@ def test_recipes_at_one_sparsity_have_a_row_each(tmp_path):
     write_report(runs, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert "Accuracy by recipe" in page and "Accuracy against sparsity" not in page
+    assert "Recipes not drawn: 9; their accuracies are in the tables below" in page
 
 
 def test_no_two_lines_against_sparsity_look_the_same():
@@ -47,6 +49,26 @@ def test_no_sparsity_is_beyond_all(monkeypatch):
     monkeypatch.setattr(drawing, "svg", lambda figure: figure)
     found = summaries([run("none", 0, 0.5, sparsity=sparsity) for sparsity in (0.1, 0.5, 0.999)])
     assert accuracy_by_sparsity(found).axes[0].get_xlim()[1] == 100
+
+
+def test_learning_curves_show_no_more_than_can_be_told_apart():
+    runs = [run(recipe, seed, 0.5) for recipe in RECIPES for seed in range(3 if recipe in RECIPES[-6:] else 1)]
+    shown, left_out = curves_of(summaries([*runs, run("none", 1, 0.5)]))
+    assert [one.recipe for one in shown] == ["none", "tost", *sorted(RECIPES[-6:])] and len(left_out) == 9
+    names = texts(learning_curves(shown))
+    assert "default protocol, 2 seeds" in names and "ghost_skips(share=0.75), 3 seeds" in names
+    for recipe, colour in (("none", "#1c1c1c"), ("tost", "#0b6fb8")):
+        assert colour in learning_curves([one for one in shown if one.recipe == recipe]), "its colour in every figure"
+
+
+def test_learning_curves_mark_where_ghosts_leave():
+    long, stay = run("ghost_skips", 0, 0.5), run("ghost_neurons", 0, 0.5)
+    long.history["ghost_skips"], stay.history["ghost_skips"] = [0.9, 0.5, 0.0, 0.0], [1.0] * 4
+    picture = learning_curves(
+        summaries([run("none", 0, 0.5), run("tost", 0, 0.5), run("label_smoothing", 0, 0.5), long, stay])
+    )
+    assert re.findall("ghosts-leave-[0-9]+", picture) == ["ghosts-leave-3", "ghosts-leave-2"], "each epoch once"
+    assert {number for number in ticks(picture) if number < 5} == {1, 2, 3, 4}, "there is no half epoch"
 
 
 def test_names_are_no_formulas():

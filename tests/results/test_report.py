@@ -19,7 +19,8 @@ from tfsparse.results import (
     unlike,
     write_report,
 )
-from tfsparse.results.plots import densities, learning_curves
+from tfsparse.results.curves import learning_curves
+from tfsparse.results.plots import densities
 from tfsparse.results.tables import ablation_rows, cost_rows, difference_rows, leaving_rows
 
 BROWSER = shutil.which("chromium")

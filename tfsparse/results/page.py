@@ -9,6 +9,7 @@ import jinja2
 from tfsparse.files import written_aside
 from tfsparse.results import plots
 from tfsparse.results.accuracies import accuracy_by_recipe, accuracy_by_sparsity, several_sparsities
+from tfsparse.results.curves import curves_of, learning_curves
 from tfsparse.results.statistics import comparisons, confirmed, summaries, unlike, varying
 from tfsparse.results.tables import tables
 from tfsparse.version import __version__
@@ -71,8 +72,10 @@ def _figures(group):
     for one in group:
         cells.setdefault((one.context["mask"], one.context["sparsity"]), []).append(one)
     for (mask, sparsity), ones in cells.items():
-        if any(run.history.get("val_accuracy") for one in ones for run in one.runs):
-            yield _figure(f"Learning curves: {mask}, {100 * sparsity:g} %", plots.learning_curves(ones))
+        shown, left_out = curves_of(ones)
+        if shown:
+            note = _LEFT_OUT.format(len(left_out)) if left_out else _CURVES
+            yield _figure(f"Learning curves: {mask}, {100 * sparsity:g} %", learning_curves(shown), note)
     masks = {}
     for one in group:
         if one.runs[0].layers:
@@ -89,6 +92,8 @@ def _figure(title, svg, note=""):
 # What a reader must know of a figure.
 _SPREAD = "Means over seeds; error bars are their standard deviation (no bar: one seed)."
 _SEEDS = "A dot is a seed, the bar their mean."
+_CURVES = "Means over seeds. Ghosts leave at a vertical dashed line."
+_LEFT_OUT = _CURVES + " Recipes not drawn: {}; their accuracies are in the tables below and in the CSV file."
 
 
 def _settings(runs):

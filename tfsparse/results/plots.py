@@ -12,7 +12,6 @@ from tfsparse.results.statistics import NONE
 _COLOURS = ("#2f5d9b", "#b5562a", "#3f7f4c", "#7b4f9d", "#a87900", "#6b6b6b", "#c2387e", "#2a8c8c")
 _STYLES = {"font.size": 9, "svg.hashsalt": "tfsparse", "svg.fonttype": "none", "axes.grid": True, "grid.alpha": 0.3}
 _STYLES |= {"axes.spines.top": False, "axes.spines.right": False}
-_SHADED = "shaded: ghosts live"
 
 
 def gains(rows):
@@ -33,27 +32,6 @@ def gains(rows):
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel("points gained (95 % interval; ticks: seeds)")
-    return _svg(figure)
-
-
-def learning_curves(found):
-    """Validation accuracy by epoch, the mean over seeds; the time in which ghosts live is shaded."""
-    figure, axes = _figure(7, 3.4)
-    for place, one in enumerate(found):
-        curves = [curve for curve in (run.curve("val_accuracy") for run in one.runs) if curve]
-        if not curves:
-            continue
-        epochs = sorted(set.intersection(*map(set, curves)))
-        means = [100 * sum(curve[epoch] for curve in curves) / len(curves) for epoch in epochs]
-        colour = _COLOURS[place % len(_COLOURS)]
-        axes.plot(epochs, means, color=colour, label=_short(one.recipe))
-        until = max(run.ghosts_until for run in one.runs)
-        if until:
-            named = _SHADED in axes.get_legend_handles_labels()[1]
-            axes.axvspan(0.5, until + 0.5, color=colour, alpha=0.07, label=None if named else _SHADED)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("validation accuracy, %")
-    _legend(axes)
     return _svg(figure)
 
 
