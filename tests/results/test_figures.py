@@ -1,12 +1,14 @@
 """Figures of reports, as what stands in their SVG."""
 
+import dataclasses
 import re
 
 from tests.results.test_report import grid, run
 from tfsparse.results import comparisons, drawing, summaries, write_report
 from tfsparse.results.accuracies import accuracy_by_recipe, accuracy_by_sparsity, series, several_sparsities
 from tfsparse.results.curves import curves_of, learning_curves
-from tfsparse.results.plots import densities, gains
+from tfsparse.results.densities import densities
+from tfsparse.results.plots import gains
 
 RECIPES = ["none", "tost", *(f"ghost_skips(share={share / 20:g})" for share in range(1, 16))]
 
@@ -69,6 +71,14 @@ def test_learning_curves_mark_where_ghosts_leave():
     )
     assert re.findall("ghosts-leave-[0-9]+", picture) == ["ghosts-leave-3", "ghosts-leave-2"], "each epoch once"
     assert {number for number in ticks(picture) if number < 5} == {1, 2, 3, 4}, "there is no half epoch"
+
+
+def test_the_axes_of_densities_hold_what_there_can_be():
+    one = run("none", 0, 0.5)
+    numbers = ticks(
+        densities([dataclasses.replace(one, layers=[{**layer, "dead_outputs": 0} for layer in one.layers])])
+    )
+    assert numbers[:5] == [0, 0.1, 1, 10, 100] and (min(numbers), max(numbers)) == (0, 100)
 
 
 def test_names_are_no_formulas():

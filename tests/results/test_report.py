@@ -20,7 +20,7 @@ from tfsparse.results import (
     write_report,
 )
 from tfsparse.results.curves import learning_curves
-from tfsparse.results.plots import densities
+from tfsparse.results.densities import densities
 from tfsparse.results.tables import ablation_rows, cost_rows, difference_rows, leaving_rows
 
 BROWSER = shutil.which("chromium")

@@ -10,6 +10,7 @@ from tfsparse.files import written_aside
 from tfsparse.results import plots
 from tfsparse.results.accuracies import accuracy_by_recipe, accuracy_by_sparsity, several_sparsities
 from tfsparse.results.curves import curves_of, learning_curves
+from tfsparse.results.densities import densities
 from tfsparse.results.statistics import comparisons, confirmed, summaries, unlike, varying
 from tfsparse.results.tables import tables
 from tfsparse.version import __version__
@@ -81,7 +82,7 @@ def _figures(group):
         if one.runs[0].layers:
             masks.setdefault((one.context["mask"], one.context["sparsity"]), one.runs[0])
     if masks:
-        yield _figure("Density and dead channels by layer", plots.densities(list(masks.values())))
+        yield _figure("Density and dead channels by layer", densities(list(masks.values())))
 
 
 def _figure(title, svg, note=""):

@@ -35,30 +35,6 @@ def gains(rows):
     return _svg(figure)
 
 
-def densities(runs):
-    """Density of each layer, and the share of its output channels that are dead: a colour for each mask and sparsity."""
-    figure = Figure(figsize=(7, 4.8), layout="constrained")
-    with matplotlib.rc_context(_STYLES):
-        upper, lower = figure.subplots(2, 1, sharex=True)
-    longest_first = sorted(runs, key=lambda run: -len(run.layers))  # a mask need not have all layers
-    paths = list(dict.fromkeys(layer["path"] for run in longest_first for layer in run.layers))
-    for place, run in enumerate(runs):
-        label = _plain(f"{run.settings['mask']}, {100 * run.settings['sparsity']:g} %")
-        places = [paths.index(layer["path"]) for layer in run.layers]
-        live = [100 * layer["live"] / layer["total"] for layer in run.layers]
-        dead = [100 * layer["dead_outputs"] / layer["outputs"] for layer in run.layers]
-        colour = _COLOURS[place % len(_COLOURS)]
-        upper.plot(places, live, ".-", color=colour, label=label)
-        lower.plot(places, dead, ".-", color=colour)
-    names = [_plain(path.removesuffix("/kernel")) for path in paths]
-    lower.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
-    upper.set_yscale("symlog", linthresh=0.1)
-    upper.set_ylabel("density, %")
-    lower.set_ylabel("dead channels, %")
-    _legend(upper)
-    return _svg(figure)
-
-
 def _figure(width, height):
     figure = Figure(figsize=(width, height), layout="constrained")  # no pyplot: it keeps global state
     with matplotlib.rc_context(_STYLES):
