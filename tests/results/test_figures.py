@@ -3,12 +3,14 @@
 import dataclasses
 import re
 
+import pytest
+
 from tests.results.test_report import grid, run
 from tfsparse.results import comparisons, drawing, summaries, write_report
 from tfsparse.results.accuracies import accuracy_by_recipe, accuracy_by_sparsity, series, several_sparsities
 from tfsparse.results.curves import curves_of, learning_curves
 from tfsparse.results.densities import densities
-from tfsparse.results.plots import gains
+from tfsparse.results.gains import gains, span
 
 RECIPES = ["none", "tost", *(f"ghost_skips(share={share / 20:g})" for share in range(1, 16))]
 
@@ -79,6 +81,33 @@ def test_the_axes_of_densities_hold_what_there_can_be():
         densities([dataclasses.replace(one, layers=[{**layer, "dead_outputs": 0} for layer in one.layers])])
     )
     assert numbers[:5] == [0, 0.1, 1, 10, 100] and (min(numbers), max(numbers)) == (0, 100)
+
+
+def test_a_wide_interval_is_cut_off_and_a_single_pair_is_hollow():
+    gained = {"tost": (0.01, 0.012, 0.014), "label_smoothing": (0.002, -0.05, 0.06), "ghost_skips": (0.02,)}
+    runs = [run("none", seed, 0.7) for seed in range(3)]
+    runs += [run(recipe, seed, 0.7 + more) for recipe, each in gained.items() for seed, more in enumerate(each)]
+    found = comparisons(summaries(runs))
+    low, high = span(found)
+    assert (low, high) == (pytest.approx(-5, abs=0.5), pytest.approx(6, abs=0.5)), "the interval is of 27 points"
+    picture = gains(found)
+    assert "erk, 90 %, ghost_skips, n=1" in texts(picture) and "erk, 90 %, full recipe (tost), n=3" in texts(picture)
+    assert picture.count("fill: #ffffff; stroke: #0b6fb8") == 1
+
+
+def test_type_is_legible_on_a_phone():
+    """A page of 400 pixels has 368 for a figure."""
+    found = summaries(grid())
+    pictures = [
+        accuracy_by_sparsity(found),
+        accuracy_by_recipe(found),
+        gains(comparisons(found)),
+        learning_curves(found[:4]),
+    ]
+    for picture in [*pictures, densities(found[0].runs)]:
+        width = float(re.search(r'viewBox="0 0 ([\d.]+)', picture)[1])
+        sizes = [float(size) for size in re.findall(r"font(?:-size)?: ([\d.]+)px", picture)]
+        assert sizes and min(sizes) * 368 / width > 9
 
 
 def test_names_are_no_formulas():

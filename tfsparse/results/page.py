@@ -7,10 +7,10 @@ import pathlib
 import jinja2
 
 from tfsparse.files import written_aside
-from tfsparse.results import plots
 from tfsparse.results.accuracies import accuracy_by_recipe, accuracy_by_sparsity, several_sparsities
 from tfsparse.results.curves import curves_of, learning_curves
 from tfsparse.results.densities import densities
+from tfsparse.results.gains import gains
 from tfsparse.results.statistics import comparisons, confirmed, summaries, unlike, varying
 from tfsparse.results.tables import tables
 from tfsparse.version import __version__
@@ -68,7 +68,7 @@ def _figures(group):
         yield _figure("Accuracy by recipe", accuracy_by_recipe(group), _SEEDS)
     rows = comparisons(group)
     if rows:
-        yield _figure("What the recipe gains", plots.gains(rows))
+        yield _figure("What the recipe gains", gains(rows), _GAINS)
     cells = {}
     for one in group:
         cells.setdefault((one.context["mask"], one.context["sparsity"]), []).append(one)
@@ -93,6 +93,10 @@ def _figure(title, svg, note=""):
 # What a reader must know of a figure.
 _SPREAD = "Means over seeds; error bars are their standard deviation (no bar: one seed)."
 _SEEDS = "A dot is a seed, the bar their mean."
+_GAINS = (
+    "A large mark is the mean of n pairs, a hollow one a single pair; a small dot is one of several pairs. Lines are "
+    "Student's 95 % intervals, from three pairs on; an arrow says that the interval goes on beyond the figure."
+)
 _CURVES = "Means over seeds. Ghosts leave at a vertical dashed line."
 _LEFT_OUT = _CURVES + " Recipes not drawn: {}; their accuracies are in the tables below and in the CSV file."
 
