@@ -133,9 +133,8 @@ def main():
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
     full = full_recipe(found, "none")
-    # Pairs with the default protocol by what confirms that their masks are the same; and those of the full recipe.
-    facts |= {"confirmed": confirmed(found)}
-    facts |= {"confirmed_full": confirmed([one for one in found if one.recipe in ("none", "tost")])}
+    facts["confirmed"] = confirmed(found)
+    facts["confirmed_full"] = confirmed([one for one in found if one.recipe in ("none", "tost")])
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
     facts |= {"rescaled": full_recipe(found, UNSCALED), "early": after(runs, SNIP_98, 1, 16)}
     facts["fewer"] = [one for one in comparisons(found, "tost") if one.recipe == FEWER]
@@ -144,11 +143,8 @@ def main():
     facts["paid"] = [one for one in facts["of_erk"] if one.mean > 0]
     facts["level"] = next(plain for one, plain, _ in study(found, SNIP_98) if one.recipe == UNSCALED)
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
-    facts |= {
-        "mobile": by_recipe(runs, MOBILE, 0),
-        "ten": after(runs, MOBILE, 0, 10),
-        "sixteen": after(runs, MOBILE, 0, 16),
-    }
+    facts |= {"ten": after(runs, MOBILE, 0, 10), "sixteen": after(runs, MOBILE, 0, 16)}
+    facts["mobile"] = by_recipe(runs, MOBILE, 0)
     facts |= {"vgg": at(runs, VGG, 0), "hundred": at(runs, HUNDRED, 0), "last": after(runs, MOBILE, 0, 160)}
     facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0), "opening": openings(runs, SHORT)}
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
