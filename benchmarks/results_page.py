@@ -10,7 +10,7 @@ import jinja2
 from performance import ROOT, read
 
 from tfsparse.files import written_aside
-from tfsparse.results import Comparison, comparisons, load_runs, markdown_text, summaries
+from tfsparse.results import Comparison, comparisons, confirmed, load_runs, markdown_text, summaries
 
 EVIDENCE = ROOT / "benchmarks/results/evidence.json"
 TEMPLATES = pathlib.Path(__file__).parent
@@ -107,11 +107,12 @@ def after(runs, place, seed, epoch):
 
 
 def gain(one):
-    """Points and their interval; an empty text where there is nothing to compare."""
+    """Points and their interval, or the two pairs where there is none; an empty text where there is nothing to compare."""
     if one is None:
         return ""
-    interval = "" if one.interval is None else " ({:+.2f} to {:+.2f})".format(*(100 * end for end in one.interval))
-    return f"{100 * one.mean:+.2f}{interval}"
+    ends = [f"{100 * end:+.2f}" for end in one.interval or one.differences.values()]
+    more = f" ({(' to ' if one.interval else ' and ').join(ends)})" if len(ends) > 1 else ""
+    return f"{100 * one.mean:+.2f}{more}"
 
 
 def main():
@@ -132,6 +133,8 @@ def main():
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
     full = full_recipe(found, "none")
+    facts["confirmed"] = confirmed(found)
+    facts["confirmed_full"] = confirmed([one for one in found if one.recipe in ("none", "tost")])
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
     facts |= {"rescaled": full_recipe(found, UNSCALED), "early": after(runs, SNIP_98, 1, 16)}
     facts["fewer"] = [one for one in comparisons(found, "tost") if one.recipe == FEWER]
@@ -140,11 +143,8 @@ def main():
     facts["paid"] = [one for one in facts["of_erk"] if one.mean > 0]
     facts["level"] = next(plain for one, plain, _ in study(found, SNIP_98) if one.recipe == UNSCALED)
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
-    facts |= {
-        "mobile": by_recipe(runs, MOBILE, 0),
-        "ten": after(runs, MOBILE, 0, 10),
-        "sixteen": after(runs, MOBILE, 0, 16),
-    }
+    facts |= {"ten": after(runs, MOBILE, 0, 10), "sixteen": after(runs, MOBILE, 0, 16)}
+    facts["mobile"] = by_recipe(runs, MOBILE, 0)
     facts |= {"vgg": at(runs, VGG, 0), "hundred": at(runs, HUNDRED, 0), "last": after(runs, MOBILE, 0, 160)}
     facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0), "opening": openings(runs, SHORT)}
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))

@@ -12,14 +12,16 @@ from tfsparse.experiment import Experiment
 from tfsparse.results import (
     Run,
     comparisons,
+    confirmed,
     csv_text,
     markdown_text,
     summaries,
     unlike,
     write_report,
 )
-from tfsparse.results.plots import accuracy_by_sparsity, densities, gains, learning_curves
-from tfsparse.results.tables import ablation_rows, cost_rows, leaving_rows
+from tfsparse.results.curves import learning_curves
+from tfsparse.results.densities import densities
+from tfsparse.results.tables import ablation_rows, cost_rows, difference_rows, leaving_rows
 
 BROWSER = shutil.which("chromium")
 LAYERS = [{"path": f"conv{i}/kernel", "live": 10 + i, "total": 100, "dead_outputs": i, "outputs": 8} for i in range(4)]
@@ -53,9 +55,10 @@ def test_means_spreads_and_paired_differences():
     (found,) = comparisons([plain, tost])
     assert found.differences == {0: pytest.approx(0.03), 1: pytest.approx(0.01)}  # seed 2 has no partner
     assert found.mean == pytest.approx(0.02)
-    low, high = found.interval  # t of one degree of freedom is 12.706, the standard error 0.01
-    assert (low, high) == (pytest.approx(0.02 - 0.12706, abs=1e-4), pytest.approx(0.02 + 0.12706, abs=1e-4))
-    assert comparisons(summaries(runs[:1] + runs[2:3]))[0].interval is None
+    assert found.interval is None, "two pairs have no spread to speak of"
+    (found,) = comparisons(summaries([*runs, run("none", 2, 0.88)]))
+    low, high = found.interval  # t of two degrees of freedom is 4.3027, the standard error 0.01 / sqrt(3)
+    assert (low, high) == (pytest.approx(0.02 - 0.02484, abs=1e-4), pytest.approx(0.02 + 0.02484, abs=1e-4))
     assert runs[2].ghosts_until == 2 and runs[0].ghosts_until == 0
     runs[2].history["ghost_skips"] = [1.0] * 4  # constant ghosts stay to the end, and no longer
     assert runs[2].ghosts_until == 4
@@ -71,6 +74,18 @@ def test_tables_hold_every_run():
     assert "| digits | resnet20 | erk | 0.9 | tost | 2 | 0.1000 | 0.2000 | 0.3000 |" in text
 
 
+def test_two_pairs_are_shown_as_they_are():
+    runs = [run(recipe, seed, value) for recipe, seed, value in (("none", 0, 0.7), ("none", 1, 0.7), ("tost", 0, 0.73))]
+    header, rows = difference_rows(summaries([*runs, run("tost", 1, 0.69)]))
+    assert dict(zip(header[-5:], rows[0][-5:], strict=True)) == {
+        "points gained": "+1.00",
+        "95 % from": "",
+        "95 % to": "",
+        "pairs won": 1,
+        "by seed": "+3.00 -1.00",
+    }
+
+
 def test_tables_without_rows_are_left_out():
     text = markdown_text([run("none", 0, 0.5)])
     assert re.findall("^### (.*)", text, re.M) == ["Accuracy", "Time and memory"]
@@ -79,15 +94,15 @@ def test_tables_without_rows_are_left_out():
 def test_the_ablation_knows_parts_by_their_options():
     other = [run("ghost_skips(share=0.25)", seed, 0.1) for seed in (0, 1, 2)]
     header, rows = ablation_rows(summaries(grid() + other))
-    assert header[-2:] == ["gained alone", "lost by leaving it out"]
+    assert header[-4:] == ["gained alone", "pairs alone", "lost by leaving it out", "pairs"]
     assert len(rows) == 4 and {row[5] for row in rows} == {"ghost_skips"}
-    assert {tuple(row[-2:]) for row in rows} == {("+2.00", "+3.00")}
+    assert {tuple(row[-4:]) for row in rows} == {("+2.00", 3, "+3.00", 3)}
 
 
 def test_the_ablation_compares_runs_of_the_same_seed():
     runs = [run("none", 0, 0.5), run("ghost_skips,label_smoothing", 0, 0.6), run("label_smoothing", 0, 0.55)]
     runs += [run("ghost_skips,label_smoothing", 1, 0.9)]  # nothing to compare it with
-    assert [row[-3:] for row in ablation_rows(summaries(runs))[1]] == [["ghost_skips", "", "+5.00"]]
+    assert [row[-5:] for row in ablation_rows(summaries(runs))[1]] == [["ghost_skips", "", "", "+5.00", 1]]
 
 
 def test_runs_with_different_masks_are_not_compared(tmp_path):
@@ -101,13 +116,27 @@ def test_runs_with_different_masks_are_not_compared(tmp_path):
     assert f"Not compared, since their masks differ: {runs[1].name}" in (tmp_path / "report.html").read_text()
 
 
+def test_without_digests_the_counts_of_layers_tell_masks_apart():
+    """Runs of before there were digests: two masks of the same settings were compared as if they were one."""
+    moved = [{**LAYERS[0], "live": 9}, {**LAYERS[1], "live": 12}, *LAYERS[2:]]
+    runs = [run(recipe, seed, 0.5) for seed in range(5) for recipe in ("none", "tost")]
+    runs[1] = dataclasses.replace(runs[1], layers=moved, mask="known")
+    runs[2:4] = [dataclasses.replace(one, mask="known") for one in runs[2:4]]
+    runs[5] = dataclasses.replace(runs[5], layers=[{**layer, "dead_outputs": 0} for layer in LAYERS])
+    runs[6] = dataclasses.replace(runs[6], layers=[])
+    found = summaries(runs)
+    assert [list(one.pairs) for one in comparisons(found)] == [[1, 3, 4]]
+    assert unlike(found) == [(runs[1].name, runs[0].name), (runs[5].name, runs[4].name)]
+    assert confirmed(found) == {"digest": 1, "layers": 1, "nothing": 1}
+
+
 def test_epochs_and_layers_count_by_name():
     """A history may begin late: a damaged one was deleted. A mask need not have all layers."""
     late = run("ghost_skips", 0, 0.4)
     late.history.update(epoch=[2, 3, 4, 5], ghost_skips=[0.9, 0.5, 0.0, 0.0])
     assert late.ghosts_until == 4
     assert leaving_rows(summaries([late]))[1][0][-4:] == [4, "0.2000", "0.3000", "0.4000"]
-    assert cost_rows(summaries([late]))[1][0][-4:-2] == ["1.7", "1.0"]
+    assert cost_rows(summaries([late]))[1][0][-4:-2] == ["1.5", "1.0"]
     assert ">5</text>" in learning_curves(summaries([late]))
     whole, part = run("none", 0, 0.5), dataclasses.replace(run("none", 1, 0.5), layers=LAYERS[1:])
     points = [
@@ -116,12 +145,13 @@ def test_epochs_and_layers_count_by_name():
     assert points[0] != points[1], "the second mask's first layer is the first one's second"
 
 
-def test_names_are_no_formulas():
-    found = summaries(
-        [run("none", 0, 0.5, mask="_$\\frac$.safetensors"), run("tost", 0, 0.5, mask="_$\\frac$.safetensors")]
-    )
-    for picture in (accuracy_by_sparsity(found), gains(comparisons(found)), densities(found[0].runs)):
-        assert "_$\\frac$.safetensors" in picture
+def test_the_first_epoch_is_no_measure_of_an_epochs_time():
+    """It traces and compiles the step."""
+    plain, tost = run("none", 0, 0.5), run("tost", 0, 0.5)
+    plain.history["seconds"] = [60.0, 1.0, 1.2, 9.0]
+    tost.history.update(seconds=[90.0, 1.0, 1.2, 1.4], ghost_skips=[0.0] * 4)  # ghosts in the first epoch only
+    rows = cost_rows(summaries([plain, tost]))[1]
+    assert [row[-4:-2] for row in rows] == [["", "1.2"], ["", "1.2"]]
 
 
 def test_headings_say_in_what_runs_differ(tmp_path):
@@ -130,17 +160,6 @@ def test_headings_say_in_what_runs_differ(tmp_path):
     write_report([run("none", 0, 0.5), other], tmp_path / "report.html")
     headings = re.findall("<h2>(resnet20.*?)</h2>", (tmp_path / "report.html").read_text())
     assert headings == [f"resnet20 on digits, 4 epochs, batch_size {size}" for size in (128, 32)]
-
-
-def test_long_recipes_are_written_in_lines():
-    """In one they ran out of the picture, and the legend's second column with them."""
-    recipe = (
-        "ghost_neurons(share=0.25),ghost_skips(share=0.25, fill=0.0001),rescaled_init(min_scale=0.01),label_smoothing"
-    )
-    found = summaries([run("none", 0, 0.70), run(recipe, 0, 0.71)])
-    for picture in (gains(comparisons(found)), learning_curves(found), accuracy_by_sparsity(found)):
-        lines = re.findall(r">([^<>]+)</t(?:ext|span)>", picture)
-        assert any("fill=0.0001" in line for line in lines) and max(map(len, lines)) < 60
 
 
 def test_the_page_stands_alone(tmp_path):

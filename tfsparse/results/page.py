@@ -1,13 +1,17 @@
 """`write_report`: finished runs as one HTML file that needs no network."""
 
 import base64
+import json
 import pathlib
 
 import jinja2
 
 from tfsparse.files import written_aside
-from tfsparse.results import plots
-from tfsparse.results.statistics import comparisons, summaries, unlike, varying
+from tfsparse.results.accuracies import accuracy_by_recipe, accuracy_by_sparsity, several_sparsities
+from tfsparse.results.curves import curves_of, learning_curves
+from tfsparse.results.densities import densities
+from tfsparse.results.gains import gains
+from tfsparse.results.statistics import comparisons, confirmed, summaries, unlike, varying
 from tfsparse.results.tables import tables
 from tfsparse.version import __version__
 
@@ -36,6 +40,7 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
         runs=runs,
         unfinished=[str(folder) for folder in unfinished],
         unlike=[f"{one} and {other}" for one, other in unlike(found)],
+        confirmed=confirmed(found),
         sections=_sections(found),
         tables=tables(found),
         settings=_settings(runs),
@@ -45,10 +50,11 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
 
 
 def _sections(found):
-    """One for each data set, network and further settings: a heading and figures (title, alternative text, data URI)."""
+    """One for each data set, network and further settings: a heading and figures (title, data URI, note)."""
     groups, more = {}, [name for name in varying(found) if name != "epochs"]
     for one in found:
-        groups.setdefault(plots.key(one.context, "mask", "sparsity"), []).append(one)
+        context = {name: value for name, value in one.context.items() if name not in ("mask", "sparsity")}
+        groups.setdefault(json.dumps(context, sort_keys=True), []).append(one)
     for group in groups.values():
         context = group[0].context
         others = "".join(f", {name} {context[name]}" for name in more)
@@ -56,27 +62,43 @@ def _sections(found):
 
 
 def _figures(group):
-    yield _figure("Accuracy against sparsity", plots.accuracy_by_sparsity(group))
+    if several_sparsities(group):
+        yield _figure("Accuracy against sparsity", accuracy_by_sparsity(group), _SPREAD)
+    else:
+        yield _figure("Accuracy by recipe", accuracy_by_recipe(group), _SEEDS)
     rows = comparisons(group)
     if rows:
-        yield _figure("What the recipe gains", plots.gains(rows))
+        yield _figure("What the recipe gains", gains(rows), _GAINS)
     cells = {}
     for one in group:
         cells.setdefault((one.context["mask"], one.context["sparsity"]), []).append(one)
     for (mask, sparsity), ones in cells.items():
-        if any(run.history.get("val_accuracy") for one in ones for run in one.runs):
-            yield _figure(f"Learning curves: {mask}, {100 * sparsity:g} %", plots.learning_curves(ones))
+        shown, left_out = curves_of(ones)
+        if shown:
+            note = _LEFT_OUT.format(len(left_out)) if left_out else _CURVES
+            yield _figure(f"Learning curves: {mask}, {100 * sparsity:g} %", learning_curves(shown), note)
     masks = {}
     for one in group:
         if one.runs[0].layers:
             masks.setdefault((one.context["mask"], one.context["sparsity"]), one.runs[0])
     if masks:
-        yield _figure("Density and dead channels by layer", plots.densities(list(masks.values())))
+        yield _figure("Density and dead channels by layer", densities(list(masks.values())))
 
 
-def _figure(title, svg):
+def _figure(title, svg, note=""):
     data = base64.b64encode(svg.encode()).decode()
-    return title, f"data:image/svg+xml;base64,{data}"
+    return title, f"data:image/svg+xml;base64,{data}", note
+
+
+# What a reader must know of a figure.
+_SPREAD = "Means over seeds; error bars are their standard deviation (no bar: one seed)."
+_SEEDS = "A dot is a seed, the bar their mean."
+_GAINS = (
+    "A large mark is the mean of n pairs, a hollow one a single pair; a small dot is one of several pairs. Lines are "
+    "Student's 95 % intervals, from three pairs on; an arrow says that the interval goes on beyond the figure."
+)
+_CURVES = "Means over seeds. Ghosts leave at a vertical dashed line."
+_LEFT_OUT = _CURVES + " Recipes not drawn: {}; their accuracies are in the tables below and in the CSV file."
 
 
 def _settings(runs):

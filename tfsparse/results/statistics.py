@@ -1,10 +1,11 @@
 """Means, spreads and paired differences of runs that differ in recipe and seed only."""
 
+import collections
 import dataclasses
 import json
 import statistics
 
-import scipy.stats
+from tfsparse.results.comparison import Comparison
 
 NONE = "none"
 NAMES = ("data", "model", "mask", "sparsity")  # of the settings that every table shows
@@ -41,49 +42,6 @@ class Summary:
         return statistics.stdev(self.accuracies.values()) if len(self.accuracies) > 1 else None
 
 
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """A recipe against another, seed by seed.
-
-    Args:
-        context: as in `Summary`.
-        recipe: what is compared.
-        pairs: seed -> (accuracy with the recipe, accuracy with the other one).
-    """
-
-    context: dict
-    recipe: str
-    pairs: dict
-
-    @property
-    def differences(self):
-        """Seed -> accuracy with the recipe less accuracy with the other one."""
-        return {seed: accuracy - other for seed, (accuracy, other) in self.pairs.items()}
-
-    @property
-    def means(self):
-        """Of the accuracies with the recipe, and with the other one."""
-        return tuple(map(statistics.mean, zip(*self.pairs.values(), strict=True)))
-
-    @property
-    def mean(self):
-        """Of the differences."""
-        return statistics.mean(self.differences.values())
-
-    @property
-    def interval(self):
-        """95 % confidence interval of the mean (Student's t, paired), as (low, high); None of a single pair.
-
-        >>> [round(end, 3) for end in Comparison({}, "tost", {0: (0.91, 0.9), 1: (0.92, 0.9), 2: (0.93, 0.9)}).interval]
-        [-0.005, 0.045]
-        """
-        values = list(self.differences.values())
-        if len(values) < 2:
-            return None
-        half = float(scipy.stats.t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
-        return self.mean - half, self.mean + half
-
-
 def summaries(runs):
     """Groups runs by all but their seed; a list of `Summary`, in the order of mask, sparsity and recipe."""
     groups = {}
@@ -115,7 +73,7 @@ def comparison(one, other):
     Returns:
         `Comparison`; None if there is nothing to compare.
     """
-    seeds = [seed for seed in _shared(one, other) if _alike(one.by_seed[seed], other.by_seed[seed])]
+    seeds = [seed for seed in _shared(one, other) if _same_mask(one.by_seed[seed], other.by_seed[seed])]
     pairs = {seed: (one.accuracies[seed], other.accuracies[seed]) for seed in seeds}
     return Comparison(one.context, one.recipe, pairs) if seeds else None
 
@@ -125,10 +83,23 @@ def unlike(found, base=NONE):
 
     The same settings may find two masks on two machines, and a mask file may have been replaced.
     """
-    sides = [
-        (one.by_seed[seed], other.by_seed[seed]) for one, other in _against(found, base) for seed in _shared(one, other)
-    ]
-    return [(run.name, plain.name) for run, plain in sides if not _alike(run, plain)]
+    return [(run.name, plain.name) for run, plain in _sides(found, base) if not _same_mask(run, plain)]
+
+
+def confirmed(found, base=NONE):
+    """How many of the pairs that `comparisons` compares have the same mask by what: a dict.
+
+    `digest`: of every weight; `layers`: as many live weights and dead channels in each layer, which tells masks of SNIP or
+    SynFlow apart, but not random ones without dead channels; `nothing`: it is not known.
+    """
+    counts = collections.Counter(_same_mask(*sides) for sides in _sides(found, base))
+    return {known: counts[known] for known in ("digest", "layers", "nothing")}
+
+
+def _sides(found, base):
+    """Pairs of runs that would be compared, had they the same mask."""
+    pairs = [(one, other, seed) for one, other in _against(found, base) for seed in _shared(one, other)]
+    return [(one.by_seed[seed], other.by_seed[seed]) for one, other, seed in pairs]
 
 
 def _against(found, base):
@@ -141,9 +112,20 @@ def _shared(one, other):
     return [seed for seed in one.accuracies if seed in other.accuracies] if one and other else []
 
 
-def _alike(run, other):
-    """Whether two runs have the same mask, as far as is known."""
-    return not run.mask or not other.mask or run.mask == other.mask
+def _same_mask(run, other):
+    """By what it is known that two runs have the same mask, as `confirmed` names it; empty if they have not.
+
+    Runs of before there were digests have the counts of their layers only.
+    """
+    if run.mask and other.mask:
+        return "digest" if run.mask == other.mask else ""
+    if run.layers and other.layers:
+        return "layers" if _counts(run) == _counts(other) else ""
+    return "nothing"
+
+
+def _counts(run):
+    return {layer["path"]: (layer["live"], layer["dead_outputs"]) for layer in run.layers}
 
 
 def varying(found):
