@@ -24,8 +24,7 @@ is Keras alone, its layers and its SGD; `tost` has ghost neurons, ghost skips an
 once its ghosts have left; `tf-mot` is TF-MOT's own wrapper with `ConstantSparsity`, which does not run in mixed precision.
 
 Masked steps multiply as many numbers as dense ones: TensorFlow's convolutions know no zeros. Most of a step is those
-convolutions, and they keep both cores busy; neither the allocator, nor thread settings, nor XLA made it faster here. What
-does is bfloat16 (`--mixed_precision=auto` measures whether it does for your network), and `--compact`.
+convolutions, and they keep both cores busy. What makes it faster is bfloat16 (`--mixed_precision=auto` measures whether it does for your network), and `--compact`.
 """
 COMPACT = """
 ## Without dead channels: `--compact`
@@ -55,10 +54,11 @@ DATA = """
 MEMORY = """
 ## Memory
 
-`python benchmarks/memory.py`: the peak of eight steps over what the process had before. The bound is dense Keras' peak and,
-for each prunable weight, TF-MOT's mask (4 bytes) and 2 bytes.
+`python benchmarks/memory.py`: the peak of eight steps over what the process had before. Dense Keras' peak and, for each
+prunable weight, TF-MOT's mask (4 bytes) and 2 bytes are what masks need at least; masked training takes more than that, and what
+ghosts compute is kept for their gradients.
 
-| network | training | MB | bound |
+| network | training | MB | at least |
 |---|---|---|---|
 """
 PYTORCH = {("resnet18", "objective"): 12.8, ("resnet18", "constraint"): 22.8}
@@ -73,7 +73,9 @@ def read(name):
 
 
 def spread(values):
-    """Median and range."""
+    """Median and range; of one value, that."""
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 

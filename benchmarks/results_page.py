@@ -1,4 +1,4 @@
-"""Writes docs/results.md and docs/recipe.md from the finished runs that scripts/report.py --json kept in benchmarks/results.
+"""Writes docs/results.md, docs/results_tables.md and docs/recipe.md from the finished runs that scripts/report.py --json kept in benchmarks/results.
 
 python benchmarks/results_page.py
 """
@@ -21,7 +21,6 @@ LONG = SHORT | {"data": "cifar10(train=5000)", "epochs": 160}
 UNSCALED = "ghost_neurons,ghost_skips,label_smoothing"
 FEWER = "ghost_neurons,ghost_skips,rescaled_init(iterations=25),label_smoothing"
 HUNDRED = LONG | {"data": "cifar100(train=5000)"}
-VGG = LONG | {"model": "vgg16(width=0.25)"}
 MOBILE = LONG | {"model": "mobilenet(width=0.25)"}
 SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
 
@@ -52,7 +51,7 @@ def study(found, place):
     """Of the runs in one place: recipe, accuracies, gain over the default protocol and over the full recipe."""
     found = [one for one in found if all(one.context[name] == value for name, value in place.items())]
     if not found:
-        raise SystemExit(f"{EVIDENCE} holds no run of {place}: docs/recipe.md needs them.")
+        raise SystemExit(f"{EVIDENCE} holds no run of {place}: the pages need them.")
     over = [{one.recipe: one for one in comparisons(found, base)} for base in ("none", "tost")]
     return [(one, *(gains.get(one.recipe) for gains in over)) for one in found]
 
@@ -64,46 +63,17 @@ def first_epochs(runs):
 
 
 def silenced():
-    """Of benchmarks/rescaled_scales.py: the rescaling with the paper's bound, the norms that fell to it, what falls to 0.5."""
+    """Of benchmarks/rescaled_scales.py: the rescaling with the paper's bound, and the norms that fell to it."""
     found = {(row["mask"], row["min_scale"]): row for row in read("rescaled_scales")["rows"]}
-    fallen = [path for path, scale in found["erk", 0.01]["scales"].items() if scale <= 0.01 and path.endswith("gamma")]
-    return {
-        "silent": found["erk", 0.01],
-        "fallen": fallen,
-        "bound": at_bound(found["erk", 0.5]),
-        "pushed": found["snip", 0.5] | at_bound(found["snip", 0.5]),
-    }
-
-
-def at_bound(row):
-    """How many kernels and how many norms' scales end at the least that the rescaling allows."""
-    low = [path for path, scale in row["scales"].items() if scale <= row["min_scale"]]
-    return {f"{kind}s": sum(path.endswith(kind) for path in low) for kind in ("kernel", "gamma")}
-
-
-def openings(runs, place):
-    """Recipe -> mean training accuracy in the first epoch, of the runs in one place."""
-    found = {}
-    for run in runs:
-        if all(run.settings[name] == value for name, value in place.items()):
-            found.setdefault(run.settings["recipe"], []).append(run.history["accuracy"][0])
-    return {recipe: f"{statistics.mean(values):.3f}" for recipe, values in found.items()}
-
-
-def at(runs, place, seed):
-    """Recipe -> run, of the runs in one place with one seed."""
-    place = place | {"seed": seed}
-    return {r.settings["recipe"]: r for r in runs if all(r.settings[name] == place[name] for name in place)}
+    silent = found["erk", 0.01]
+    fallen = [path for path, scale in silent["scales"].items() if scale <= 0.01 and path.endswith("gamma")]
+    return {"silent": silent, "fallen": fallen}
 
 
 def by_recipe(runs, place, seed):
-    """Recipe -> accuracy."""
-    return {recipe: run.accuracy for recipe, run in at(runs, place, seed).items()}
-
-
-def after(runs, place, seed, epoch):
-    """Recipe -> training accuracy in an epoch (1, 2, ...)."""
-    return {recipe: run.history["accuracy"][epoch - 1] for recipe, run in at(runs, place, seed).items()}
+    """Recipe -> accuracy, of the runs in one place with one seed."""
+    place = place | {"seed": seed}
+    return {r.settings["recipe"]: r.accuracy for r in runs if all(r.settings[name] == place[name] for name in place)}
 
 
 def gain(one):
@@ -133,26 +103,20 @@ def main():
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
     full = full_recipe(found, "none")
-    facts["confirmed"] = confirmed(found)
     facts["confirmed_full"] = confirmed([one for one in found if one.recipe in ("none", "tost")])
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
-    facts |= {"rescaled": full_recipe(found, UNSCALED), "early": after(runs, SNIP_98, 1, 16)}
+    facts["rescaled"] = full_recipe(found, UNSCALED)
     facts["fewer"] = [one for one in comparisons(found, "tost") if one.recipe == FEWER]
     facts["fewer_lost"] = [d < 0 for one in facts["fewer"] for d in one.differences.values()]
     facts["of_erk"] = [one for one in facts["rescaled"] if one.context["mask"] == "erk"]
     facts["paid"] = [one for one in facts["of_erk"] if one.mean > 0]
-    facts["level"] = next(plain for one, plain, _ in study(found, SNIP_98) if one.recipe == UNSCALED)
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
-    facts |= {"ten": after(runs, MOBILE, 0, 10), "sixteen": after(runs, MOBILE, 0, 16)}
-    facts["mobile"] = by_recipe(runs, MOBILE, 0)
-    facts |= {"vgg": at(runs, VGG, 0), "hundred": at(runs, HUNDRED, 0), "last": after(runs, MOBILE, 0, 160)}
-    facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0), "opening": openings(runs, SHORT)}
-    long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
-    facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
+    facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0)}
+    facts |= {"mobile": study(found, MOBILE), "hundred": study(found, HUNDRED), "snip_parts": study(found, SNIP_98)}
     facts |= {"short": study(found, SHORT), "long": study(found, LONG), "tables": markdown_text(runs)}
-    for page in ("results", "recipe"):
+    for page in ("results", "results_tables", "recipe"):
         with written_aside(ROOT / f"docs/{page}.md") as scratch:
-            scratch.write_text(templates.get_template(f"{page}_page.md.j2").render(facts), encoding="utf-8")
+            scratch.write_text(templates.get_template(f"{page}.md.j2").render(facts), encoding="utf-8")
 
 
 if __name__ == "__main__":
