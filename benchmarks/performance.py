@@ -24,7 +24,8 @@ is Keras alone, its layers and its SGD; `tost` has ghost neurons, ghost skips an
 once its ghosts have left; `tf-mot` is TF-MOT's own wrapper with `ConstantSparsity`, which does not run in mixed precision.
 
 Masked steps multiply as many numbers as dense ones: TensorFlow's convolutions know no zeros. Most of a step is those
-convolutions, and they keep both cores busy. What makes it faster is bfloat16 (`--mixed_precision=auto` measures whether it does for your network), and `--compact`.
+convolutions, and they keep both cores busy. What makes it faster is bfloat16 (`--mixed_precision=auto` measures
+whether it does for your network), and `--compact`.
 """
 COMPACT = """
 ## Without dead channels: `--compact`
@@ -55,8 +56,8 @@ MEMORY = """
 ## Memory
 
 `python benchmarks/memory.py`: the peak of eight steps over what the process had before. Dense Keras' peak and, for each
-prunable weight, TF-MOT's mask (4 bytes) and 2 bytes are what masks need at least; masked training takes more than that, and what
-ghosts compute is kept for their gradients.
+prunable weight, TF-MOT's mask (4 bytes) and 2 bytes are what masks need at least; masked training takes more, and
+what ghosts compute is kept for their gradients.
 
 | network | training | MB | at least |
 |---|---|---|---|

@@ -1,4 +1,4 @@
-"""Writes docs/results.md, docs/results_tables.md and docs/recipe.md from the finished runs that scripts/report.py --json kept in benchmarks/results.
+"""Writes docs/results.md, docs/results_tables.md and docs/recipe.md from the runs that scripts/report.py --json kept.
 
 python benchmarks/results_page.py
 """
