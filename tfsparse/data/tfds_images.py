@@ -1,4 +1,4 @@
-"""Reads a prepared TensorFlow data set: decoded once into arrays, or as a stream."""
+"""Reads a prepared TensorFlow data set: decoded into arrays, or as it is stored."""
 
 import contextlib
 import pathlib
@@ -62,22 +62,44 @@ def _how_to_get(name, root, folder):
     return text
 
 
-def array(builder, split, shape, decoders=None):
+def array(builder, split, shape, decode):
     """All images of a split as one uint8 array, and their labels; in the order in which TFDS stored them."""
     count = builder.info.splits[split].num_examples
     images, labels, at = np.empty((count, *shape), np.uint8), np.empty(count, np.int64), 0
     with readable(builder):
-        for some, their in stream(builder, split, decoders).batch(_AT_ONCE).as_numpy_iterator():
+        decoded = _stored(builder, split).map(lambda content, label: (decode(content), label), tf.data.AUTOTUNE)
+        for some, their in decoded.batch(_AT_ONCE).as_numpy_iterator():
             images[at : at + len(some)], labels[at : at + len(some)] = some, their
             at += len(some)
-        if at != count:
-            raise tf.errors.DataLossError(None, None, f"{at} of {count} images found")
+        _check_count(at, count)
     return images, labels
 
 
-def stream(builder, split, decoders=None):
-    """Dataset of single (image, label), always in the same order."""
-    return builder.as_dataset(split=split, as_supervised=True, shuffle_files=False, decoders=decoders)
+def encoded(builder, split):
+    """All images of a split as a tensor of their files' bytes, and their labels; in the order of `array`."""
+    count = builder.info.splits[split].num_examples
+    with readable(builder):
+        contents, labels = _stored(builder, split).batch(count).get_single_element()
+        _check_count(len(labels), count)
+    return contents, labels
+
+
+def _stored(builder, split):
+    """Dataset of single (file's bytes, label), always in the same order."""
+    import tensorflow_datasets as tfds  # takes seconds
+
+    return builder.as_dataset(
+        split=split,
+        as_supervised=True,
+        shuffle_files=False,
+        decoders={"image": tfds.decode.SkipDecoding()},
+        read_config=tfds.ReadConfig(try_autocache=False),  # everything is read once
+    )
+
+
+def _check_count(found, count):
+    if found != count:
+        raise tf.errors.DataLossError(None, None, f"{found} of {count} images found")
 
 
 @contextlib.contextmanager

@@ -21,25 +21,23 @@ def tiny_imagenet(data_dir=None, download=False):
     The set's own validation images are the test set. Validation is the last tenth of each training class.
     A folder with a part of the images will do: see `tiny_imagenet_builder`.
     """
-    import tensorflow_datasets as tfds  # takes seconds
-
-    from tfsparse.data.tiny_imagenet_builder import TinyImagenet, files
-
-    @tfds.decode.make_decoder()
-    def decode(content, feature):
-        # The slower of libjpeg's two transforms: what Pillow gives, and with it everybody else's training.
-        return tf.ensure_shape(tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"), feature.shape)
+    from tfsparse.data.tiny_imagenet_builder import TinyImagenet, files  # takes seconds
 
     make = functools.partial(TinyImagenet, data_dir=data_dir)
     builder = tfds_images.prepared(make, "tiny_imagenet", download=download, manual=files.has_files)
-    decoders = {"image": decode()}
     return ImageSet(
         name="tiny_imagenet",
         shape=(64, 64, 3),
         sizes={split: builder.info.splits[split].num_examples for split in ("train", "validation", "test")},
-        read=lambda split: tfds_images.array(builder, split, (64, 64, 3), decoders),
-        stream=lambda split: tfds_images.stream(builder, split, decoders),
+        read=lambda split: tfds_images.array(builder, split, (64, 64, 3), _decode),
+        encoded=lambda split: tfds_images.encoded(builder, split),
+        decode=_decode,
         mean=MEAN,
         std=STD,
         class_names=tuple(builder.info.features["label"].names),
     )
+
+
+def _decode(content):
+    # The slower of libjpeg's two transforms: what Pillow gives, and with it everybody else's training.
+    return tf.ensure_shape(tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"), (64, 64, 3))
