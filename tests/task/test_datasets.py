@@ -61,6 +61,11 @@ def test_resumed_epochs_equal_unbroken_ones():
     assert unbroken[6:] == resumed and unbroken[:3] != unbroken[3:6]
 
 
+def test_an_epoch_may_be_longer_than_the_dataset():
+    data = Data.from_datasets(train=TRAIN, steps_per_epoch=5)
+    assert pixels(data.scoring(5)) == pixels(data.train) == pixels(data.epochs(0, 1)) and len(pixels(data.train)) == 5
+
+
 def test_endless_stream_with_steps():
     data = Data.from_datasets(train=SINGLE.repeat().batch(4), steps_per_epoch=2, num_classes=3)
     assert len(pixels(data.train)) == 2

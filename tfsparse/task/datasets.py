@@ -62,7 +62,7 @@ def _streams(train, steps, given_steps):
     return Streams(
         train=ready(train.repeat().take(steps) if given_steps else train),
         epochs=epochs,
-        scoring=lambda count: ready(train.take(count)),
+        scoring=lambda count: ready(train.repeat().take(count)),
     )
 
 
