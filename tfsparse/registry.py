@@ -42,7 +42,12 @@ def parse_list(text):
 
     >>> parse_list("ghost_skips(share=0.25),label_smoothing")
     ['ghost_skips(share=0.25)', 'label_smoothing']
+
+    Raises:
+        ValueError: no text, or not of that form.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"Expected one text with names separated by commas, such as 'a(x=1),b'; received {text!r}.")
     try:
         body = ast.parse(f"[{text.strip()}]", mode="eval").body
     except (SyntaxError, ValueError):

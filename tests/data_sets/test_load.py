@@ -130,6 +130,8 @@ def test_damaged_records_name_the_folder(cifar_dir, tmp_path, damage, memory):
         ({"name": "cifar"}, "Unknown data set 'cifar'"),
         ({"name": "digits(size=3)"}, "has no option 'size'"),
         ({"name": "digits", "augment": "crop_flop"}, "Unknown augmentation"),
+        ({"name": "digits", "augment": ""}, "names no augmentation"),
+        ({"name": "digits", "augment": ["crop", "flip"]}, "one text with names"),
         ({"name": "digits", "batch_size": 1298}, "batch_size is 1298, the training set has 1297"),
     ],
 )

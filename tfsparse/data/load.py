@@ -36,9 +36,9 @@ def load_data(name, *, batch_size=128, seed=0, augment=None, data_dir=None, down
     """
     entry, options = resolve(DATASETS, name, "data set")
     augment = None if augment == "default" else augment
-    augmentation(augment or "none", 2)  # a wrong name is refused before anything is read
+    augmentation("none" if augment is None else augment, 2)  # a wrong name is refused before anything is read
     images = entry(data_dir, download, **options)
-    change = augmentation(augment or images.augment, len(images.class_names))
+    change = augmentation(images.augment if augment is None else augment, len(images.class_names))
     memory = available_memory() // 2 if memory is None else memory
     if images.encoded is not None and images.num_bytes > memory:
         return encoded_data(images, batch_size=batch_size, seed=seed, augment=change)
