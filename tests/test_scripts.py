@@ -55,6 +55,8 @@ def test_wrong_flags_are_refused_before_anything_runs(flag, messages, tmp_path):
         ({"mask": "synflow(round=5)"}, ["round", "'rounds'"]),
         ({"mask": "nowhere.safetensors"}, ["nowhere.safetensors"]),
         ({"model": "resnet210"}, ["resnet210", "'resnet20'"]),
+        ({"model": "resnet-20"}, ["resnet-20", "'resnet20'"]),
+        ({"augment": "crop-flip"}, ["'crop_flip'"]),
         ({"recipe": "ghost_skip"}, ["ghost_skip", "'ghost_skips'"]),
         ({"recipe": "tost,none"}, ["none"]),
         ({"export": "tflite,tflite(sparse=False)"}, ["model.tflite", "more than once"]),

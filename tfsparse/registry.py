@@ -83,8 +83,19 @@ def resolve(table, text, kind, *, further=None, common=()):
 
     Raises:
         ValueError: unknown name (lists the names, and the nearest) or option (lists the options), or one given twice.
+
+    >>> resolve({"tiny_imagenet": None}, "tiny-imagenet", "data set")
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown data set 'tiny-imagenet'. Did you mean 'tiny_imagenet'? Known: tiny_imagenet.
     """
-    name, given = parse(text)
+    try:
+        name, given = parse(text)
+    except ValueError:
+        lookup(
+            table, str(text).split("(")[0].strip(), kind
+        )  # 'tiny-imagenet' is no name to Python: the nearest helps more
+        raise
     entry = lookup(table, name, kind)
     known = {**options(entry), **dict(common)}
     twice = sorted(given.keys() & (further or {}).keys())

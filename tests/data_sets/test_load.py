@@ -129,6 +129,10 @@ def test_damaged_records_name_the_folder(cifar_dir, tmp_path, damage, memory):
     [
         ({"name": "cifar"}, "Unknown data set 'cifar'"),
         ({"name": "digits(size=3)"}, "has no option 'size'"),
+        ({"name": "tiny-imagenet"}, "Unknown data set 'tiny-imagenet'. Did you mean 'tiny_imagenet'"),
+        ({"name": "tiny-imagenet(train=5)"}, "Did you mean 'tiny_imagenet'"),
+        ({"name": "cifar10(train=5"}, "expected a name or a call"),
+        ({"name": "digits", "seed": None}, "seed must be a whole number of at least 0, received None"),
         ({"name": "digits", "augment": "crop_flop"}, "Unknown augmentation"),
         ({"name": "digits", "augment": ""}, "names no augmentation"),
         ({"name": "digits", "augment": ["crop", "flip"]}, "one text with names"),

@@ -7,7 +7,7 @@ from tfsparse.data.encoded import encoded_data
 from tfsparse.data.memory import available_memory
 from tfsparse.data.tiny_imagenet import tiny_imagenet
 from tfsparse.registry import resolve
-from tfsparse.task import Data
+from tfsparse.task import Data, checks
 
 DATASETS = {"digits": digits, "cifar10": cifar10, "cifar100": cifar100, "tiny_imagenet": tiny_imagenet}
 
@@ -28,13 +28,14 @@ def load_data(name, *, batch_size=128, seed=0, augment=None, data_dir=None, down
             their JPEG or PNG files, a fraction of it, and decoded anew every epoch: slower, but batch by batch the same.
 
     Raises:
-        ValueError: an unknown name or option, or batches larger than the set.
+        ValueError: an unknown name or option, a seed below 0, or batches larger than the set.
         DatasetNotFoundError, DatasetCorruptedError: say how to get the set, and which files to delete.
 
     >>> load_data("digits", batch_size=64)
     Data('digits', input_shape=(32, 32, 3), num_classes=10, batch_size=64, steps_per_epoch=20)
     """
     entry, options = resolve(DATASETS, name, "data set")
+    seed = checks.whole(seed, "seed", least=0)
     augment = None if augment == "default" else augment
     augmentation("none" if augment is None else augment, 2)  # a wrong name is refused before anything is read
     images = entry(data_dir, download, **options)

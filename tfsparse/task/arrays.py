@@ -27,8 +27,8 @@ def from_arrays(
     splits = {key: checks.images_and_labels(pair, key) for key, pair in given.items() if pair is not None}
     if "train" not in splits:
         raise ValueError("train must be a pair (images, labels), received None.")
-    shape, count = _shape(splits), len(splits["train"][0])
-    batch_size = checks.batch_size_for(count, batch_size)
+    shape, seed = _shape(splits), checks.whole(seed, "seed", least=0)
+    batch_size = checks.batch_size_for(len(splits["train"][0]), batch_size)
     num_classes = checks.class_count({key: labels for key, (_, labels) in splits.items()}, num_classes)
     mean, std = checks.mean_and_std(mean, std, shape)
 
