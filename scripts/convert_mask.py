@@ -27,9 +27,9 @@ from tfsparse.mask.foreign import load_table
 from tfsparse.mask.matching import torch_name
 from tfsparse.models import build_model
 
-PATH = absl_flags.DEFINE_string("path", None, "Mask file to read: .safetensors or .npz.", required=True)
-OUT = absl_flags.DEFINE_string("out", "mask.safetensors", "File to write: .safetensors; for PyTorch .npz, too.")
-NAMES = absl_flags.DEFINE_string(
+PATH = flags.define_path("path", None, "Mask file to read: .safetensors or .npz.", required=True)
+OUT = flags.define_path("out", "mask.safetensors", "File to write: .safetensors; for PyTorch .npz, too.")
+NAMES = flags.define_path(
     "names", None, "JSON file, {name in PyTorch: weight path}, for both directions; default: by name, order and shape."
 )
 TO_PYTORCH = absl_flags.DEFINE_boolean("to_pytorch", False, "Write a mask of ours for PyTorch.")

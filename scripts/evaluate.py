@@ -14,10 +14,10 @@ from absl import flags as absl_flags
 from tfsparse import flags
 from tfsparse.experiment import evaluate_files
 
-PATH = absl_flags.DEFINE_string("path", None, "Run folder, SavedModel folder, .tflite or .onnx file.")
+PATH = flags.define_path("path", None, "Run folder, SavedModel folder, .tflite or .onnx file.")
 DATA = absl_flags.DEFINE_string("data", None, "Data set; default: the run's own. A file needs one.")
 SPLIT = absl_flags.DEFINE_enum("split", "test", ["test", "validation"], "Part of the data set.")
-DATA_DIR = absl_flags.DEFINE_string("data_dir", None, "Where TFDS keeps data sets.")
+DATA_DIR = flags.define_path("data_dir", None, "Where TFDS keeps data sets.")
 DOWNLOAD = absl_flags.DEFINE_boolean("download", False, "Download the data set if it is not there.")
 
 

@@ -16,11 +16,11 @@ from rich.console import Console
 from tfsparse import flags
 from tfsparse.experiment import Experiment, examine, export_run
 
-PATH = absl_flags.DEFINE_string("path", None, "Run folder.")
+PATH = flags.define_path("path", None, "Run folder.")
 FORMAT = absl_flags.DEFINE_string(
     "format", "tflite", "saved_model, tflite, \"tflite(dtype='float16')\", \"tflite(dtype='int8')\" or onnx."
 )
-OUT = absl_flags.DEFINE_string("out", None, "File or folder to write.")
+OUT = flags.define_path("out", None, "File or folder to write.")
 DOCTOR = absl_flags.DEFINE_boolean(
     "doctor", False, "Say which layers will run sparsely where, and export nothing; without --path before any training."
 )

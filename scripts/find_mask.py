@@ -12,7 +12,6 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
 
-from absl import flags as absl_flags
 from rich.console import Console
 
 from tfsparse import flags
@@ -20,7 +19,7 @@ from tfsparse.diagnosis import diagnose
 from tfsparse.experiment import Experiment, check, load_task, search_mask
 from tfsparse.models import build_model
 
-OUT = absl_flags.DEFINE_string("out", "mask.safetensors", "File that the mask is written to.")
+OUT = flags.define_path("out", "mask.safetensors", "File that the mask is written to.")
 
 
 def main(argv):

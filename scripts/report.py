@@ -15,8 +15,8 @@ from tfsparse import flags
 from tfsparse.files import written_aside
 from tfsparse.results import csv_text, markdown_text, read_runs, save_runs, write_report
 
-OUT = absl_flags.DEFINE_string("out", "report.html", "File to write; .csv and .md files get its name.")
-JSON = absl_flags.DEFINE_string("json", None, "Also keep what the report needs of the runs in this small file.")
+OUT = flags.define_path("out", "report.html", "File to write; .csv and .md files get its name.")
+JSON = flags.define_path("json", None, "Also keep what the report needs of the runs in this small file.")
 TITLE = absl_flags.DEFINE_string("title", "Sparse training", "Title of the page.")
 
 

@@ -19,7 +19,7 @@ from tfsparse.experiment import Experiment, sanity_checks, sanity_table
 from tfsparse.files import write_json
 
 SEEDS = absl_flags.DEFINE_integer("seeds", 3, "Runs of each, with seeds from --seed on.", lower_bound=1)
-OUT = absl_flags.DEFINE_string("out", "sanity.json", "File that the numbers are written to.")
+OUT = flags.define_path("out", "sanity.json", "File that the numbers are written to.")
 
 
 def main(argv):

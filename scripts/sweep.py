@@ -17,7 +17,7 @@ from tfsparse import flags
 from tfsparse.experiment import Experiment
 from tfsparse.sweep import EXECUTORS, cells, run_sweep
 
-MASKS = absl_flags.DEFINE_multi_string("masks", None, "Mask methods; give the flag once for each.")
+MASKS = flags.define_path("masks", None, "Mask methods or mask files; give the flag once for each.", many=True)
 SPARSITIES = absl_flags.DEFINE_list("sparsities", None, "Sparsities, separated by commas.")
 RECIPES = absl_flags.DEFINE_multi_string("recipes", None, "Recipes; give the flag once for each.")
 SEEDS = absl_flags.DEFINE_list("seeds", None, "Seeds, separated by commas.")

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from tests.conftest import make_mask
-from tfsparse.experiment import Experiment, check
+from tfsparse.experiment import Experiment, RunFolder, check
 from tfsparse.mask import Mask
 from tfsparse.models import build_model
 
@@ -55,6 +55,8 @@ def test_wrong_flags_are_refused_before_anything_runs(flag, messages, tmp_path):
         ({"mask": "synflow(round=5)"}, ["round", "'rounds'"]),
         ({"mask": "nowhere.safetensors"}, ["nowhere.safetensors"]),
         ({"model": "resnet210"}, ["resnet210", "'resnet20'"]),
+        ({"model": "resnet-20"}, ["resnet-20", "'resnet20'"]),
+        ({"augment": "crop-flip"}, ["'crop_flip'"]),
         ({"recipe": "ghost_skip"}, ["ghost_skip", "'ghost_skips'"]),
         ({"recipe": "tost,none"}, ["none"]),
         ({"export": "tflite,tflite(sparse=False)"}, ["model.tflite", "more than once"]),
@@ -117,6 +119,22 @@ def test_the_doctor_comes_before_training(tmp_path):
 def test_predict_says_what_it_lacks(arguments, message):
     ended = run("predict.py", *arguments)
     assert ended.returncode == 1 and message in ended.stderr
+
+
+def test_the_home_folder_in_flags_and_flagfiles(tmp_path, monkeypatch):
+    """The shell expands no ~ that follows a =, and a folder of that name is not what anybody wants."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / "runs" / "run"
+    (tmp_path / "my.flags").write_text("--output_dir=~/runs\n--run_name=run\n--mask=~/mask.npz\n")
+    ended = run("train.py", "--flagfile=~/my.flags")
+    assert f"{tmp_path}/mask.npz" in ended.stderr and not (ROOT / "~").exists(), ended.stderr
+    ended = run("evaluate.py", "--path=~/runs/run")
+    assert ended.returncode == 1 and str(folder) in ended.stderr, ended.stderr
+    ended = run("sweep.py", "--masks=erk", "--masks=~/mask.npz", "--output_dir=~/runs")
+    assert f"{tmp_path}/mask.npz" in ended.stderr, ended.stderr
+    folder.mkdir(parents=True)
+    RunFolder(folder).flags.write_text((tmp_path / "my.flags").read_text())
+    assert Experiment.from_flagfile(RunFolder(folder).flags).output_dir == str(tmp_path / "runs")
 
 
 def test_find_mask_shows_and_writes_what_is_left(tmp_path):

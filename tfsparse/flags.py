@@ -18,15 +18,16 @@ TRACEBACK = "TFSPARSE_TRACEBACK"
 _DEFINE = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
 
 
-def setting(default, help, choices=None):
+def setting(default, help, choices=None, path=False):
     """A dataclass field that becomes a flag.
 
     Args:
         default: its value when the flag is not given; decides the type, None is a string.
         help: what it takes, in a sentence; numbers with their unit.
         choices: the values it may have; None: any.
+        path: whether it may be a path: a `~` at its start is the home folder.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "path": path})
 
 
 def define(cls, only=None):
@@ -37,9 +38,27 @@ def define(cls, only=None):
             owner = {"module_name": sys.argv[0]}  # --help shows the flags of the script itself only
             if choices:
                 flags.DEFINE_enum(field.name, field.default, choices, text, **owner)
+            elif field.metadata["path"]:
+                define_path(field.name, field.default, text)
             else:
                 kind = str if field.default is None else type(field.default)
                 _DEFINE[kind](field.name, field.default, text, **owner)
+
+
+def define_path(name, default, help, *, required=False, many=False):
+    """Defines one absl flag that is a path, or (`many`) a list of them, one each time that it is given; returns its holder.
+
+    A `~` at the start is the home folder: the shell leaves it where it follows a `=`, and flagfiles have no shell.
+    """
+    about = {"module_name": sys.argv[0], "required": required}
+    if many:
+        return flags.DEFINE_multi(_Path(), flags.ArgumentSerializer(), name, default, help, **about)
+    return flags.DEFINE(_Path(), name, default, help, serializer=flags.ArgumentSerializer(), **about)
+
+
+class _Path(flags.ArgumentParser):
+    def parse(self, argument):
+        return os.path.expanduser(super().parse(argument))
 
 
 def read(cls):

@@ -42,7 +42,12 @@ def parse_list(text):
 
     >>> parse_list("ghost_skips(share=0.25),label_smoothing")
     ['ghost_skips(share=0.25)', 'label_smoothing']
+
+    Raises:
+        ValueError: no text, or not of that form.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"Expected one text with names separated by commas, such as 'a(x=1),b'; received {text!r}.")
     try:
         body = ast.parse(f"[{text.strip()}]", mode="eval").body
     except (SyntaxError, ValueError):
@@ -78,8 +83,19 @@ def resolve(table, text, kind, *, further=None, common=()):
 
     Raises:
         ValueError: unknown name (lists the names, and the nearest) or option (lists the options), or one given twice.
+
+    >>> resolve({"tiny_imagenet": None}, "tiny-imagenet", "data set")
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown data set 'tiny-imagenet'. Did you mean 'tiny_imagenet'? Known: tiny_imagenet.
     """
-    name, given = parse(text)
+    try:
+        name, given = parse(text)
+    except ValueError:
+        lookup(
+            table, str(text).split("(")[0].strip(), kind
+        )  # 'tiny-imagenet' is no name to Python: the nearest helps more
+        raise
     entry = lookup(table, name, kind)
     known = {**options(entry), **dict(common)}
     twice = sorted(given.keys() & (further or {}).keys())

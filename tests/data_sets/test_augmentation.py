@@ -92,6 +92,31 @@ def test_none():
     assert augmentation("none", 4) is None
 
 
+@pytest.mark.parametrize("text", sorted(set(AUGMENTATIONS) - {"none", "randaugment"}))
+def test_any_channels(text):
+    for channels in (1, 4):
+        images = IMAGES[..., :1].repeat(channels, -1)
+        assert next(iter(batches(text, images).train))[0].shape == (8, 12, 12, channels)
+
+
+@pytest.mark.parametrize("text", sorted(set(AUGMENTATIONS) - {"none"}))
+def test_vectors_are_refused(text):
+    message = rf"^The augmentation '{text}' takes images .*have the shape \(8, 432\)"
+    with pytest.raises(ValueError, match=message):
+        batches(text, IMAGES.reshape(16, -1))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_colours_are_changed_where_there_are_some(channels):
+    message = f"^The augmentation 'randaugment' changes colours: .* 3 channels, these have {channels}"
+    with pytest.raises(ValueError, match=message):
+        batches("crop,randaugment", IMAGES[..., :1].repeat(channels, -1))
+
+
+def batches(text, images):
+    return Data.from_arrays(train=(images, LABELS), batch_size=8, augment=augmentation(text, 4))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -100,6 +125,8 @@ def test_none():
         ("crop(padding=-1)", "padding must be"),
         ("cutmix(alpha=0)", "alpha must be above 0"),
         ("randaugment(magnitude=2)", "magnitude"),
+        ("", "names no augmentation, received ''. 'none' leaves"),
+        (["crop", "flip"], r"one text with names separated by commas.*received \['crop', 'flip'\]"),
     ],
 )
 def test_wrong_names_and_options_are_refused(text, message):

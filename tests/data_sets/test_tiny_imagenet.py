@@ -5,7 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.data_sets.conftest import WNIDS, paint
 from tfsparse.data import DATASETS, DatasetCorruptedError, DatasetNotFoundError, load_data
+from tfsparse.data import tiny_imagenet as module
 
 MANUAL = "downloads/manual/tiny-imagenet-200"
 
@@ -35,9 +37,73 @@ def test_data_and_second_reading_without_the_files(tiny_dir):
 
 
 def test_zip(tiny_dir):
-    shutil.make_archive(tiny_dir / MANUAL, "zip", tiny_dir / "downloads/manual", "tiny-imagenet-200")
-    shutil.rmtree(tiny_dir / MANUAL)
+    pack(tiny_dir)
     assert DATASETS["tiny_imagenet"](tiny_dir).sizes["train"] == 54
+
+
+def pack(data_dir):
+    """Puts a zip in the place of the folder of original files."""
+    shutil.make_archive(data_dir / MANUAL, "zip", data_dir / "downloads/manual", "tiny-imagenet-200")
+    shutil.rmtree(data_dir / MANUAL)
+
+
+def test_a_part_is_told_at_every_load(tiny_dir, caplog, monkeypatch):
+    for _ in range(2):
+        caplog.clear()
+        DATASETS["tiny_imagenet"](tiny_dir)
+        (record,) = [record for record in caplog.records if record.name.startswith("tfsparse")]
+        for expected in (
+            "54 / 6 / 6",
+            "90,000 / 10,000 / 10,000",
+            str(tiny_dir / "downloads" / "manual"),
+            "--download",
+        ):
+            assert expected in record.getMessage()
+    monkeypatch.setattr(module, "WHOLE", {"train": 54, "validation": 6, "test": 6})
+    caplog.clear()
+    DATASETS["tiny_imagenet"](tiny_dir, download=True)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_more_images_take_the_place_of_a_part(tiny_dir, packed, caplog):
+    original = tiny_dir / "all"
+    shutil.copytree(tiny_dir / MANUAL, original)
+    if packed:
+        pack(tiny_dir)
+    DATASETS["tiny_imagenet"](tiny_dir)
+    for wnid in WNIDS:
+        for k in range(20, 30):
+            paint(original / "train" / wnid / "images" / f"{wnid}_{k}.JPEG", 0, 0)
+    shutil.rmtree(tiny_dir / MANUAL, ignore_errors=True)
+    shutil.move(original, tiny_dir / MANUAL)
+    if packed:
+        pack(tiny_dir)
+    images = DATASETS["tiny_imagenet"](tiny_dir)
+    assert images.sizes == {"train": 81, "validation": 9, "test": 6} and len(images.read("train")[0]) == 81
+    assert [path.name for path in (tiny_dir / "tiny_imagenet").iterdir()] == ["1.0.0"]
+    caplog.clear()
+    DATASETS["tiny_imagenet"](tiny_dir)
+    assert not any("anew" in record.getMessage() for record in caplog.records), "once is enough"
+
+
+def test_a_download_takes_the_place_of_a_part_and_a_failed_one_does_not(tiny_dir, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    def fail(*args, **kwargs):
+        raise ConnectionError("no route")
+
+    manager = tfds.download.DownloadManager
+    DATASETS["tiny_imagenet"](tiny_dir)
+    (tiny_dir / MANUAL).rename(tiny_dir / "tiny-imagenet-200")
+    monkeypatch.setattr(manager, "download_and_extract", fail)
+    with pytest.raises(DatasetNotFoundError, match="no route"):
+        DATASETS["tiny_imagenet"](tiny_dir, download=True)
+    assert DATASETS["tiny_imagenet"](tiny_dir).sizes["train"] == 54
+    for wnid in WNIDS:
+        paint(tiny_dir / "tiny-imagenet-200" / "train" / wnid / "images" / f"{wnid}_20.JPEG", 0, 0)
+    monkeypatch.setattr(manager, "download_and_extract", lambda *args: tiny_dir)
+    assert DATASETS["tiny_imagenet"](tiny_dir, download=True).sizes["train"] == 57
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", "half"])

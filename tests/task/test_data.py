@@ -98,6 +98,9 @@ X, Y = numbered(6)
     [
         ({"batch_size": 7}, "batch_size is 7, the training set has 6 images"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
+        ({"seed": None}, "seed must be a whole number of at least 0, received None"),
+        ({"seed": 0.5}, "seed must be a whole number of at least 0, received 0.5"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, received -1"),
         ({"train": None}, "received None"),
         ({"train": X}, "must be a pair"),
         ({"train": (X, Y[:5])}, "6 images and 5 labels"),

@@ -10,6 +10,7 @@ IMAGES = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
 LABELS = np.arange(10) % 3
 SINGLE = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS))
 TRAIN = SINGLE.batch(4)
+VECTORS = TRAIN.map(lambda images, labels: (images, tf.one_hot(labels, 3)))
 
 
 def pixels(dataset):
@@ -37,6 +38,13 @@ def test_what_is_evaluated_is_counted():
     assert (int(data.validation.cardinality()), int(data.test.cardinality())) == (2, 3)
 
 
+def test_classes_that_only_validation_or_test_have():
+    more, most = (SINGLE.take(5).map(lambda image, label, n=n: (image, label + n)).batch(4) for n in (2, 5))
+    assert Data.from_datasets(train=TRAIN, validation=more, test=most).num_classes == 8
+    soft = Data.from_datasets(train=VECTORS, validation=TRAIN)
+    assert soft.num_classes == 3 and soft.validation.element_spec[1].shape[1] == 3
+
+
 def test_labels_in_columns_are_class_numbers():
     """Keras' own data sets come with labels (n, 1)."""
     columns = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS[:, None])).batch(4)
@@ -51,6 +59,11 @@ def test_resumed_epochs_equal_unbroken_ones():
 
     unbroken, resumed = pixels(make().epochs(0, 4)), pixels(make().epochs(2, 4))
     assert unbroken[6:] == resumed and unbroken[:3] != unbroken[3:6]
+
+
+def test_an_epoch_may_be_longer_than_the_dataset():
+    data = Data.from_datasets(train=TRAIN, steps_per_epoch=5)
+    assert pixels(data.scoring(5)) == pixels(data.train) == pixels(data.epochs(0, 1)) and len(pixels(data.train)) == 5
 
 
 def test_endless_stream_with_steps():
@@ -87,6 +100,9 @@ def test_unknown_shapes_are_looked_up_in_one_batch():
         ({"validation": TRAIN.take(0)}, "validation is empty"),
         ({"test": TRAIN.filter(lambda x, y: False)}, "test is empty"),
         ({"steps_per_epoch": 0}, "steps_per_epoch must be a whole number"),
+        ({"validation": TRAIN.map(lambda x, y: (x, y - 1))}, "labels of validation must be 0 or more, received -1"),
+        ({"test": TRAIN.map(lambda x, y: (x, y + 7)), "num_classes": 3}, "labels of test reach 9; .* end at 2"),
+        ({"train": VECTORS, "validation": TRAIN.map(lambda x, y: (x, y + 7))}, "validation reach 9; .* end at 2"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, message):

@@ -70,6 +70,17 @@ def test_the_loss_fits_labels_and_outputs():
     assert Task(make_data(), loss=own).loss_for(make_model()) is own
 
 
+@pytest.mark.parametrize("labels", [np.arange(6) % 3, np.eye(3)[np.arange(6) % 3]], ids=["numbers", "vectors"])
+def test_a_class_without_an_output_is_refused(labels):
+    data = Data.from_arrays(train=(np.zeros((6, 4), "float32"), labels), batch_size=2, name="mine")
+    inputs = keras.Input((4,))
+    small, large = (keras.Model(inputs, K.Dense(units)(inputs), name="net") for units in (2, 3))
+    with pytest.raises(ValueError, match="'net' has 2 outputs, the data 'mine' has 3 classes.*last layer 3 units"):
+        Task(data).loss_for(small)
+    assert Task(data).loss_for(large)
+    assert Task(data, loss=keras.losses.MeanSquaredError()).loss_for(small)
+
+
 def test_probabilities_are_recognised():
     x = keras.Input((3,))
     logits = K.Dense(2)

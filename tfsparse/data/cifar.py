@@ -4,6 +4,7 @@ import functools
 
 from tfsparse.data import tfds_images
 from tfsparse.data.image_set import ImageSet
+from tfsparse.data.tfds_prepared import prepared
 
 # The constants that the published trainings of both sets use, in 0..255.
 MEAN = tuple(255 * value for value in (0.4914, 0.4822, 0.4465))
@@ -31,15 +32,16 @@ def cifar100(data_dir=None, download=False, *, train=None):
 def _cifar(name, data_dir, download, train):
     import tensorflow_datasets as tfds  # takes seconds; digits and a user's own data do without
 
-    builder = tfds_images.prepared(functools.partial(tfds.builder, name, data_dir=data_dir), name, download=download)
-    shape = builder.info.features["image"].shape
+    builder = prepared(functools.partial(tfds.builder, name, data_dir=data_dir), name, download=download)
+    image = builder.info.features["image"]
     splits = _splits(builder.info.splits["train"].num_examples - VALIDATION, train)
     return ImageSet(
         name=name,
-        shape=shape,
+        shape=image.shape,
         sizes={split: builder.info.splits[stored].num_examples for split, stored in splits.items()},
-        read=lambda split: tfds_images.array(builder, splits[split], shape),
-        stream=lambda split: tfds_images.stream(builder, splits[split]),
+        read=lambda split: tfds_images.array(builder, splits[split], image.shape, image.decode_example),
+        encoded=lambda split: tfds_images.encoded(builder, splits[split]),
+        decode=image.decode_example,
         mean=MEAN,
         std=STD,
         class_names=tuple(builder.info.features["label"].names),

@@ -13,7 +13,9 @@ class ImageSet:
         shape: of one image.
         sizes: dict from split (`train`, `validation`, `test`) to its number of images.
         read: function (split) -> (uint8 images, int64 labels), always in the same order.
-        stream: function (split) -> dataset of single (image, label), for sets that may not fit into memory; or None.
+        encoded: function (split) -> (images as their files' bytes, labels), tensors in the order of `read`; or None where
+            there are no files.
+        decode: function (one image's bytes) -> the image as `read` gives it; or None, as `encoded`.
         mean: per channel, in 0..255, of the training images.
         std: likewise.
         class_names: in the order of the class numbers.
@@ -27,7 +29,8 @@ class ImageSet:
     mean: tuple
     std: tuple
     class_names: tuple
-    stream: Callable | None = None
+    encoded: Callable | None = None
+    decode: Callable | None = None
     augment: str = "crop_flip"
 
     @property

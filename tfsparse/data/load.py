@@ -3,11 +3,11 @@
 from tfsparse.data.augmentation import augmentation
 from tfsparse.data.cifar import cifar10, cifar100
 from tfsparse.data.digits import digits
+from tfsparse.data.encoded import encoded_data
 from tfsparse.data.memory import available_memory
-from tfsparse.data.streaming import streamed_data
 from tfsparse.data.tiny_imagenet import tiny_imagenet
 from tfsparse.registry import resolve
-from tfsparse.task import Data
+from tfsparse.task import Data, checks
 
 DATASETS = {"digits": digits, "cifar10": cifar10, "cifar100": cifar100, "tiny_imagenet": tiny_imagenet}
 
@@ -24,24 +24,25 @@ def load_data(name, *, batch_size=128, seed=0, augment=None, data_dir=None, down
             None or `"default"`: what suits the set.
         data_dir: where TFDS keeps its data; None: TFDS_DATA_DIR of the environment, or ~/tensorflow_datasets.
         download: whether a missing set is fetched; False: a missing set is an error.
-        memory: bytes that the images may take; None: half of what is free. Larger sets are streamed from disk through a
-            buffer of that size, decoded anew every epoch.
+        memory: bytes that the decoded images may take; None: half of what is free. Larger sets are kept in memory as
+            their JPEG or PNG files, a fraction of it, and decoded anew every epoch: slower, but batch by batch the same.
 
     Raises:
-        ValueError: an unknown name or option, or batches larger than the set.
+        ValueError: an unknown name or option, a seed below 0, or batches larger than the set.
         DatasetNotFoundError, DatasetCorruptedError: say how to get the set, and which files to delete.
 
     >>> load_data("digits", batch_size=64)
     Data('digits', input_shape=(32, 32, 3), num_classes=10, batch_size=64, steps_per_epoch=20)
     """
     entry, options = resolve(DATASETS, name, "data set")
+    seed = checks.whole(seed, "seed", least=0)
     augment = None if augment == "default" else augment
-    augmentation(augment or "none", 2)  # a wrong name is refused before anything is read
+    augmentation("none" if augment is None else augment, 2)  # a wrong name is refused before anything is read
     images = entry(data_dir, download, **options)
-    change = augmentation(augment or images.augment, len(images.class_names))
+    change = augmentation(images.augment if augment is None else augment, len(images.class_names))
     memory = available_memory() // 2 if memory is None else memory
-    if images.stream is not None and images.num_bytes > memory:
-        return streamed_data(images, batch_size=batch_size, seed=seed, augment=change, memory=memory)
+    if images.encoded is not None and images.num_bytes > memory:
+        return encoded_data(images, batch_size=batch_size, seed=seed, augment=change)
     return Data.from_arrays(
         **{split: images.read(split) for split in images.sizes},
         batch_size=batch_size,

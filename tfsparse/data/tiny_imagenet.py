@@ -1,11 +1,13 @@
 """Tiny ImageNet, by a TFDS builder of ours."""
 
 import functools
+import logging
 
 import tensorflow as tf
 
 from tfsparse.data import tfds_images
 from tfsparse.data.image_set import ImageSet
+from tfsparse.data.tfds_prepared import manual_folder, prepared
 
 # Of 9,000 training images, 45 a class: what is left of files 0 to 49 of every class without the last tenth. Computed by
 #   python -c "from tfsparse.data import DATASETS; x, _ = DATASETS['tiny_imagenet']().read('train')
@@ -14,32 +16,59 @@ from tfsparse.data.image_set import ImageSet
 MEAN = (123.1995, 114.8632, 101.9567)
 STD = (70.5374, 68.5563, 71.7847)
 
+WHOLE = {"train": 90_000, "validation": 10_000, "test": 10_000}
+
+_PART = (
+    "This tiny_imagenet is a part: %s images to train, validate and test, where the whole has %s; accuracies do not compare. "
+    "For the whole put tiny-imagenet-200.zip into %s in the place of what lies there; or, with a network, take away what "
+    "lies there and load with --download (in Python download=True)."
+)
+
+log = logging.getLogger(__name__)
+
 
 def tiny_imagenet(data_dir=None, download=False):
     """110,000 photographs of 64x64 pixels in 200 classes; 90,000 to train, 10,000 to validate, 10,000 to test.
 
     The set's own validation images are the test set. Validation is the last tenth of each training class.
-    A folder with a part of the images will do: see `tiny_imagenet_builder`.
+    A folder with a part of the images will do, see `tiny_imagenet_builder`; that it is a part is then said at every load. The
+    whole takes its place as soon as it is there: more training images in the manual folder, or, with `download`, none.
     """
-    import tensorflow_datasets as tfds  # takes seconds
+    from tfsparse.data.tiny_imagenet_builder import TinyImagenet, files  # takes seconds
 
-    from tfsparse.data.tiny_imagenet_builder import TinyImagenet, files
-
-    @tfds.decode.make_decoder()
-    def decode(content, feature):
-        # The slower of libjpeg's two transforms: what Pillow gives, and with it everybody else's training.
-        return tf.ensure_shape(tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"), feature.shape)
+    def outdated(builder, manual):
+        sizes = _sizes(builder)
+        if sizes == WHOLE:
+            return False
+        more = files.training_images(manual) > sizes["train"] + sizes["validation"]
+        return more or (download and not files.has_files(manual))
 
     make = functools.partial(TinyImagenet, data_dir=data_dir)
-    builder = tfds_images.prepared(make, "tiny_imagenet", download=download, manual=files.has_files)
-    decoders = {"image": decode()}
+    options = {"download": download, "manual": files.has_files, "outdated": outdated}
+    builder = prepared(make, "tiny_imagenet", **options)
+    if _sizes(builder) != WHOLE:
+        log.warning(_PART, _listed(_sizes(builder)), _listed(WHOLE), manual_folder(builder))
     return ImageSet(
         name="tiny_imagenet",
         shape=(64, 64, 3),
-        sizes={split: builder.info.splits[split].num_examples for split in ("train", "validation", "test")},
-        read=lambda split: tfds_images.array(builder, split, (64, 64, 3), decoders),
-        stream=lambda split: tfds_images.stream(builder, split, decoders),
+        sizes=_sizes(builder),
+        read=lambda split: tfds_images.array(builder, split, (64, 64, 3), _decode),
+        encoded=lambda split: tfds_images.encoded(builder, split),
+        decode=_decode,
         mean=MEAN,
         std=STD,
         class_names=tuple(builder.info.features["label"].names),
     )
+
+
+def _sizes(builder):
+    return {split: builder.info.splits[split].num_examples for split in WHOLE}
+
+
+def _listed(sizes):
+    return " / ".join(f"{size:,}" for size in sizes.values())
+
+
+def _decode(content):
+    # The slower of libjpeg's two transforms: what Pillow gives, and with it everybody else's training.
+    return tf.ensure_shape(tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"), (64, 64, 3))

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import re
 
@@ -17,7 +18,7 @@ class Experiment:
         "digits", "Data set: digits, cifar10, cifar100, tiny_imagenet, or a part: 'cifar10(train=5000)'."
     )
     data_dir: str | None = setting(
-        None, "Where TFDS keeps data sets; default: $TFDS_DATA_DIR or ~/tensorflow_datasets."
+        None, "Where TFDS keeps data sets; default: $TFDS_DATA_DIR or ~/tensorflow_datasets.", path=True
     )
     download: bool = setting(False, "Download the data set if it is not there.")
     augment: str | None = setting(
@@ -28,6 +29,7 @@ class Experiment:
     mask: str = setting(
         "synflow",
         "Mask method with options, such as \"snip(batches=4, pattern='2:4')\", a mask file, or 'none' (dense).",
+        path=True,
     )
     sparsity: float = setting(0.9, "Share of prunable weights that are zero, in [0, 1); a mask file has its own.")
     prunable: str = setting(
@@ -73,7 +75,7 @@ class Experiment:
     steps_per_execution: int = setting(1, "Batches that one call of the compiled step goes through.")
     export: str = setting("saved_model,tflite", "Formats to export, separated by commas, or 'none'.")
     compact_export: bool = setting(True, "Exported files leave out the channels that the mask has killed.")
-    output_dir: str = setting("saved_models", "Where run folders are made.")
+    output_dir: str = setting("saved_models", "Where run folders are made.", path=True)
     run_name: str | None = setting(None, "Name of the run folder; default: made from the settings.")
     overwrite: bool = setting(False, "Delete what an earlier run with these settings left, and begin anew.")
 
@@ -107,15 +109,23 @@ class Experiment:
         Raises:
             ValueError: a line that is no setting of an experiment.
         """
-        kinds, given = {f.name: type(f.default) for f in dataclasses.fields(cls)}, {}
+        fields, given = {field.name: field for field in dataclasses.fields(cls)}, {}
         for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
             name, _, value = line.removeprefix("--").partition("=")
-            if name not in kinds:
+            if name not in fields:
                 raise ValueError(f"{path}: {line!r} is no setting of an experiment.")
-            given[name] = (
-                value == "True" if kinds[name] is bool else (kinds[name] if kinds[name] in (int, float) else str)(value)
-            )
+            given[name] = _value(fields[name], value)
         return cls(**given)
+
+
+def _value(field, text):
+    """The value of a setting that stands as `text` in a flagfile."""
+    kind = type(field.default)
+    if kind is bool:
+        return text == "True"
+    if kind in (int, float):
+        return kind(text)
+    return os.path.expanduser(text) if field.metadata["path"] else text
 
 
 # What does not change what is computed.

@@ -27,24 +27,37 @@ def from_arrays(
     splits = {key: checks.images_and_labels(pair, key) for key, pair in given.items() if pair is not None}
     if "train" not in splits:
         raise ValueError("train must be a pair (images, labels), received None.")
-    shape, count = _shape(splits), len(splits["train"][0])
-    batch_size = checks.batch_size_for(count, batch_size)
+    shape, seed = _shape(splits), checks.whole(seed, "seed", least=0)
+    batch_size = checks.batch_size_for(len(splits["train"][0]), batch_size)
     num_classes = checks.class_count({key: labels for key, (_, labels) in splits.items()}, num_classes)
     mean, std = checks.mean_and_std(mean, std, shape)
 
     source = {key: batches_of(*pair, batch_size, False, seed) for key, pair in splits.items()}
     source["train"] = batches_of(*splits["train"], batch_size, shuffle, seed)
+    random = shuffle or augment is not None
+    return {
+        **from_batches(source, seed=seed, random=random, augment=augment, num_classes=num_classes, mean=mean, std=std),
+        **{"input_shape": shape, "batch_size": batch_size, "name": name, "class_names": class_names},
+    }
+
+
+def from_batches(source, *, seed, random, augment, num_classes, mean, std):
+    """The arguments of `Data` that are made of raw batches.
+
+    Args:
+        source: dict from split to function (epoch) -> dataset of raw batches; evaluated is epoch 0.
+        seed: decides augmentation.
+        random: whether `train` differs from one iteration to the next.
+        augment, num_classes, mean, std: as `Data.from_arrays` takes them.
+    """
     augment, label_spec = traced(augment, source["train"](0))
     spread = classes_to_spread(num_classes, [label_spec, *(source[key](0).element_spec[1] for key in source)])
     finish = finisher(mean, std, one_hot=spread)
-    steps = count // batch_size if shuffle else -(-count // batch_size)
-    random = shuffle or augment is not None
+    steps = int(source["train"](0).cardinality())
     streams = numbered_streams(source["train"], steps=steps, seed=seed, random=random, augment=augment, finish=finish)
     return {
-        "streams": streams,
+        **{"streams": streams, "steps_per_epoch": steps, "num_classes": num_classes, "mean": mean, "std": std},
         **{key: ready(source[key](0).map(finish)) for key in source if key != "train"},
-        **{"input_shape": shape, "num_classes": num_classes, "batch_size": batch_size, "steps_per_epoch": steps},
-        **{"name": name, "mean": mean, "std": std, "class_names": class_names},
     }
 
 

@@ -139,9 +139,11 @@ class Data:
 
         Args:
             train: finite, or infinite with `steps_per_epoch`.
-            validation: finite, or None. `test` likewise.
+            validation: finite, or None. `test` likewise. Where labels are class numbers each is gone through once here: one
+                that fits no class would otherwise stop the training after its first epoch, or be taken for no class.
             steps_per_epoch: None: all batches of `train`, which is counted once if it does not know its length.
-            num_classes: None: learned from the labels of one epoch.
+            num_classes: None: learned from the labels, of one epoch of `train` and of all the rest. If it is given, the
+                labels of `train` are looked at in the first batch only.
             mean: per channel, in the units of the images; needs `std`. Batches are (images - mean) / std.
             std: likewise.
             name: for tables and file names.

@@ -27,16 +27,19 @@ def from_datasets(
     train = given["train"]
     specs = {key: _spec(dataset, key) for key, dataset in given.items() if dataset is not None or key == "train"}
     steps = _steps(train, steps_per_epoch)
+    found = {}
     for key in set(specs) - {"train"}:
-        given[key] = _counted(given[key], key)
+        given[key], found[key] = _evaluated(given[key], key)
     looked_at = 1 if steps and num_classes else steps  # one batch, where all but the labels' range is known
-    counted, shape, batch_size, found = _survey(train.take(looked_at) if looked_at else train)
-    steps, classes = steps or counted, checks.whole(found if num_classes is None else num_classes, "num_classes")
-    if found > classes:
-        raise ValueError(
-            f"The labels of train reach {found - 1}; with num_classes={classes} they end at {classes - 1}."
-        )
+    counted, shape, batch_size, found["train"] = _survey(train.take(looked_at) if looked_at else train)
+    # Vectors have said how many classes there are; class numbers say it together.
+    learned = found["train"] if len(specs["train"][1].shape) == 2 else max(found.values())
+    steps, classes = steps or counted, checks.whole(learned if num_classes is None else num_classes, "num_classes")
     for key, (images, labels) in specs.items():
+        if found[key] > classes:
+            raise ValueError(
+                f"The labels of {key} reach {found[key] - 1}; with num_classes={classes} they end at {classes - 1}."
+            )
         _check(key, images, labels, shape, classes)
     mean, std = checks.mean_and_std(mean, std, shape)
     finish = finisher(mean, std, one_hot=classes_to_spread(classes, [labels for _, labels in specs.values()]))
@@ -59,7 +62,7 @@ def _streams(train, steps, given_steps):
     return Streams(
         train=ready(train.repeat().take(steps) if given_steps else train),
         epochs=epochs,
-        scoring=lambda count: ready(train.take(count)),
+        scoring=lambda count: ready(train.repeat().take(count)),
     )
 
 
@@ -88,18 +91,29 @@ def _flat(dataset):
     return dataset.map(lambda images, labels: (images, labels[:, 0]))
 
 
-def _counted(dataset, argument):
-    """The dataset, its number of batches known: Keras asks for it after an epoch of training."""
+def _evaluated(dataset, argument):
+    """The dataset, its number of batches known, which Keras asks for after an epoch; and the classes that its class numbers
+    need, 0 of vectors. It is gone through unless both are known."""
     _refuse_infinite(dataset, argument, "Take as much of it as one evaluation needs: dataset.take(n).")
-    length = int(dataset.cardinality())
-    if length == tf.data.UNKNOWN_CARDINALITY:
-        length = int(dataset.reduce(np.int64(0), lambda count, _: count + 1))
+    length, numbers = int(dataset.cardinality()), dataset.element_spec[1].shape.rank == 1
+    lowest, highest = 0, -1
+    if numbers or length == tf.data.UNKNOWN_CARDINALITY:
+
+        def look(state, batch):
+            count, low, high = state
+            labels = tf.cast(batch[1] if numbers else [0], tf.int64)
+            return count + 1, tf.minimum(low, tf.reduce_min(labels)), tf.maximum(high, tf.reduce_max(labels))
+
+        start = tuple(map(np.int64, (0, 0, -1)))
+        length, lowest, highest = (int(number) for number in dataset.reduce(start, look))
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(length))
     if length == 0:
         raise ValueError(
             f"{argument} is empty. Leave it out, or give it a batch: drop_remainder=True drops short ones."
         )
-    return dataset
+    if lowest < 0:
+        raise ValueError(f"The labels of {argument} must be 0 or more, received {lowest}.")
+    return dataset, highest + 1 if numbers else 0
 
 
 def _steps(train, steps_per_epoch):

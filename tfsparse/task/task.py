@@ -78,9 +78,20 @@ class Task:
         return SGD(rate, momentum=self.momentum, weight_decay=self.weight_decay)
 
     def loss_for(self, model):
-        """The loss for `model`: the task's own, or cross-entropy for the form that labels and outputs have."""
+        """The loss for `model`: the task's own, or cross-entropy for the form that labels and outputs have.
+
+        Raises:
+            ValueError: cross-entropy, and `model` has too few outputs for the classes.
+        """
         if self.loss is not None:
             return self.loss
+        outputs = model.outputs[0].shape[-1] if model.outputs and len(model.outputs) == 1 else None  # None: subclassed
+        if outputs is not None and outputs < self.data.num_classes:
+            raise ValueError(
+                f"The model {model.name!r} has {outputs} outputs, the data {self.data.name!r} has "
+                f"{self.data.num_classes} classes: cross-entropy needs one output a class. Give the last layer "
+                f"{self.data.num_classes} units, or the task a loss of your own: Task(data, loss=...)."
+            )
         kind = "CategoricalCrossentropy" if self.soft_labels else "SparseCategoricalCrossentropy"
         return getattr(keras.losses, kind)(from_logits=not ends_in_softmax(model))
 

@@ -1,7 +1,9 @@
 """The layout of tiny-imagenet-200, and what belongs to which split."""
 
+import collections
 import io
 import pathlib
+import zipfile
 
 from PIL import Image
 
@@ -13,6 +15,22 @@ FOLDER = "tiny-imagenet-200"
 def has_files(manual):
     """Whether the original zip, or the folder it unpacks to, lies in the folder `manual`."""
     return (pathlib.Path(manual) / FOLDER).is_dir() or (pathlib.Path(manual) / f"{FOLDER}.zip").is_file()
+
+
+def training_images(manual):
+    """How many training images the original files in the folder `manual` hold; 0: there are none, or they cannot be read."""
+    root = pathlib.Path(manual) / FOLDER
+    try:
+        if root.is_dir():
+            return sum(len(list((root / "train" / wnid / "images").glob("*.JPEG"))) for wnid in wnids(root))
+        with zipfile.ZipFile(f"{root}.zip") as archive:
+            ids = archive.read(f"{FOLDER}/wnids.txt").decode("utf-8").split()
+            folders = collections.Counter(
+                name.rpartition("/")[0] for name in archive.namelist() if name.endswith(".JPEG")
+            )
+            return sum(folders[f"{FOLDER}/train/{wnid}/images"] for wnid in ids)
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return 0
 
 
 def wnids(root):

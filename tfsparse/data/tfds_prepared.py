@@ -1,0 +1,97 @@
+"""Finds a TensorFlow data set on disk, or fetches and prepares it."""
+
+import contextlib
+import logging
+import pathlib
+import shutil
+
+from google.protobuf import json_format
+
+from tfsparse.data.errors import DatasetCorruptedError, DatasetNotFoundError
+
+log = logging.getLogger(__name__)
+
+
+def prepared(make_builder, name, *, download, manual=None, outdated=None):
+    """The builder of a data set that is on disk, after fetching it if `download` says so.
+
+    Args:
+        make_builder: function () -> TFDS builder.
+        name: as in `DATASETS`.
+        download: whether a missing set may be fetched.
+        manual: None, or function (manual folder) -> whether the set's original files lie there, so that it can be
+            prepared without a network.
+        outdated: None, or function (builder, manual folder) -> whether what is on disk is a part, and more can be had: it is
+            then prepared anew. If that fails, the part stays.
+
+    Raises:
+        DatasetNotFoundError, DatasetCorruptedError.
+    """
+    try:
+        builder = make_builder()
+    except (json_format.Error, ValueError, KeyError) as error:  # no JSON, or not what TFDS wrote
+        raise DatasetCorruptedError(
+            f"The description of {name} cannot be read ({error}). Delete its folder in the data_dir and get it anew."
+        ) from error
+    folder = manual_folder(builder)
+    root, by_hand = folder.parents[1], bool(manual and manual(folder))
+    if builder.is_prepared():
+        if not (outdated and outdated(builder, folder)):
+            return builder
+        log.warning("Preparing %s anew, in the place of the part in %s.", name, builder.data_path)
+        with _put_aside(pathlib.Path(builder.data_path)):
+            return _fetched(make_builder(), name, root, by_hand)
+    if not download and not by_hand:
+        raise DatasetNotFoundError(_how_to_get(name, root, folder if manual else None))
+    return _fetched(builder, name, root, by_hand)
+
+
+def manual_folder(builder):
+    """Where original files lie that came by hand."""
+    return pathlib.Path(builder.data_path).parents[1] / "downloads" / "manual"
+
+
+@contextlib.contextmanager
+def _put_aside(folder):
+    """Moves a folder out of the way: deleted at the end, or put back if an error comes."""
+    aside = folder.with_name(f"before.{folder.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+        raise
+    shutil.rmtree(aside)
+
+
+def _fetched(builder, name, root, by_hand):
+    """The builder, its set prepared."""
+    import tensorflow_datasets as tfds  # takes seconds
+
+    # TFDS knows what it has unpacked by the archive's name: one that came by hand may have been replaced since.
+    mode = tfds.GenerateMode.FORCE_REDOWNLOAD if by_hand else tfds.GenerateMode.REUSE_DATASET_IF_EXISTS
+    try:
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(download_mode=mode))
+    except OSError as error:
+        raise DatasetNotFoundError(f"{name} could not be fetched or written to {root}: {error}") from error
+    except DatasetCorruptedError:
+        raise
+    except Exception as error:  # TFDS has errors of its own for archives and checksums, derived from Exception alone
+        raise DatasetCorruptedError(
+            f"{name} could not be prepared in {root}: {error}. If its archive is damaged, delete it and get it anew."
+        ) from error
+    return builder
+
+
+def _how_to_get(name, root, folder):
+    text = (
+        f"The data set {name!r} is not in {root}. To download it:\n"
+        f"    python scripts/train.py --flagfile=configs/{name}.flags --download\n"
+        f"in Python: load_data({name!r}, download=True). Where it is elsewhere, name the place with --data_dir or the "
+        "environment variable TFDS_DATA_DIR."
+    )
+    if folder:
+        text += f"\nWithout a network: put tiny-imagenet-200.zip, or the folder it unpacks to, into {folder}"
+    return text
