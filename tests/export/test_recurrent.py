@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.export.export_networks import data
+from tests.export.export_networks import FORMATS, data
 from tfsparse.export import ExportError, export_model, load_exported
 
 layers = keras.layers
@@ -37,3 +37,14 @@ def test_a_loop_that_cannot_be_unrolled_is_refused_in_int8_before_the_converter_
     model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
     with pytest.raises(ExportError, match="loops over its input.*Export float16"):
         export_model(model, "tflite(dtype='int8')", tmp_path / "mine", data=of_sequences(train=True))
+
+
+@pytest.mark.parametrize("format", [*FORMATS, "tflite(dtype='float16')"])
+def test_a_full_kernel_of_the_same_size_hides_no_zeros_and_loses_none(format, tmp_path):
+    inputs = keras.Input((6, 4))
+    x = layers.Dense(32, activation="relu", name="full")(layers.LSTM(8, name="lstm")(inputs))  # both kernels of 8 x 32
+    model = keras.Model(inputs, layers.Dense(3)(x))
+    live = np.random.default_rng(0).random((8, 32)) < 0.5
+    kernel = model.get_layer("lstm").cell.recurrent_kernel
+    kernel.assign(kernel * live)
+    assert export_model(model, format, tmp_path / "mine", data=of_sequences()).zeros == np.count_nonzero(~live)
