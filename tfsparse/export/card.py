@@ -47,6 +47,7 @@ def card_of(result, serving, small, facts):
             "mean": serving.mean,
             "std": serving.std,
         },
+        "outputs": {"meaning": serving.meaning, "added": None if serving.ending == "as_is" else serving.ending},
         "class_names": serving.class_names,
         "compared": {"images": result.images, "max_difference": result.max_difference, "moved": result.moved},
         "zeros": result.zeros,

@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfsparse.export.card import card_of, write_card
-from tfsparse.export.compare import are_probabilities, compare, full_float32, outputs_of, probabilities
+from tfsparse.export.compare import compare, full_float32
 from tfsparse.export.formats import make_exporter
+from tfsparse.export.outputs import OUTPUTS, ended, ending, meaning, outputs_of
 from tfsparse.export.result import ExportError, ExportResult, sizes
 from tfsparse.export.samples import calibration, sample
 from tfsparse.export.serving import Serving, plain_float32
@@ -16,17 +17,18 @@ from tfsparse.export.smaller import smaller
 from tfsparse.export.zeros import check_zeros, masked_kernels
 from tfsparse.files import written_aside
 from tfsparse.mask.prunable import check_model
+from tfsparse.registry import lookup
 
 log = logging.getLogger(__name__)
 
 _CALIBRATION = 256  # images
 
 
-def export_model(model, format, path, *, mask=None, data=None, images=64, compact=True, card=None):
+def export_model(model, format, path, *, mask=None, data=None, outputs="auto", images=64, compact=True, card=None):
     """Writes a trained model as a file that runs without Keras, loads it back and compares the two.
 
     Args:
-        model: plain tf_keras model of normalised float images, giving logits or probabilities [batch, classes].
+        model: plain tf_keras model of normalised float images, giving [batch, classes].
         format: a name in `EXPORTERS`, with options or without: `"saved_model"`, `"tflite"`, `"tflite(dtype='int8')"`.
         path: file or folder to write; a missing suffix (`.tflite`) is added. An earlier export there is replaced.
         mask: mapping from weight path to boolean array; checked to be zero in the model and in the file. None: all
@@ -35,6 +37,10 @@ def export_model(model, format, path, *, mask=None, data=None, images=64, compac
             `.class_names`, each of which may be None. The file takes uint8 images, or float32 images in the data's own
             units if these do not come from 8-bit ones (without mean and std: as the model takes them). Without test
             images random ones serve for the comparison; int8 needs training images.
+        outputs: what the model gives. `"softmax"`: logits of one class of several, a softmax is put behind them. `"sigmoid"`:
+            logits of labels each on its own, a sigmoid is. `"as_is"`: what its file shall give. `"auto"`: as they are if
+            the model ends in sigmoid or its rows are probabilities; else they are taken for logits of one class of several,
+            so a regression must say `"as_is"`. The model card says what was done.
         images: how many images to compare on.
         compact: take out channels that the zeros have killed, what they still add folded into the next layer. What cannot be
             followed (subclassed models) is exported as it is.
@@ -44,19 +50,20 @@ def export_model(model, format, path, *, mask=None, data=None, images=64, compac
         `ExportResult`.
 
     Raises:
-        ValueError: unknown format or option, a mask that does not fit the model, no training images for int8, `path` taken by
-            something else.
-        ExportError: the file's probabilities are not the model's, a zero is lost, or the format cannot hold the network;
+        ValueError: unknown format, option or word for outputs, a mask that does not fit the model, no training images for
+            int8, `path` taken by something else.
+        ExportError: the file's outputs are not the model's, a zero is lost, or the format cannot hold the network;
             nothing is left at `path`.
         OSError: `path` cannot be written.
     """
     exporter = make_exporter(format)
+    lookup(OUTPUTS, outputs, "word for outputs")
     path = _target(pathlib.Path(path), exporter)
     check_model(model)
     model = plain_float32(model)
     masked_kernels(model, mask)  # refuses a mask that does not hold
     with full_float32():
-        serving, task = _prepared(model, exporter, data, images, compact)
+        serving, task = _prepared(model, exporter, data, outputs, images, compact)
         try:
             result = _written(exporter, serving, path, *task)
             write_card(path, card_of(result, serving, task[0], card))
@@ -66,17 +73,18 @@ def export_model(model, format, path, *, mask=None, data=None, images=64, compac
     return result
 
 
-def _prepared(model, exporter, data, count, compact):
+def _prepared(model, exporter, data, wanted, count, compact):
     """What is stored, and what its file must give."""
     shape = _input_shape(model, data)
     images, normalised = sample(data, shape, count)
     outputs = outputs_of(model, normalised)
-    softmax = not are_probabilities(outputs)
+    end = ending(model, outputs, wanted)
+    expected = ended(outputs, end)
     extras = {name: _tuple(getattr(data, name, None)) for name in ("mean", "std", "class_names")}
     extras["calibration"] = calibration(data, shape, _CALIBRATION) if exporter.calibrates else None
     small = smaller(model, shape, compact)
-    serving = Serving(small.model, shape, images.dtype, softmax=softmax, **extras)
-    return serving, (small, images, probabilities(outputs, softmax))
+    serving = Serving(small.model, shape, images.dtype, ending=end, meaning=meaning(model, expected, end), **extras)
+    return serving, (small, images, expected)
 
 
 def _written(exporter, serving, path, small, images, expected):

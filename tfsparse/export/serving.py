@@ -1,4 +1,4 @@
-"""What is exported: the Keras model between normalisation and softmax."""
+"""What is exported: the Keras model between normalisation and what makes probabilities of its outputs."""
 
 import dataclasses
 
@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse import paths
+from tfsparse.export.outputs import ENDINGS
 from tfsparse.export.result import ExportError
 
 _OTHER_FLOATS = ("float16", "bfloat16", "float64")
@@ -22,7 +23,8 @@ class Serving:
         dtype: of the images: uint8, or float32 if the data do not come from 8-bit images.
         mean: per channel, in the units of the images; None: images come as the model takes them.
         std: likewise.
-        softmax: whether the model gives logits, so that a softmax must follow.
+        ending: what follows the model, a name in `ENDINGS`: a softmax or sigmoid behind logits.
+        meaning: of the numbers that the file gives, for its card.
         class_names: optional names in the order of the outputs.
         calibration: float32 images [n, *input_shape] as the file takes them, for formats that calibrate; or None.
     """
@@ -32,7 +34,8 @@ class Serving:
     dtype: np.dtype
     mean: tuple | None
     std: tuple | None
-    softmax: bool
+    ending: str
+    meaning: str
     class_names: tuple | None = None
     calibration: np.ndarray | None = None
 
@@ -48,7 +51,7 @@ class Serving:
         @tf.function(input_signature=[spec])
         def serve(images):
             outputs = self.model(self.normalise(images), training=False)
-            return {"probabilities": tf.nn.softmax(outputs) if self.softmax else tf.identity(outputs)}
+            return {"probabilities": ENDINGS[self.ending](outputs)}
 
         return serve
 
