@@ -14,9 +14,8 @@ SEQUENCES = np.random.default_rng(0).normal(size=(20, 6, 4)).astype("float32")
 
 def of_sequences(train=False):
     batches = tf.data.Dataset.from_tensor_slices((SEQUENCES, np.zeros(20))).batch(10)
-    return data(
-        input_shape=(6, 4), mean=None, std=None, class_names=None, test=batches, train=batches if train else None
-    )
+    bare = dict.fromkeys(("mean", "std", "class_names", "image_dtype"))
+    return data(input_shape=(6, 4), test=batches, train=batches if train else None, **bare)
 
 
 @pytest.mark.parametrize(("dtype", "largest"), [("float32", 1e-5), ("float16", 1e-3), ("int8", 0.03)])

@@ -50,4 +50,5 @@ def streamed_data(images, *, batch_size, seed, augment, memory):
         mean=images.mean,
         std=images.std,
         class_names=images.class_names,
+        image_dtype="uint8",
     )

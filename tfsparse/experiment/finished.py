@@ -93,4 +93,4 @@ def _part(data, split):
 
 
 def _file_accuracy(exported, data, split):
-    return accuracy(lambda images: exported(data.stored(images).astype(exported.dtype)), _part(data, split))
+    return accuracy(lambda images: exported(data.stored(images)), _part(data, split))

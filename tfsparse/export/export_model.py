@@ -11,7 +11,7 @@ from tfsparse.export.compare import compare, full_float32
 from tfsparse.export.formats import make_exporter
 from tfsparse.export.outputs import OUTPUTS, ended, ending, meaning, outputs_of
 from tfsparse.export.result import ExportError, ExportResult, sizes
-from tfsparse.export.samples import calibration, sample
+from tfsparse.export.samples import DTYPES, calibration, sample
 from tfsparse.export.serving import Serving, plain_float32
 from tfsparse.export.smaller import smaller
 from tfsparse.export.zeros import check_zeros, masked_kernels
@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 _CALIBRATION = 256  # images
 
 
-def export_model(model, format, path, *, mask=None, data=None, outputs="auto", images=64, compact=True, card=None):
+def export_model(
+    model, format, path, *, mask=None, data=None, outputs="auto", images=64, image_dtype=None, compact=True, card=None
+):
     """Writes a trained model as a file that runs without Keras, loads it back and compares the two.
 
     Args:
@@ -33,15 +35,17 @@ def export_model(model, format, path, *, mask=None, data=None, outputs="auto", i
         path: file or folder to write; a missing suffix (`.tflite`) is added. An earlier export there is replaced.
         mask: mapping from weight path to boolean array; checked to be zero in the model and in the file. None: all
             zeros of the model's kernels are checked.
-        data: with `.mean` and `.std` (per channel, in the units of the images), `.input_shape`, `.test`, `.train`,
-            `.class_names`, each of which may be None. The file takes uint8 images, or float32 images in the data's own
-            units if these do not come from 8-bit ones (without mean and std: as the model takes them). Without test
-            images random ones serve for the comparison; int8 needs training images.
+        data: `Data`, or what has `.mean` and `.std` (per channel, in the units of the images), `.image_dtype`, `.input_shape`,
+            `.test`, `.train`, `.class_names`, each of which may be None. Without test images random ones serve for the
+            comparison; int8 needs training images.
         outputs: what the model gives. `"softmax"`: logits of one class of several, a softmax is put behind them. `"sigmoid"`:
             logits of labels each on its own, a sigmoid is. `"as_is"`: what its file shall give. `"auto"`: as they are if
             the model ends in sigmoid or its rows are probabilities; else they are taken for logits of one class of several,
             so a regression must say `"as_is"`. The model card says what was done.
         images: how many images to compare on.
+        image_dtype: of the images that the file takes: `"uint8"`, numbers from 0 to 255, or `"float32"`, in the data's own
+            units (without mean and std: as the model takes them). None: the data's, else `"float32"`. Float images that were
+            8-bit ones before they were resized (`image_dataset_from_directory`) are served as `"uint8"` if you say so.
         compact: take out channels that the zeros have killed, what they still add folded into the next layer. What cannot be
             followed (subclassed models) is exported as it is.
         card: facts for the model card, a dict of what JSON can hold: how the network was trained.
@@ -50,20 +54,22 @@ def export_model(model, format, path, *, mask=None, data=None, outputs="auto", i
         `ExportResult`.
 
     Raises:
-        ValueError: unknown format, option or word for outputs, a mask that does not fit the model, no training images for
-            int8, `path` taken by something else.
+        ValueError: unknown format, option, word for outputs or image_dtype, a mask that does not fit the model, no training
+            images for int8, images that cannot be 8-bit ones, `path` taken by something else.
         ExportError: the file's outputs are not the model's, a zero is lost, or the format cannot hold the network;
             nothing is left at `path`.
         OSError: `path` cannot be written.
     """
     exporter = make_exporter(format)
     lookup(OUTPUTS, outputs, "word for outputs")
+    image_dtype = image_dtype or getattr(data, "image_dtype", None) or "float32"
+    lookup(DTYPES, image_dtype, "image_dtype")
     path = _target(pathlib.Path(path), exporter)
     check_model(model)
     model = plain_float32(model)
     masked_kernels(model, mask)  # refuses a mask that does not hold
     with full_float32():
-        serving, task = _prepared(model, exporter, data, outputs, images, compact)
+        serving, task = _prepared(model, exporter, data, image_dtype, outputs, images, compact)
         try:
             result = _written(exporter, serving, path, *task)
             write_card(path, card_of(result, serving, task[0], card))
@@ -73,15 +79,15 @@ def export_model(model, format, path, *, mask=None, data=None, outputs="auto", i
     return result
 
 
-def _prepared(model, exporter, data, wanted, count, compact):
+def _prepared(model, exporter, data, dtype, wanted, count, compact):
     """What is stored, and what its file must give."""
     shape = _input_shape(model, data)
-    images, normalised = sample(data, shape, count)
+    images, normalised = sample(data, shape, count, dtype)
     outputs = outputs_of(model, normalised)
     end = ending(model, outputs, wanted)
     expected = ended(outputs, end)
     extras = {name: _tuple(getattr(data, name, None)) for name in ("mean", "std", "class_names")}
-    extras["calibration"] = calibration(data, shape, _CALIBRATION) if exporter.calibrates else None
+    extras["calibration"] = calibration(data, shape, _CALIBRATION, dtype) if exporter.calibrates else None
     small = smaller(model, shape, compact)
     serving = Serving(small.model, shape, images.dtype, ending=end, meaning=meaning(model, expected, end), **extras)
     return serving, (small, images, expected)

@@ -20,7 +20,7 @@ class Serving:
     Args:
         model: plain float32 Keras model of normalised images.
         input_shape: of one image, (height, width, channels).
-        dtype: of the images: uint8, or float32 if the data do not come from 8-bit images.
+        dtype: of the images: uint8 or float32.
         mean: per channel, in the units of the images; None: images come as the model takes them.
         std: likewise.
         ending: what follows the model, a name in `ENDINGS`: a softmax or sigmoid behind logits.

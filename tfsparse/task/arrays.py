@@ -44,6 +44,7 @@ def from_arrays(
         "streams": streams,
         **{key: ready(source[key](0).map(finish)) for key in source if key != "train"},
         **{"input_shape": shape, "num_classes": num_classes, "batch_size": batch_size, "steps_per_epoch": steps},
+        "image_dtype": checks.image_dtype([images.dtype for images, _ in splits.values()]),
         **{"name": name, "mean": mean, "std": std, "class_names": class_names},
     }
 
