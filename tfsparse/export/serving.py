@@ -5,10 +5,12 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+from tf_keras.src.mixed_precision.policy import policy_scope
 
 from tfsparse import paths
 from tfsparse.export.outputs import ENDINGS
 from tfsparse.export.result import ExportError
+from tfsparse.graph import clone, copy_layer, is_graph
 
 _OTHER_FLOATS = ("float16", "bfloat16", "float64")
 
@@ -86,16 +88,33 @@ def plain_float32(model):
                 f"Layer {layer.name!r} ({type(layer).__name__}) belongs to training. Export the plain model: "
                 "ts.strip(model), or tfmot.sparsity.keras.strip_pruning(model)."
             )
-    if all(layer.compute_dtype not in _OTHER_FLOATS for layer in model._flatten_layers()):
+    if not _in_other_floats(model):
         return model
     try:
-        twin = type(model).from_config(_in_float32(model.get_config()))
-        twin.set_weights(model.get_weights())
+        with policy_scope("float32"):  # parts that a composite layer makes do not see the dtype of its configuration
+            twin = _twin(model)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ExportError(
             f"Model {model.name!r} computes in mixed precision and its configuration does not bring it back "
             f"({error}). Build it in float32, copy the weights, and export that."
         ) from error
+    for layer in _in_other_floats(twin):
+        raise ExportError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) computes in {layer.compute_dtype} whatever its configuration says. "
+            "Build the model in float32, copy the weights, and export that."
+        )
+    return twin
+
+
+def _in_other_floats(model):
+    return [layer for layer in model._flatten_layers() if layer.compute_dtype in _OTHER_FLOATS]
+
+
+def _twin(model):
+    if is_graph(model):
+        return clone(model, lambda _, layer: copy_layer(layer, **_in_float32(layer.get_config())), "float32")
+    twin = type(model).from_config(_in_float32(model.get_config()))
+    twin.set_weights(model.get_weights())
     return twin
 
 
@@ -106,7 +125,8 @@ def _in_float32(config):
             return "float32"
         return {key: _policy(key, value) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
-        return type(config)(_in_float32(item) for item in config)
+        items = [_in_float32(item) for item in config]
+        return tuple(items) if isinstance(config, tuple) else items
     return config
 
 
