@@ -25,8 +25,8 @@ def written_aside(path):
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch, old = path.with_name(path.name + UNFINISHED), path.with_name(path.name + _OLD)
-    _remove(scratch)
-    _remove(old)
+    remove(scratch)
+    remove(old)
     try:
         yield scratch
         _flush(scratch)
@@ -34,9 +34,9 @@ def written_aside(path):
             os.replace(path, old)
         os.replace(scratch, path)
     except BaseException:
-        _remove(scratch)
+        remove(scratch)
         raise
-    _remove(old)
+    remove(old)
 
 
 def write_json(path, content):
@@ -45,7 +45,8 @@ def write_json(path, content):
         scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _remove(path):
+def remove(path):
+    """Deletes the file or folder at `path`, if there is one."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

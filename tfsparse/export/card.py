@@ -101,9 +101,9 @@ def read_card(path):
         card = json.loads(place.read_text(encoding="utf-8"))
         expected = card["sha256"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{place} is no model card ({error!r}). Delete it, or export the model again.") from error
+        raise ValueError(f"{place} is no model card ({error!r}). Delete it.") from error
     if expected != checksums(pathlib.Path(path)):
-        raise ValueError(f"{path} is not the file that {place.name} describes. Export the model again.")
+        raise ValueError(f"{path} is not the file that {place.name} describes. Delete both and export again.")
     return card
 
 

@@ -14,6 +14,7 @@ from tfsparse.export.result import ExportError, ExportResult, sizes
 from tfsparse.export.samples import DTYPES, calibration, sample
 from tfsparse.export.serving import Serving, plain_float32
 from tfsparse.export.smaller import smaller
+from tfsparse.export.target import target
 from tfsparse.export.zeros import check_zeros, masked_kernels
 from tfsparse.files import written_aside
 from tfsparse.mask.prunable import check_model
@@ -32,7 +33,8 @@ def export_model(
     Args:
         model: plain tf_keras model of normalised float images, giving [batch, classes].
         format: a name in `EXPORTERS`, with options or without: `"saved_model"`, `"tflite"`, `"tflite(dtype='int8')"`.
-        path: file or folder to write; a missing suffix (`.tflite`) is added. An earlier export there is replaced.
+        path: file or folder to write; a missing suffix (`.tflite`) is added. An earlier export there, with the card that
+            describes it, is replaced; nothing else is.
         mask: mapping from weight path to boolean array; checked to be zero in the model and in the file. None: all
             zeros of the model's kernels are checked.
         data: `Data`, or what has `.mean` and `.std` (per channel, in the units of the images), `.image_dtype`, `.input_shape`,
@@ -64,7 +66,7 @@ def export_model(
     lookup(OUTPUTS, outputs, "word for outputs")
     image_dtype = image_dtype or getattr(data, "image_dtype", None) or "float32"
     lookup(DTYPES, image_dtype, "image_dtype")
-    path = _target(pathlib.Path(path), exporter)
+    path = target(pathlib.Path(path), exporter.suffix)
     check_model(model)
     model = plain_float32(model)
     masked_kernels(model, mask)  # refuses a mask that does not hold
@@ -114,16 +116,6 @@ def _written(exporter, serving, path, small, images, expected):
         if best.variant != name:
             variants[best.variant](scratch)
     return best
-
-
-def _target(path, exporter):
-    """Where to write; refuses to replace anything but an earlier export."""
-    if exporter.suffix and path.suffix != exporter.suffix:
-        path = path.with_name(path.name + exporter.suffix)
-    foreign = path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").exists()
-    if foreign or (path.exists() and path.is_dir() != (exporter.suffix == "")):
-        raise ValueError(f"{path} is there already and is no earlier export of this format. Choose another path.")
-    return path
 
 
 def _input_shape(model, data):

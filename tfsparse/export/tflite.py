@@ -105,7 +105,7 @@ class TFLite:
             runner.get_output_details()["probabilities"]
         except (ValueError, RuntimeError) as error:
             raise ValueError(
-                f"{path} cannot be read as a TFLite file, it seems damaged ({error}). Export it again."
+                f"{path} cannot be read as a TFLite file, it seems damaged ({error}). Delete it and export again."
             ) from error
         except KeyError as error:
             raise ValueError(f"{path} was not exported by tfsparse: it lacks {error}.") from error
