@@ -58,6 +58,13 @@ def test_tflite_stores_sparsely_where_that_is_smaller(tmp_path):
     assert small.zeros == large.zeros == zeros(mask)
 
 
+def test_class_names_may_be_numbers_one_for_each_output(tmp_path):
+    path = export_model(network(), "saved_model", tmp_path / "mine", data=data(class_names=np.arange(4))).path
+    assert load_exported(path).class_names == ("0", "1", "2", "3")
+    with pytest.raises(ValueError, match="class_names are 3 names, the model gives 4 outputs"):
+        export_model(network(), "tflite", tmp_path / "mine", data=data(class_names=list("abc")))
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_without_normalisation_takes_float_images(format, tmp_path):
     model = network()

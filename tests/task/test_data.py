@@ -138,3 +138,8 @@ def test_what_does_not_fit_is_refused(arguments, message):
 def test_epochs_backwards_are_refused(span):
     with pytest.raises(ValueError, match="0 <= start <= stop"):
         Data.from_arrays(train=(X, Y), batch_size=2).epochs(*span)
+
+
+def test_class_names_that_are_numbers_are_texts():
+    data = Data.from_arrays(train=numbered(4), batch_size=4, class_names=np.arange(4))
+    assert data.class_names == ("0", "1", "2", "3")

@@ -88,7 +88,8 @@ def _prepared(model, exporter, data, dtype, wanted, count, compact):
     outputs = outputs_of(model, normalised)
     end = ending(model, outputs, wanted)
     expected = ended(outputs, end)
-    extras = {name: _tuple(getattr(data, name, None)) for name in ("mean", "std", "class_names")}
+    extras = {name: _tuple(getattr(data, name, None)) for name in ("mean", "std")}
+    extras["class_names"] = _class_names(data, outputs.shape[-1])
     extras["calibration"] = calibration(data, shape, _CALIBRATION, dtype) if exporter.calibrates else None
     small = smaller(model, shape, compact)
     serving = Serving(small.model, shape, images.dtype, ending=end, meaning=meaning(model, expected, end), **extras)
@@ -128,6 +129,18 @@ def _input_shape(model, data):
     ):
         raise ValueError(f"Model {model.name!r} takes images of shape {own[1:]}, the data's are {shape}.")
     return shape
+
+
+def _class_names(data, count):
+    names = getattr(data, "class_names", None)
+    if names is None:
+        return None
+    names = tuple(str(name) for name in names)
+    if len(names) != count:
+        raise ValueError(
+            f"The data's class_names are {len(names)} names, the model gives {count} outputs: one each is needed."
+        )
+    return names
 
 
 def _tuple(values):

@@ -18,7 +18,7 @@ class Data:
         steps_per_epoch: training batches an epoch.
         name: for tables and file names.
         mean: per channel, in the units of the stored images (0..255); None: images are used as they are. `std` likewise.
-        class_names: in the order of the class numbers, or None.
+        class_names: in the order of the class numbers, kept as texts, or None.
         image_dtype: of the images before they were normalised, `"uint8"` or `"float32"`: what exported files take.
 
     Attributes:
@@ -55,7 +55,7 @@ class Data:
         self.input_shape, self.num_classes = tuple(input_shape), int(num_classes)
         self.batch_size, self.steps_per_epoch = int(batch_size), int(steps_per_epoch)
         self.name, self.mean, self.std, self.image_dtype = name, mean, std, image_dtype
-        self.class_names = None if class_names is None else tuple(class_names)
+        self.class_names = None if class_names is None else tuple(str(name) for name in class_names)
 
     @property
     def seed(self):
