@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsparse.export import tflite
-from tfsparse.files import write_json, written_aside
+from tfsparse.files import remove, write_json, written_aside
 from tfsparse.version import __version__
 
 
@@ -23,7 +23,7 @@ def card_of(result, serving, small, facts):
         result: `ExportResult`.
         serving: `Serving`.
         small: `Smaller`.
-        facts: how the network was trained, or None.
+        facts: how the network was trained, from `as_json`.
     """
     model = small.model
     before, after = result.parameters
@@ -51,7 +51,7 @@ def card_of(result, serving, small, facts):
         "class_names": serving.class_names,
         "compared": {"images": result.images, "max_difference": result.max_difference, "moved": result.moved},
         "zeros": result.zeros,
-        "training": facts or {},
+        "training": facts,
         "versions": {
             "tfsparse": __version__,
             "tensorflow": tf.__version__,
@@ -79,6 +79,40 @@ def card_path(path):
     """
     path = pathlib.Path(path)
     return path.with_name(path.name + ".card.json")
+
+
+def as_json(facts):
+    """Facts for a card as JSON holds them: NumPy's numbers and arrays become Python's.
+
+    >>> as_json({"accuracy": np.float64(0.5), "seeds": (1, 2)})
+    {'accuracy': 0.5, 'seeds': [1, 2]}
+
+    Raises:
+        ValueError: no dict, or something in it that JSON has no form for; names it.
+    """
+    if not isinstance(facts, dict):
+        raise ValueError(f"card must be a dict of facts, received {type(facts).__name__}.")
+    return _plain(facts, "card")
+
+
+def _plain(value, name):
+    if isinstance(value, dict):
+        return {str(key): _plain(part, f"{name}[{key!r}]") for key, part in value.items()}
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist(), name)
+    if isinstance(value, list | tuple):
+        return [_plain(part, name) for part in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise ValueError(
+        f"{name} is a {type(value).__name__}, which JSON cannot hold: give a number, a text, a list or a dict."
+    )
+
+
+def remove_card(path):
+    """Deletes the card of the file `path`, if there is one."""
+    remove(card_path(path))
+    remove(card_path(path).with_suffix(".md"))
 
 
 def write_card(path, card):

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tfsparse.export.card import card_of, write_card
+from tfsparse.export.card import as_json, card_of, remove_card, write_card
 from tfsparse.export.compare import compare, full_float32
 from tfsparse.export.formats import make_exporter
 from tfsparse.export.outputs import OUTPUTS, ended, ending, meaning, outputs_of
@@ -57,7 +57,8 @@ def export_model(
 
     Raises:
         ValueError: unknown format, option, word for outputs or image_dtype, a mask that does not fit the model, no training
-            images for int8, images that cannot be 8-bit ones, `path` taken by something else.
+            images for int8, images that cannot be 8-bit ones, a card that JSON cannot hold, `path` taken by
+            something else.
         ExportError: the file's outputs are not the model's, a zero is lost, or the format cannot hold the network;
             nothing is left at `path`.
         OSError: `path` cannot be written.
@@ -66,6 +67,7 @@ def export_model(
     lookup(OUTPUTS, outputs, "word for outputs")
     image_dtype = image_dtype or getattr(data, "image_dtype", None) or "float32"
     lookup(DTYPES, image_dtype, "image_dtype")
+    card = as_json({} if card is None else card)
     path = target(pathlib.Path(path), exporter.suffix)
     check_model(model)
     model = plain_float32(model)
@@ -116,6 +118,7 @@ def _written(exporter, serving, path, small, images, expected):
         best = min(found.values(), key=lambda result: result.bytes)
         if best.variant != name:
             variants[best.variant](scratch)
+        remove_card(path)  # before the file that it describes goes
     return best
 
 
