@@ -11,7 +11,7 @@ import tfsparse as ts
 from tests.compaction import random_nets
 from tests.export.export_networks import FORMATS, data, keras_probabilities, network, pictures, sparse
 from tfsparse import paths
-from tfsparse.export import ExportError, assert_sparsity, export_model, load_exported
+from tfsparse.export import EXPORTERS, ExportError, assert_sparsity, export_model, load_exported
 
 export_model_file = importlib.import_module("tfsparse.export.export_model")  # the function has the file's name
 
@@ -129,6 +129,16 @@ def test_a_card_is_gone_before_the_file_that_it_describes(tmp_path, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         export_model(network(), "tflite", path, data=data())
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_difference_that_came_with_the_channels_taken_out_says_so(tmp_path, monkeypatch):
+    model, mask = chain()
+    wrong = staticmethod(lambda path: lambda images: np.zeros((len(images), 4)))
+    monkeypatch.setattr(EXPORTERS["tflite"], "load", wrong)
+    for compact in (True, False):
+        with pytest.raises(ExportError, match="differ from") as error:
+            export_model(model, "tflite", tmp_path / "mine", mask=mask, data=data(), compact=compact)
+        assert ("compact=False leaves them in" in str(error.value)) == compact
 
 
 def test_model_and_mask(tmp_path):

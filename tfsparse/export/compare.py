@@ -25,11 +25,18 @@ class Tolerance:
 EXACT = Tolerance(1e-4, 1e-4)
 
 
-def compare(exported, images, expected, tolerance):
+def compare(exported, images, expected, tolerance, advice=""):
     """How far the outputs of a loaded export are from `expected`.
 
     Differences are in parts of what a row of `expected` adds up to, if that is more than 1, as it is for labels each on its
     own and for numbers that are no probabilities.
+
+    Args:
+        exported: `Exported`.
+        images: as it takes them.
+        expected: the Keras model's outputs on them.
+        tolerance: `Tolerance`.
+        advice: ends the message.
 
     Returns:
         (largest difference of a probability, probability that moved between classes: the mean over images).
@@ -43,7 +50,7 @@ def compare(exported, images, expected, tolerance):
         raise ExportError(
             f"The exported file's outputs differ from the Keras model's by up to {largest:.2e}, in the mean of "
             f"{len(images)} images {moved:.2e} moved to other classes; at most {tolerance.largest:.0e} and "
-            f"{tolerance.moved:.0e} are allowed. The file was not kept."
+            f"{tolerance.moved:.0e} are allowed. The file was not kept.{advice}"
         )
     return largest, moved
 

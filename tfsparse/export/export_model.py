@@ -100,13 +100,14 @@ def _prepared(model, exporter, data, dtype, wanted, count, compact):
 
 def _written(exporter, serving, path, small, images, expected):
     """Writes each variant, loads it back, compares; the smallest that is right takes the name."""
+    advice = " Dead channels were taken out of it first: compact=False leaves them in." if small.changed else ""
     kernels, variants, found = masked_kernels(small.model, None), exporter.variants(serving), {}
     with written_aside(path) as scratch:
         for name, write in variants.items():
             try:
                 write(scratch)
                 loaded = exporter.load(scratch)
-                differences = compare(loaded, images, expected, exporter.tolerance)
+                differences = compare(loaded, images, expected, exporter.tolerance, advice)
                 zeros = check_zeros(kernels, loaded.constants())
             except (RuntimeError, ValueError) as error:  # what converters and interpreters refuse with
                 if not found:  # the plainest way comes first: what it cannot hold, the others cannot either
