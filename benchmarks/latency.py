@@ -57,7 +57,7 @@ def network(name):
 def runs(model, data, mask, folder):
     """Name of a way to run the network -> function without arguments that computes one image."""
     folder = pathlib.Path(folder)
-    image = np.zeros((1, *data.input_shape), "uint8" if data.mean is not None else "float32")
+    image = np.zeros((1, *data.input_shape), data.image_dtype)
     ways = {}
     formats = {"tflite": "tflite(sparse=False)", "sparse tflite": "tflite"}
     for name, format in formats.items():

@@ -21,6 +21,12 @@ FORMAT = absl_flags.DEFINE_string(
     "format", "tflite", "saved_model, tflite, \"tflite(dtype='float16')\", \"tflite(dtype='int8')\" or onnx."
 )
 OUT = flags.define_path("out", None, "File or folder to write.")
+OUTPUTS = absl_flags.DEFINE_enum(
+    "outputs",
+    "auto",
+    ["auto", "softmax", "sigmoid", "as_is"],
+    "What the network gives: logits of one class of several, logits of labels each on its own, or what its file gives.",
+)
 DOCTOR = absl_flags.DEFINE_boolean(
     "doctor", False, "Say which layers will run sparsely where, and export nothing; without --path before any training."
 )
@@ -38,7 +44,7 @@ def main(argv):
     given = flags.read(Experiment)
     changes = {"compact_export": given.compact_export} | ({"data_dir": given.data_dir} if given.data_dir else {})
     with flags.reported_errors():
-        print(export_run(PATH.value, FORMAT.value, OUT.value, **changes))
+        print(export_run(PATH.value, FORMAT.value, OUT.value, outputs=OUTPUTS.value, **changes))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def main(argv):
         for found in predict(argv[1], argv[2:], top=TOP.value, white=WHITE.value):
             print(f"{found.path}" + (f" ({found.fitted})" if found.fitted else ""))
             for name, probability in found.classes:
-                print(f"  {probability:6.1%}  {name}")
+                print(f"  {probability:6.1%}  {name}" if found.probable else f"  {probability:10.4g}  {name}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def written_aside(path):
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch, old = path.with_name(path.name + UNFINISHED), path.with_name(path.name + _OLD)
-    _remove(scratch)
+    remove(scratch)
     _put_back(old, path)
     try:
         yield scratch
@@ -34,10 +34,10 @@ def written_aside(path):
             os.replace(path, old)
         os.replace(scratch, path)
     except BaseException:
-        _remove(scratch)
+        remove(scratch)
         _put_back(old, path)
         raise
-    _remove(old)
+    remove(old)
 
 
 def write_json(path, content):
@@ -50,10 +50,11 @@ def _put_back(old, path):
     """Ends a swap of folders that was broken off: what had been at `path` stands there again."""
     if old.exists() and not path.exists():
         os.replace(old, path)
-    _remove(old)
+    remove(old)
 
 
-def _remove(path):
+def remove(path):
+    """Deletes the file or folder at `path`, if there is one."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

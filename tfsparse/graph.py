@@ -28,7 +28,7 @@ def require_graph(model, purpose):
         )
 
 
-def copy_layer(layer, **changes):
+def copy_layer(layer, /, **changes):
     """A fresh layer of the same configuration, `changes` put over it; weights are not copied.
 
     >>> copy_layer(keras.layers.Dense(3, activation="relu"), activation="linear").activation.__name__

@@ -57,6 +57,7 @@ def test_cifar_splits(cifar_dir):
 @pytest.mark.parametrize("memory", [None, 0], ids=["decoded", "encoded"])
 def test_the_first_of_cifars_training_images(cifar_dir, memory):
     data = load_data("cifar10(train=16)", batch_size=8, data_dir=cifar_dir, memory=memory)
+    assert data.image_dtype == "uint8"
     assert data.steps_per_epoch == 2 and sum(len(y) for _, y in data.validation) == 5000
     some, whole = (DATASETS["cifar10"](cifar_dir, train=train).read("train")[0] for train in (16, 40))
     np.testing.assert_array_equal(some, whole[:16])

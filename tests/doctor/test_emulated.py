@@ -15,7 +15,8 @@ from tfsparse.export import load_exported
 from tfsparse.mask import apply_mask
 
 EMULATOR = shutil.which("qemu-x86_64")
-IMAGES = types.SimpleNamespace(input_shape=(32, 32, 3), num_classes=10, mean=(120.0,) * 3, std=(60.0,) * 3)
+UNITS = {"mean": (120.0,) * 3, "std": (60.0,) * 3, "image_dtype": "uint8"}
+IMAGES = types.SimpleNamespace(input_shape=(32, 32, 3), num_classes=10, **UNITS)
 
 pytestmark = [
     pytest.mark.skipif(EMULATOR is None, reason="qemu-x86_64 is missing (Debian: qemu-user)"),

@@ -18,6 +18,8 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path):
     assert rows["model"] == rows["saved_model"] == numbers["test_accuracy"]
     result = export_run(tmp_path / "run", "tflite", tmp_path / "small.tflite")
     assert evaluate_files(result.path, "test", data="digits") == {str(result.path): numbers["test_accuracy"]}
+    with pytest.raises(ValueError, match="word for outputs 'logits'"):
+        export_run(tmp_path / "run", "tflite", tmp_path / "other.tflite", outputs="logits")
     with pytest.raises(ValueError, match="Give --data"):
         evaluate_files(result.path, "test")
 

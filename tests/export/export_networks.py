@@ -15,7 +15,7 @@ MEAN, STD = (120.0, 110.0, 100.0), (60.0, 50.0, 55.0)
 
 def data(**changes):
     known = {"input_shape": (8, 8, 3), "num_classes": 4, "mean": MEAN, "std": STD, "class_names": list("abcd")}
-    return types.SimpleNamespace(**{**known, "test": None, **changes})
+    return types.SimpleNamespace(**{**known, "image_dtype": "uint8", "test": None, **changes})
 
 
 def network(softmax=False, dtype=None):

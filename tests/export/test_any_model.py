@@ -10,6 +10,7 @@ import tf_keras as keras
 from tests.export.export_networks import FORMATS, data, keras_probabilities, network, pictures, sparse, zeros
 from tfsparse import paths
 from tfsparse.export import ExportError, export_model, load_exported
+from tfsparse.export.serving import plain_float32
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -86,3 +87,57 @@ def test_onnx_names_what_it_cannot_hold_and_nothing_else(tmp_path):
     with pytest.raises(ExportError, match=r"Erfc \(exact gelu; gelu with approximate=True") as error:
         export_model(keras.Sequential(layers), "onnx", tmp_path / "mine")
     assert "grouped" not in str(error.value)
+
+
+class Block(keras.layers.Layer):
+    """Makes its parts itself; they take the global policy. Not registered."""
+
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.units = units
+        self.inner = keras.layers.Dense(units, activation="relu")
+
+    def call(self, x):
+        return self.inner(x)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+class Stubborn(keras.layers.Layer):
+    def __init__(self, **options):
+        super().__init__(**{**options, "dtype": "mixed_bfloat16"})
+
+    def call(self, x):
+        return x * 2
+
+
+@pytest.fixture
+def global_bfloat16():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+
+
+def test_under_a_global_policy_composite_unregistered_and_wrapped_layers_are_brought_to_float32(
+    global_bfloat16, tmp_path
+):
+    layers, factor = keras.layers, 0.5
+    inner = keras.Sequential([keras.Input((6, 4)), layers.Dense(5), layers.BatchNormalization()], name="inner")
+    inputs = keras.Input((6, 4))
+    x = layers.Lambda(lambda x: x * factor)(Block(7)(inner(inputs)))
+    x = layers.Bidirectional(layers.GRU(3))(x)
+    model = keras.Model(inputs, layers.Dense(3, dtype="float32")(x))
+    bare = data(input_shape=(6, 4), mean=None, std=None, class_names=None, image_dtype=None)
+    exported = load_exported(export_model(model, "saved_model", tmp_path / "mine", data=bare).path)
+    images = np.random.default_rng(0).normal(size=(5, 6, 4)).astype("float32")
+    np.testing.assert_allclose(exported(images), tf.nn.softmax(model(images)), atol=0.02)  # bfloat16's own error
+    assert {layer.compute_dtype for layer in plain_float32(model)._flatten_layers()} == {"float32"}
+    assert keras.mixed_precision.global_policy().name == "mixed_bfloat16"
+
+
+def test_a_layer_that_stays_in_another_precision_is_named():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(3)(Stubborn(name="stubborn")(inputs)))
+    with pytest.raises(ExportError, match=r"'stubborn' \(Stubborn\) computes in bfloat16"):
+        plain_float32(model)

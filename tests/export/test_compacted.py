@@ -1,5 +1,6 @@
 """Exports without the channels that a mask has killed: smaller, the same function, every zero accounted for."""
 
+import importlib
 import json
 
 import numpy as np
@@ -10,7 +11,9 @@ import tfsparse as ts
 from tests.compaction import random_nets
 from tests.export.export_networks import FORMATS, data, keras_probabilities, network, pictures, sparse
 from tfsparse import paths
-from tfsparse.export import ExportError, assert_sparsity, export_model, load_exported
+from tfsparse.export import EXPORTERS, ExportError, assert_sparsity, export_model, load_exported
+
+export_model_file = importlib.import_module("tfsparse.export.export_model")  # the function has the file's name
 
 
 def chain(first=0):
@@ -99,6 +102,43 @@ def test_the_card_says_what_the_file_is(tmp_path):
         "python ",
     ):
         assert expected in text, text
+
+
+def test_a_card_is_readable_and_whole_or_nothing_is_written(tmp_path):
+    facts = {"accuracy": np.float32(0.5), "metrics": {"seeds": np.arange(2), "best": (np.int64(1), None)}}
+    path = export_model(network(), "tflite", tmp_path / "mine", data=data(), card=facts).path
+    files = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    card = json.loads(path.with_name("mine.tflite.card.json").read_text())
+    assert card["training"] == {"accuracy": 0.5, "metrics": {"seeds": [0, 1], "best": [1, None]}}
+    for wrong, message in (
+        ({"a": {"b": [print]}}, r"card\['a'\]\['b'\] is a builtin_function"),
+        ("text", "a dict of facts"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            export_model(network(), "tflite", path, data=data(), card=wrong)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == files
+
+
+def test_a_card_is_gone_before_the_file_that_it_describes(tmp_path, monkeypatch):
+    path = export_model(network(), "tflite", tmp_path / "mine", data=data()).path
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export_model_file, "write_card", killed)
+    with pytest.raises(KeyboardInterrupt):
+        export_model(network(), "tflite", path, data=data())
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_difference_that_came_with_the_channels_taken_out_says_so(tmp_path, monkeypatch):
+    model, mask = chain()
+    wrong = staticmethod(lambda path: lambda images: np.zeros((len(images), 4)))
+    monkeypatch.setattr(EXPORTERS["tflite"], "load", wrong)
+    for compact in (True, False):
+        with pytest.raises(ExportError, match="differ from") as error:
+            export_model(model, "tflite", tmp_path / "mine", mask=mask, data=data(), compact=compact)
+        assert ("compact=False leaves them in" in str(error.value)) == compact
 
 
 def test_model_and_mask(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+import tfsparse as ts
 from tests.export.export_networks import FORMATS, MEAN, STD, data, keras_probabilities, network, pictures, sparse, zeros
 from tfsparse.export import export_model, load_exported
 
@@ -57,6 +58,13 @@ def test_tflite_stores_sparsely_where_that_is_smaller(tmp_path):
     assert small.zeros == large.zeros == zeros(mask)
 
 
+def test_class_names_may_be_numbers_one_for_each_output(tmp_path):
+    path = export_model(network(), "saved_model", tmp_path / "mine", data=data(class_names=np.arange(4))).path
+    assert load_exported(path).class_names == ("0", "1", "2", "3")
+    with pytest.raises(ValueError, match="class_names are 3 names, the model gives 4 outputs"):
+        export_model(network(), "tflite", tmp_path / "mine", data=data(class_names=list("abc")))
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_without_normalisation_takes_float_images(format, tmp_path):
     model = network()
@@ -83,16 +91,43 @@ def test_data_in_other_units_make_a_file_of_float_images(format, tmp_path):
     images = np.random.default_rng(1).random((6, 8, 8, 3)).astype("float32")
     mean, std = (0.5, 0.4, 0.3), (0.2, 0.2, 0.25)
     test = tf.data.Dataset.from_tensor_slices(((images - mean) / std, np.zeros(6))).batch(4)
-    exported = load_exported(export_model(model, format, tmp_path / "a", data=data(test=test, mean=mean, std=std)).path)
+    source = data(test=test, mean=mean, std=std, image_dtype="float32")
+    exported = load_exported(export_model(model, format, tmp_path / "a", data=source).path)
     assert exported.dtype == np.float32
     np.testing.assert_allclose(exported(images), tf.nn.softmax(model((images - mean) / std)).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("format", [*FORMATS, "tflite(dtype='int8')"])
+def test_float_images_keep_their_units_and_8_bit_ones_are_8_bit_only_if_told(format, tmp_path):
+    model = network()
+    sparse(model)
+    images = np.random.default_rng(1).uniform(0, 4000, (9, 8, 8, 3)).astype("float32")
+    options = {"batch_size": 3, "mean": (2000.0,) * 3, "std": (1200.0,) * 3}
+    source = ts.Data.from_arrays(train=(images, np.arange(9) % 4), test=(images, np.arange(9) % 4), **options)
+    exported = load_exported(export_model(model, format, tmp_path / "a", data=source).path)
+    assert exported.dtype == np.float32
+    expected = tf.nn.softmax(model((images - 2000) / 1200)).numpy()
+    np.testing.assert_allclose(exported(images), expected, atol=0.1 if "int8" in format else 1e-5)
+    with pytest.raises(ValueError, match="no 8-bit images.*image_dtype='float32'"):
+        export_model(model, format, tmp_path / "b", data=source, image_dtype="uint8")
+    with pytest.raises(ValueError, match="image_dtype 'int8'.*Known: float32, uint8"):
+        export_model(model, format, tmp_path / "b", data=source, image_dtype="int8")
+
+
+def test_resized_images_of_floats_are_served_as_8_bit_ones_where_that_is_said(tmp_path):
+    model = keras.Sequential([keras.layers.Rescaling(1 / 255, input_shape=(8, 8, 3)), network()])
+    images = np.random.default_rng(1).uniform(0, 255, (6, 8, 8, 3)).astype("float32")
+    batches = tf.data.Dataset.from_tensor_slices((images, np.arange(6) % 4)).batch(3)
+    source = ts.Data.from_datasets(train=batches, test=batches)
+    exported = load_exported(export_model(model, "tflite", tmp_path / "a", data=source, image_dtype="uint8").path)
+    np.testing.assert_allclose(exported(pictures()), tf.nn.softmax(model(pictures().astype("float32"))), atol=1e-5)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_vectors_are_exported_too(format, tmp_path):
     model = keras.Sequential([keras.layers.Dense(5, input_shape=(7,)), keras.layers.Dense(3)])
     mask = sparse(model)
-    vectors = data(input_shape=(7,), mean=(20.0,), std=(30.0,))
+    vectors = data(input_shape=(7,), mean=(20.0,), std=(30.0,), image_dtype=None)
     result = export_model(model, format, tmp_path / "mine", mask=mask, data=vectors, compact=False)
     assert result.zeros == zeros(mask)
     assert load_exported(result.path).dtype == np.float32

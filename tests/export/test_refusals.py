@@ -76,6 +76,31 @@ def test_refuses_before_it_writes(tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "run"]
 
 
+def test_replaces_what_its_card_describes_and_nothing_else(tmp_path):
+    model = network()
+    folder, file = tmp_path / "mine", tmp_path / "thesis.tflite"
+    model.save(folder)
+    for path, format in ((folder, "saved_model"), (file, "tflite")):
+        if path == file:
+            file.write_text("my thesis")
+        before = {part: part.read_bytes() for part in tmp_path.rglob("*") if part.is_file()}
+        with pytest.raises(
+            ValueError, match=f"no earlier export of this format: {path.name}.card.json beside it would"
+        ):
+            export_model(model, format, path, data=data())
+        assert {part: part.read_bytes() for part in tmp_path.rglob("*") if part.is_file()} == before
+        own = export_model(model, format, tmp_path / f"own{path.suffix}", data=data()).path
+        export_model(model, format, own, data=data())
+        added = own / "notes.txt" if own.is_dir() else own
+        added.write_text("mine")
+        with pytest.raises(ValueError, match="delete it first"):
+            export_model(model, format, own, data=data())
+        assert added.read_text() == "mine"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert export_model(model, "saved_model", empty, data=data()).path == empty
+
+
 def wrapped():
     import tensorflow_model_optimization as tfmot
 

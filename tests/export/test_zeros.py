@@ -62,3 +62,11 @@ def test_counts_what_it_cannot_recognise():
 def test_a_dead_kernel_that_was_dropped_is_not_looked_for_among_small_constants():
     dead = np.zeros((1, 1, 1, 1))
     assert check_zeros({"dead": dead}, [np.ones((1, 1))]) == 1
+
+
+def test_a_kernel_that_was_taken_apart_is_not_looked_for_in_another_layers_weights():
+    apart, other = kernel(4, 6), RANDOM.normal(size=(3, 8))
+    file = [*np.split(apart, 2, axis=1), other.T]
+    assert check_zeros({"apart": apart, "other": other}, file) == np.count_nonzero(apart == 0)
+    with pytest.raises(ExportError, match=r"where apart have \d+ and other kernels of that size 24"):
+        check_zeros({"apart": apart, "other": other}, [np.ones((4, 6)), other.T])

@@ -27,6 +27,17 @@ def test_images_and_labels_stay_together_and_are_normalised():
     assert data.mean == (10.0,) and data.std == (2.0,)
 
 
+def test_what_the_images_were_is_known_and_given_back():
+    eight_bit, labels = numbered(4)
+    wide = eight_bit.astype("float32") / 7
+    for images, dtype in ((eight_bit, "uint8"), (wide, "float32")):
+        data = Data.from_arrays(train=(images, labels), batch_size=4, shuffle=False, mean=2.7, std=1.3)
+        assert data.image_dtype == dtype == data.stored(next(iter(data.train))[0]).dtype
+        np.testing.assert_allclose(data.stored(next(iter(data.train))[0]), images, rtol=1e-6)
+    mixed = Data.from_arrays(train=(eight_bit, labels), test=(wide, labels), batch_size=4)
+    assert mixed.image_dtype == "float32"
+
+
 def test_given_order_is_kept_to_the_last_partial_batch():
     data = Data.from_arrays(train=numbered(5), validation=numbered(3), test=numbered(5), batch_size=2, shuffle=False)
     assert labels_of(data.train) == labels_of(data.scoring(3)) == labels_of(data.test) == [[0, 1], [2, 3], [4]]
@@ -130,3 +141,8 @@ def test_what_does_not_fit_is_refused(arguments, message):
 def test_epochs_backwards_are_refused(span):
     with pytest.raises(ValueError, match="0 <= start <= stop"):
         Data.from_arrays(train=(X, Y), batch_size=2).epochs(*span)
+
+
+def test_class_names_that_are_numbers_are_texts():
+    data = Data.from_arrays(train=numbered(4), batch_size=4, class_names=np.arange(4))
+    assert data.class_names == ("0", "1", "2", "3")

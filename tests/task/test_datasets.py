@@ -22,6 +22,9 @@ def test_everything_is_learned_from_the_batches():
     assert (data.input_shape, data.num_classes, data.batch_size, data.steps_per_epoch) == ((1, 1, 1), 3, 4, 3)
     assert pixels(data.train)[0] == pixels(data.validation)[0] == [-0.5, 0.0, 0.5, 1.0]
     assert pixels(data.scoring(2)) == pixels(data.train)[:2]
+    assert data.image_dtype == "uint8"
+    floats = TRAIN.map(lambda images, labels: (tf.cast(images, tf.float32), labels))
+    assert Data.from_datasets(train=TRAIN, test=floats).image_dtype == "float32"
     assert data.test is None and data.train.element_spec[0].dtype == tf.float32
 
 

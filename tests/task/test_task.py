@@ -8,7 +8,7 @@ import tf_keras as keras
 from tests.conftest import make_data, make_model
 from tfsparse.task import Data, Task
 from tfsparse.task.sgd import SGD
-from tfsparse.task.task import ends_in_softmax
+from tfsparse.task.task import ends_in
 
 K = keras.layers
 
@@ -91,5 +91,14 @@ def test_probabilities_are_recognised():
         tf.nn.softmax(logits(x)),
         inner(x),
     ]
-    assert all(ends_in_softmax(keras.Model(x, outputs)) for outputs in yes)
-    assert not any(ends_in_softmax(keras.Model(x, y)) for y in (logits(x), K.ReLU()(x), tf.nn.relu(x), x * 2.0))
+    assert all(ends_in(keras.Model(x, outputs), "softmax") for outputs in yes)
+    labels = [
+        K.Dense(2, activation="sigmoid")(x),
+        K.Activation("sigmoid")(x),
+        tf.nn.sigmoid(x),
+        K.Flatten()(tf.sigmoid(x)),
+    ]
+    assert all(ends_in(keras.Model(x, outputs), "sigmoid") for outputs in labels)
+    others = [logits(x), K.ReLU()(x), tf.nn.relu(x), x * 2.0]
+    assert not any(ends_in(keras.Model(x, outputs), "softmax") for outputs in labels + others)
+    assert not any(ends_in(keras.Model(x, outputs), "sigmoid") for outputs in yes + others)

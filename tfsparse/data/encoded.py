@@ -44,4 +44,5 @@ def encoded_data(images, *, batch_size, seed, augment):
         batch_size=batch_size,
         name=images.name,
         class_names=images.class_names,
+        image_dtype="uint8",
     )

@@ -65,13 +65,14 @@ def evaluate_files(path, split, **settings):
     return rows
 
 
-def export_run(path, format, out, **changes):
+def export_run(path, format, out, *, outputs="auto", **changes):
     """Exports the trained model of a run folder once more; returns an `ExportResult`.
 
     Args:
         path: run folder.
         format: as `export_model` takes it.
         out: file or folder to write.
+        outputs: what the network gives, as `export_model` takes it.
         changes: settings to take instead of the run's own: `data_dir`, `compact_export`.
     """
     make_exporter(format)  # before the data: a slip is found at once
@@ -80,7 +81,8 @@ def export_run(path, format, out, **changes):
     task = load_task(experiment)
     model, mask, _ = load_model(experiment, task, folder)
     card = facts(experiment, folder, known)
-    return export_model(model, format, out, mask=mask, data=task.data, compact=experiment.compact_export, card=card)
+    options = {"mask": mask, "data": task.data, "compact": experiment.compact_export, "outputs": outputs}
+    return export_model(model, format, out, card=card, **options)
 
 
 def _part(data, split):
@@ -91,4 +93,4 @@ def _part(data, split):
 
 
 def _file_accuracy(exported, data, split):
-    return accuracy(lambda images: exported(data.stored(images).astype(exported.dtype)), _part(data, split))
+    return accuracy(lambda images: exported(data.stored(images)), _part(data, split))

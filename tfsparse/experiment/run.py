@@ -12,7 +12,7 @@ from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.mask_file import check_unchanged
 from tfsparse.experiment.stages import load_model, load_task, settled
 from tfsparse.export import EXPORTERS, ExportError, card_path, export_model, make_exporter
-from tfsparse.files import write_json
+from tfsparse.files import remove, write_json
 from tfsparse.frozen import kept_random_state
 from tfsparse.graph import clone
 from tfsparse.mask import prunable
@@ -103,6 +103,7 @@ def _export(experiment, folder, model, result, **given):
     for format, path in missing_exports(experiment, folder).items():
         log.info("Exporting %s.", format)
         card = facts(experiment, folder, result)
+        remove(path)  # what a killed run left without its card
         try:
             log.info("%s", export_model(model, format, path, card=card, compact=experiment.compact_export, **given))
         except ExportError as error:

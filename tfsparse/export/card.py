@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsparse.export import tflite
-from tfsparse.files import write_json, written_aside
+from tfsparse.files import remove, write_json, written_aside
 from tfsparse.version import __version__
 
 
@@ -23,7 +23,7 @@ def card_of(result, serving, small, facts):
         result: `ExportResult`.
         serving: `Serving`.
         small: `Smaller`.
-        facts: how the network was trained, or None.
+        facts: how the network was trained, from `as_json`.
     """
     model = small.model
     before, after = result.parameters
@@ -47,10 +47,11 @@ def card_of(result, serving, small, facts):
             "mean": serving.mean,
             "std": serving.std,
         },
+        "outputs": {"meaning": serving.meaning, "added": None if serving.ending == "as_is" else serving.ending},
         "class_names": serving.class_names,
         "compared": {"images": result.images, "max_difference": result.max_difference, "moved": result.moved},
         "zeros": result.zeros,
-        "training": facts or {},
+        "training": facts,
         "versions": {
             "tfsparse": __version__,
             "tensorflow": tf.__version__,
@@ -80,6 +81,40 @@ def card_path(path):
     return path.with_name(path.name + ".card.json")
 
 
+def as_json(facts):
+    """Facts for a card as JSON holds them: NumPy's numbers and arrays become Python's.
+
+    >>> as_json({"accuracy": np.float64(0.5), "seeds": (1, 2)})
+    {'accuracy': 0.5, 'seeds': [1, 2]}
+
+    Raises:
+        ValueError: no dict, or something in it that JSON has no form for; names it.
+    """
+    if not isinstance(facts, dict):
+        raise ValueError(f"card must be a dict of facts, received {type(facts).__name__}.")
+    return _plain(facts, "card")
+
+
+def _plain(value, name):
+    if isinstance(value, dict):
+        return {str(key): _plain(part, f"{name}[{key!r}]") for key, part in value.items()}
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist(), name)
+    if isinstance(value, list | tuple):
+        return [_plain(part, name) for part in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise ValueError(
+        f"{name} is a {type(value).__name__}, which JSON cannot hold: give a number, a text, a list or a dict."
+    )
+
+
+def remove_card(path):
+    """Deletes the card of the file `path`, if there is one."""
+    remove(card_path(path))
+    remove(card_path(path).with_suffix(".md"))
+
+
 def write_card(path, card):
     """Writes both forms of the card of the file `path`."""
     write_json(card_path(path), card)
@@ -100,9 +135,9 @@ def read_card(path):
         card = json.loads(place.read_text(encoding="utf-8"))
         expected = card["sha256"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{place} is no model card ({error!r}). Delete it, or export the model again.") from error
+        raise ValueError(f"{place} is no model card ({error!r}). Delete it.") from error
     if expected != checksums(pathlib.Path(path)):
-        raise ValueError(f"{path} is not the file that {place.name} describes. Export the model again.")
+        raise ValueError(f"{path} is not the file that {place.name} describes. Delete both and export again.")
     return card
 
 

@@ -6,36 +6,48 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tfsparse.export.card import card_of, write_card
-from tfsparse.export.compare import are_probabilities, compare, full_float32, outputs_of, probabilities
+from tfsparse.export.card import as_json, card_of, remove_card, write_card
+from tfsparse.export.compare import compare, full_float32
 from tfsparse.export.formats import make_exporter
+from tfsparse.export.outputs import OUTPUTS, ended, ending, meaning, outputs_of
 from tfsparse.export.result import ExportError, ExportResult, sizes
-from tfsparse.export.samples import calibration, sample
+from tfsparse.export.samples import DTYPES, calibration, sample
 from tfsparse.export.serving import Serving, plain_float32
 from tfsparse.export.smaller import smaller
+from tfsparse.export.target import target
 from tfsparse.export.zeros import check_zeros, masked_kernels
 from tfsparse.files import written_aside
 from tfsparse.mask.prunable import check_model
+from tfsparse.registry import lookup
 
 log = logging.getLogger(__name__)
 
 _CALIBRATION = 256  # images
 
 
-def export_model(model, format, path, *, mask=None, data=None, images=64, compact=True, card=None):
+def export_model(
+    model, format, path, *, mask=None, data=None, outputs="auto", images=64, image_dtype=None, compact=True, card=None
+):
     """Writes a trained model as a file that runs without Keras, loads it back and compares the two.
 
     Args:
-        model: plain tf_keras model of normalised float images, giving logits or probabilities [batch, classes].
+        model: plain tf_keras model of normalised float images, giving [batch, classes].
         format: a name in `EXPORTERS`, with options or without: `"saved_model"`, `"tflite"`, `"tflite(dtype='int8')"`.
-        path: file or folder to write; a missing suffix (`.tflite`) is added. An earlier export there is replaced.
+        path: file or folder to write; a missing suffix (`.tflite`) is added. An earlier export there, with the card that
+            describes it, is replaced; nothing else is.
         mask: mapping from weight path to boolean array; checked to be zero in the model and in the file. None: all
             zeros of the model's kernels are checked.
-        data: with `.mean` and `.std` (per channel, in the units of the images), `.input_shape`, `.test`, `.train`,
-            `.class_names`, each of which may be None. The file takes uint8 images, or float32 images in the data's own
-            units if these do not come from 8-bit ones (without mean and std: as the model takes them). Without test
-            images random ones serve for the comparison; int8 needs training images.
+        data: `Data`, or what has `.mean` and `.std` (per channel, in the units of the images), `.image_dtype`, `.input_shape`,
+            `.test`, `.train`, `.class_names`, each of which may be None. Without test images random ones serve for the
+            comparison; int8 needs training images.
+        outputs: what the model gives. `"softmax"`: logits of one class of several, a softmax is put behind them. `"sigmoid"`:
+            logits of labels each on its own, a sigmoid is. `"as_is"`: what its file shall give. `"auto"`: as they are if
+            the model ends in sigmoid or its rows are probabilities; else they are taken for logits of one class of several,
+            so a regression must say `"as_is"`. The model card says what was done.
         images: how many images to compare on.
+        image_dtype: of the images that the file takes: `"uint8"`, numbers from 0 to 255, or `"float32"`, in the data's own
+            units (without mean and std: as the model takes them). None: the data's, else `"float32"`. Float images that were
+            8-bit ones before they were resized (`image_dataset_from_directory`) are served as `"uint8"` if you say so.
         compact: take out channels that the zeros have killed, what they still add folded into the next layer. What cannot be
             followed (subclassed models) is exported as it is.
         card: facts for the model card, a dict of what JSON can hold: how the network was trained.
@@ -44,19 +56,24 @@ def export_model(model, format, path, *, mask=None, data=None, images=64, compac
         `ExportResult`.
 
     Raises:
-        ValueError: unknown format or option, a mask that does not fit the model, no training images for int8, `path` taken by
+        ValueError: unknown format, option, word for outputs or image_dtype, a mask that does not fit the model, no training
+            images for int8, images that cannot be 8-bit ones, a card that JSON cannot hold, `path` taken by
             something else.
-        ExportError: the file's probabilities are not the model's, a zero is lost, or the format cannot hold the network;
+        ExportError: the file's outputs are not the model's, a zero is lost, or the format cannot hold the network;
             nothing is left at `path`.
         OSError: `path` cannot be written.
     """
     exporter = make_exporter(format)
-    path = _target(pathlib.Path(path), exporter)
+    lookup(OUTPUTS, outputs, "word for outputs")
+    image_dtype = image_dtype or getattr(data, "image_dtype", None) or "float32"
+    lookup(DTYPES, image_dtype, "image_dtype")
+    card = as_json({} if card is None else card)
+    path = target(pathlib.Path(path), exporter.suffix)
     check_model(model)
     model = plain_float32(model)
     masked_kernels(model, mask)  # refuses a mask that does not hold
     with full_float32():
-        serving, task = _prepared(model, exporter, data, images, compact)
+        serving, task = _prepared(model, exporter, data, image_dtype, outputs, images, compact)
         try:
             result = _written(exporter, serving, path, *task)
             write_card(path, card_of(result, serving, task[0], card))
@@ -66,28 +83,31 @@ def export_model(model, format, path, *, mask=None, data=None, images=64, compac
     return result
 
 
-def _prepared(model, exporter, data, count, compact):
+def _prepared(model, exporter, data, dtype, wanted, count, compact):
     """What is stored, and what its file must give."""
     shape = _input_shape(model, data)
-    images, normalised = sample(data, shape, count)
+    images, normalised = sample(data, shape, count, dtype)
     outputs = outputs_of(model, normalised)
-    softmax = not are_probabilities(outputs)
-    extras = {name: _tuple(getattr(data, name, None)) for name in ("mean", "std", "class_names")}
-    extras["calibration"] = calibration(data, shape, _CALIBRATION) if exporter.calibrates else None
+    end = ending(model, outputs, wanted)
+    expected = ended(outputs, end)
+    extras = {name: _tuple(getattr(data, name, None)) for name in ("mean", "std")}
+    extras["class_names"] = _class_names(data, outputs.shape[-1])
+    extras["calibration"] = calibration(data, shape, _CALIBRATION, dtype) if exporter.calibrates else None
     small = smaller(model, shape, compact)
-    serving = Serving(small.model, shape, images.dtype, softmax=softmax, **extras)
-    return serving, (small, images, probabilities(outputs, softmax))
+    serving = Serving(small.model, shape, images.dtype, ending=end, meaning=meaning(model, expected, end), **extras)
+    return serving, (small, images, expected)
 
 
 def _written(exporter, serving, path, small, images, expected):
     """Writes each variant, loads it back, compares; the smallest that is right takes the name."""
+    advice = " Dead channels were taken out of it first: compact=False leaves them in." if small.changed else ""
     kernels, variants, found = masked_kernels(small.model, None), exporter.variants(serving), {}
     with written_aside(path) as scratch:
         for name, write in variants.items():
             try:
                 write(scratch)
                 loaded = exporter.load(scratch)
-                differences = compare(loaded, images, expected, exporter.tolerance)
+                differences = compare(loaded, images, expected, exporter.tolerance, advice)
                 zeros = check_zeros(kernels, loaded.constants())
             except (RuntimeError, ValueError) as error:  # what converters and interpreters refuse with
                 if not found:  # the plainest way comes first: what it cannot hold, the others cannot either
@@ -99,17 +119,8 @@ def _written(exporter, serving, path, small, images, expected):
         best = min(found.values(), key=lambda result: result.bytes)
         if best.variant != name:
             variants[best.variant](scratch)
+        remove_card(path)  # before the file that it describes goes
     return best
-
-
-def _target(path, exporter):
-    """Where to write; refuses to replace anything but an earlier export."""
-    if exporter.suffix and path.suffix != exporter.suffix:
-        path = path.with_name(path.name + exporter.suffix)
-    foreign = path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").exists()
-    if foreign or (path.exists() and path.is_dir() != (exporter.suffix == "")):
-        raise ValueError(f"{path} is there already and is no earlier export of this format. Choose another path.")
-    return path
 
 
 def _input_shape(model, data):
@@ -122,6 +133,18 @@ def _input_shape(model, data):
     ):
         raise ValueError(f"Model {model.name!r} takes images of shape {own[1:]}, the data's are {shape}.")
     return shape
+
+
+def _class_names(data, count):
+    names = getattr(data, "class_names", None)
+    if names is None:
+        return None
+    names = tuple(str(name) for name in names)
+    if len(names) != count:
+        raise ValueError(
+            f"The data's class_names are {len(names)} names, the model gives {count} outputs: one each is needed."
+        )
+    return names
 
 
 def _tuple(values):

@@ -13,7 +13,7 @@ class Exported:
     Args:
         run: images [batch, height, width, channels] to probabilities [batch, classes]; NumPy arrays, any batch size.
         input_shape: of one image, (height, width, channels).
-        dtype: of the images: uint8, or float32 for data that do not come from 8-bit images.
+        dtype: of the images: uint8 or float32.
         constants: function that returns the file's weights: float arrays of two or more axes, dense.
         class_names: in the order of the outputs, if the file itself has them.
 

@@ -70,7 +70,7 @@ class ONNX:
             session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has an exception class for each status, in a private module
             raise ValueError(
-                f"{path} cannot be read as an ONNX file, it seems damaged ({error}). Export it again."
+                f"{path} cannot be read as an ONNX file, it seems damaged ({error}). Delete it and export again."
             ) from error
         inputs, outputs = session.get_inputs(), session.get_outputs()
         if [i.name for i in inputs] != ["images"] or [o.name for o in outputs] != ["probabilities"]:

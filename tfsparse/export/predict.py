@@ -6,6 +6,7 @@ import numpy as np
 
 from tfsparse.export.card import read_card
 from tfsparse.export.formats import load_exported
+from tfsparse.export.outputs import NUMBERS
 from tfsparse.export.pictures import read_picture
 
 
@@ -16,12 +17,14 @@ class Prediction:
     Args:
         path: of the image.
         classes: list of (class name or number, probability), the most probable first.
+        probable: whether these are probabilities, of one class of several or of each label; else numbers of the model's own.
         fitted: what was done to the image to fit it; "" if nothing.
     """
 
     path: str
     classes: list
     fitted: str
+    probable: bool = True
 
 
 def predict(file, images, *, top=5, white=None):
@@ -43,10 +46,12 @@ def predict(file, images, *, top=5, white=None):
     if top < 1:
         raise ValueError(f"top must be at least 1, got {top}.")
     exported = load_exported(file)
-    names = exported.class_names or (read_card(file) or {}).get("class_names")
+    card = read_card(file) or {}
+    names = exported.class_names or card.get("class_names")
+    probable = card.get("outputs", {}).get("meaning") != NUMBERS
     for path in images:
         array, fitted = read_picture(path, exported.input_shape, exported.dtype, white)
         probabilities = exported(array[None])[0]
         best = np.argsort(-probabilities)[:top]
         rows = [(names[i] if names else f"class {i}", float(probabilities[i])) for i in best]
-        yield Prediction(str(path), rows, fitted)
+        yield Prediction(str(path), rows, fitted, probable)

@@ -2,55 +2,54 @@
 
 import numpy as np
 
+DTYPES = {"uint8": np.uint8, "float32": np.float32}
 
-def sample(data, input_shape, count):
+
+def sample(data, input_shape, count, dtype):
     """Up to `count` images, twice: as the exported file takes them, and normalised, as the Keras model does.
-
-    Images are uint8 if the data come from 8-bit images, judged by the units of mean and std and by the test images
-    with the normalisation undone; else they are float32 in the data's own units (without mean and std: as they are).
 
     Args:
         data: with `.test`, batches of (normalised images, ...), and `.mean`, `.std`, per channel; each may be None or
             missing. Without test images random ones are made.
         input_shape: (height, width, channels), or another shape of one input.
         count: at least 1.
+        dtype: of the file's images: `"float32"`, in the data's own units, or `"uint8"`.
 
     Returns:
         (images, normalised): uint8 or float32 [n, *input_shape], and float32 of the same shape.
 
-    >>> images, normalised = sample(None, (2, 2, 1), 3)
+    Raises:
+        ValueError: no such count, or images that cannot be of 8 bits.
+
+    >>> images, normalised = sample(None, (2, 2, 1), 3, "float32")
     >>> images.shape, images.dtype, images is normalised
     ((3, 2, 2, 1), dtype('float32'), True)
     """
     if count < 1:
         raise ValueError(f"images must be at least 1, received {count!r}.")
-    mean, std = (_array(getattr(data, name, None)) for name in ("mean", "std"))
     test = getattr(data, "test", None)
-    # Numbers between 0 and 1 deviate by less than 1, 8-bit images (but for a black set) by far more.
-    eight_bit = mean is not None and len(input_shape) == 3 and std.max() > 1
-    normalised = _random(input_shape, count, mean, std, eight_bit) if test is None else _first(test, count)
-    if mean is None:
-        return normalised, normalised
-    own = normalised * std + mean
-    if not eight_bit or own.min() < -0.5 or own.max() > 255.5:
+    normalised = _random(data, input_shape, count, dtype) if test is None else _first(test, count)
+    own = _own(data, normalised)
+    if dtype != "uint8":
         return own, normalised
-    images = np.rint(own).clip(0, 255).astype("uint8")
+    images = eight_bit(own)
     if np.abs(own - images).max() < 1e-2:
         return images, normalised  # the data set's own normalisation is compared with the file's
     # Resized images lie between the 256 levels; the file takes 8-bit images, so both get the rounded ones.
-    return images, (images.astype("float32") - mean) / std
+    return images, _normalised(data, images)
 
 
-def calibration(data, input_shape, count):
+def calibration(data, input_shape, count, dtype):
     """Training images as an exported file takes them, float32, to find the ranges of activations on.
 
-    The first two pixels of 8-bit images are set to 0 and 255, so that the range of the input is that of the type.
+    The first two numbers of 8-bit images are set to 0 and 255, so that the range of the input is that of the type.
 
     Args:
         data: `Data`, or anything with `.train`, batches of (normalised images, ...), and `.mean`, `.std`, either of which
             may be None.
         input_shape: of one image.
         count: at most so many.
+        dtype: of the file's images, `"uint8"` or `"float32"`.
 
     Raises:
         ValueError: no training images.
@@ -61,29 +60,57 @@ def calibration(data, input_shape, count):
             "int8 is calibrated on training images: pass data= with .train, batches of (images, labels), "
             "or export float16, which needs none."
         )
-    mean, std = (_array(getattr(data, name, None)) for name in ("mean", "std"))
     if hasattr(data, "scoring"):  # the same images, not augmented
         train = data.scoring(min(data.steps_per_epoch, -(-count // data.batch_size)))
     normalised = _first(train, count)
     if normalised.shape[1:] != tuple(input_shape):
         raise ValueError(f"Calibration images have shape {normalised.shape[1:]}, the model takes {tuple(input_shape)}.")
-    if mean is None:
-        return normalised
-    images = normalised * std + mean
-    if std.max() > 1 and len(input_shape) == 3:
-        images = np.rint(images).clip(0, 255)
+    images = _own(data, normalised)
+    if dtype == "uint8":
+        images = eight_bit(images).astype("float32")
         images.reshape(len(images), -1)[0, :2] = 0, 255
     return images
 
 
-def _array(values):
-    return None if values is None else np.asarray(values, "float32")
+def eight_bit(images):
+    """Images rounded to uint8.
+
+    >>> eight_bit(np.array([0.2, 254.8])).tolist()
+    [0, 255]
+
+    Raises:
+        ValueError: numbers that are out of its range, or all between 0 and 1.
+    """
+    low, high = float(images.min()), float(images.max())
+    if low < -0.5 or high > 255.5 or (high <= 1 and not np.isin(images, (0, 1)).all()):
+        raise ValueError(
+            f"The data's images reach from {low:.4g} to {high:.4g}, before normalisation: these are no 8-bit images, which "
+            "reach from 0 to 255. Export with image_dtype='float32'."
+        )
+    return np.rint(images).clip(0, 255).astype("uint8")
 
 
-def _random(input_shape, count, mean, std, eight_bit):
+def _own(data, normalised):
+    """Images in the data's own units, of the type that they were computed in."""
+    mean, std = _units(data)
+    return normalised if mean is None else normalised * std + mean
+
+
+def _normalised(data, images):
+    mean, std = _units(data)
+    images = images.astype("float32")
+    return images if mean is None else (images - mean) / std
+
+
+def _units(data):
+    values = (getattr(data, name, None) for name in ("mean", "std"))
+    return tuple(None if value is None else np.asarray(value, "float32") for value in values)
+
+
+def _random(data, input_shape, count, dtype):
     random = np.random.default_rng(0)
-    if eight_bit:
-        return (random.integers(0, 256, (count, *input_shape)).astype("float32") - mean) / std
+    if dtype == "uint8":
+        return _normalised(data, random.integers(0, 256, (count, *input_shape)))
     return random.normal(size=(count, *input_shape)).astype("float32")
 
 

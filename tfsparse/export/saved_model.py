@@ -55,7 +55,7 @@ class SavedModel:
                 loaded = tf.saved_model.load(str(path))
         except Exception as error:  # TensorFlow raises whatever the damage happens to trip over
             raise ValueError(
-                f"SavedModel {path} cannot be read, it seems damaged ({error}). Export it again."
+                f"SavedModel {path} cannot be read, it seems damaged ({error}). Delete it and export again."
             ) from error
         serve = loaded.signatures.get("serving_default") if hasattr(loaded, "signatures") else None
         inputs = serve.structured_input_signature[1] if serve is not None else {}

@@ -1,13 +1,16 @@
-"""What is exported: the Keras model between normalisation and softmax."""
+"""What is exported: the Keras model between normalisation and what makes probabilities of its outputs."""
 
 import dataclasses
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+from tf_keras.src.mixed_precision.policy import policy_scope
 
 from tfsparse import paths
+from tfsparse.export.outputs import ENDINGS
 from tfsparse.export.result import ExportError
+from tfsparse.graph import clone, copy_layer, is_graph
 
 _OTHER_FLOATS = ("float16", "bfloat16", "float64")
 
@@ -19,10 +22,11 @@ class Serving:
     Args:
         model: plain float32 Keras model of normalised images.
         input_shape: of one image, (height, width, channels).
-        dtype: of the images: uint8, or float32 if the data do not come from 8-bit images.
+        dtype: of the images: uint8 or float32.
         mean: per channel, in the units of the images; None: images come as the model takes them.
         std: likewise.
-        softmax: whether the model gives logits, so that a softmax must follow.
+        ending: what follows the model, a name in `ENDINGS`: a softmax or sigmoid behind logits.
+        meaning: of the numbers that the file gives, for its card.
         class_names: optional names in the order of the outputs.
         calibration: float32 images [n, *input_shape] as the file takes them, for formats that calibrate; or None.
     """
@@ -32,7 +36,8 @@ class Serving:
     dtype: np.dtype
     mean: tuple | None
     std: tuple | None
-    softmax: bool
+    ending: str
+    meaning: str
     class_names: tuple | None = None
     calibration: np.ndarray | None = None
 
@@ -48,7 +53,7 @@ class Serving:
         @tf.function(input_signature=[spec])
         def serve(images):
             outputs = self.model(self.normalise(images), training=False)
-            return {"probabilities": tf.nn.softmax(outputs) if self.softmax else tf.identity(outputs)}
+            return {"probabilities": ENDINGS[self.ending](outputs)}
 
         return serve
 
@@ -83,16 +88,33 @@ def plain_float32(model):
                 f"Layer {layer.name!r} ({type(layer).__name__}) belongs to training. Export the plain model: "
                 "ts.strip(model), or tfmot.sparsity.keras.strip_pruning(model)."
             )
-    if all(layer.compute_dtype not in _OTHER_FLOATS for layer in model._flatten_layers()):
+    if not _in_other_floats(model):
         return model
     try:
-        twin = type(model).from_config(_in_float32(model.get_config()))
-        twin.set_weights(model.get_weights())
+        with policy_scope("float32"):  # parts that a composite layer makes do not see the dtype of its configuration
+            twin = _twin(model)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ExportError(
             f"Model {model.name!r} computes in mixed precision and its configuration does not bring it back "
             f"({error}). Build it in float32, copy the weights, and export that."
         ) from error
+    for layer in _in_other_floats(twin):
+        raise ExportError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) computes in {layer.compute_dtype} whatever its configuration says. "
+            "Build the model in float32, copy the weights, and export that."
+        )
+    return twin
+
+
+def _in_other_floats(model):
+    return [layer for layer in model._flatten_layers() if layer.compute_dtype in _OTHER_FLOATS]
+
+
+def _twin(model):
+    if is_graph(model):
+        return clone(model, lambda _, layer: copy_layer(layer, **_in_float32(layer.get_config())), "float32")
+    twin = type(model).from_config(_in_float32(model.get_config()))
+    twin.set_weights(model.get_weights())
     return twin
 
 
@@ -103,7 +125,8 @@ def _in_float32(config):
             return "float32"
         return {key: _policy(key, value) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
-        return type(config)(_in_float32(item) for item in config)
+        items = [_in_float32(item) for item in config]
+        return tuple(items) if isinstance(config, tuple) else items
     return config
 
 

@@ -32,6 +32,11 @@ class Smaller:
     kept: dict = dataclasses.field(default_factory=dict)
     carriers: dict = dataclasses.field(default_factory=dict)
 
+    @property
+    def changed(self):
+        """Whether the network that is stored is another than the model."""
+        return self.parameters[0] != self.parameters[1]
+
 
 def smaller(model, input_shape, wanted=True):
     """What to store of a model.

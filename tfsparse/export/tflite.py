@@ -15,6 +15,7 @@ from tfsparse.export.exported import Exported
 from tfsparse.export.quiet import quiet
 from tfsparse.export.result import ExportError
 from tfsparse.export.tflite_constants import constants
+from tfsparse.export.tflite_loops import plain_loops, refuse_loops
 from tfsparse.export.tflite_unpacked import with_dense_layers_unpacked
 from tfsparse.registry import lookup
 
@@ -32,7 +33,8 @@ _SPARSE = tf.lite.Optimize.EXPERIMENTAL_SPARSITY
 class TFLite:
     """A .tflite file that takes one image at a time, [1, height, width, channels].
 
-    Batch norms are folded into the weights, which scales every output channel and leaves zeros zeros.
+    Batch norms are folded into the weights, which scales every output channel and leaves zeros zeros. Recurrent layers become
+    loops (in int8 every step by itself), never the operation that remembers its state from one call to the next.
 
     Args:
         dtype: of the weights. `"float32"`. `"float16"`: half the size, computed in float32 on most processors. `"int8"`:
@@ -73,7 +75,11 @@ class TFLite:
         whole = self.dtype == "int8"
         function = serving.function(batch=1, dtype=np.dtype("float32") if whole else None)
         module = serving.module(serve=function)
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
+        with plain_loops(serving.model, unrolled=whole):
+            concrete = function.get_concrete_function()
+        if whole:
+            refuse_loops(concrete)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
         converter.optimizations = [*optimizations, *([] if self.dtype == "float32" else [tf.lite.Optimize.DEFAULT])]
         if self.dtype == "float16":
             converter.target_spec.supported_types = [tf.float16]
@@ -99,7 +105,7 @@ class TFLite:
             runner.get_output_details()["probabilities"]
         except (ValueError, RuntimeError) as error:
             raise ValueError(
-                f"{path} cannot be read as a TFLite file, it seems damaged ({error}). Export it again."
+                f"{path} cannot be read as a TFLite file, it seems damaged ({error}). Delete it and export again."
             ) from error
         except KeyError as error:
             raise ValueError(f"{path} was not exported by tfsparse: it lacks {error}.") from error

@@ -18,15 +18,14 @@ def masked_kernels(model, mask):
     Args:
         model: Keras model.
         mask: mapping from weight path to boolean array, False where the weight must be zero; None: no mask, then all
-            weights of two or more axes that have zeros.
+            weights of two or more axes.
 
     Raises:
         ValueError: the mask is for another architecture, or the model is not zero where the mask says so.
     """
     known = paths.weights(model)
     if mask is None:
-        arrays = {name: v.numpy() for name, v in known.items() if len(v.shape) > 1 and v.dtype.is_floating}
-        return {name: array for name, array in arrays.items() if not array.all()}
+        return {name: v.numpy() for name, v in known.items() if len(v.shape) > 1 and v.dtype.is_floating}
     arrays = {}
     for name, live in mask.items():
         if name not in known or tuple(known[name].shape) != np.shape(live):
@@ -50,10 +49,10 @@ def check_zeros(kernels, constants):
 
     Formats rename, transpose, rescale and round weights, so a kernel is recognised by where its zeros are, in any of the
     layouts in use, each in an array of its own. What the format merged beyond recognition is checked by number:
-    no more non-zero values than the kernels of that size have together.
+    no more non-zero values than the kernels of that size have together, those without a zero included.
 
     Args:
-        kernels: path -> array, from `masked_kernels`, or a boolean array: False where a zero must be.
+        kernels: path -> array, from `masked_kernels`: all of the model, with zeros and without.
         constants: arrays in the file.
 
     Returns:
@@ -62,22 +61,25 @@ def check_zeros(kernels, constants):
     Raises:
         ExportError: a zero is lost; names the weight.
     """
-    places = matched(kernels, constants)
+    full = {name: kernel for name, kernel in kernels.items() if kernel.all()}
+    places = matched({name: kernel for name, kernel in kernels.items() if name not in full}, constants)
     zeros = sum(constants[place].size - int(np.count_nonzero(constants[place])) for place in places.values())
+    missing = {name: kernel for name, kernel in kernels.items() if name not in places and name not in full}
     # A kernel without a live weight that the format dropped has no zero to lose; what it computes is compared elsewhere.
-    gone = [kernel for name, kernel in kernels.items() if name not in places and not kernel.any()]
-    zeros += sum(kernel.size for kernel in gone)
-    lost = {name: kernel for name, kernel in kernels.items() if name not in places and kernel.any()}
+    zeros += sum(kernel.size for kernel in missing.values() if not kernel.any())
+    lost = {name: kernel for name, kernel in missing.items() if kernel.any()}
     for size in sorted({kernel.size for kernel in lost.values()}):
         names = [name for name, kernel in lost.items() if kernel.size == size]
-        allowed = sum(np.count_nonzero(lost[name]) for name in names)
+        live = sum(int(np.count_nonzero(lost[name])) for name in names)
+        foreign = sum(size for kernel in full.values() if kernel.size == size)
         rest = [c for i, c in enumerate(constants) if i not in places.values() and c.size == size]
         stored = sum(np.count_nonzero(constant) for constant in rest)
-        if stored > allowed:
+        if stored > live + foreign:
             raise ExportError(
-                f"Zeros are lost: the file holds {stored} non-zero values where {', '.join(names)} have {allowed}."
+                f"Zeros are lost: the file holds {stored} non-zero values where {', '.join(names)} have {live}"
+                + (f" and other kernels of that size {foreign}." if foreign else ".")
             )
-        zeros += sum(lost[name].size for name in names) - int(allowed)
+        zeros += sum(lost[name].size for name in names) - live
     return zeros
 
 

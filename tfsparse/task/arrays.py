@@ -38,6 +38,7 @@ def from_arrays(
     return {
         **from_batches(source, seed=seed, random=random, augment=augment, num_classes=num_classes, mean=mean, std=std),
         **{"input_shape": shape, "batch_size": batch_size, "name": name, "class_names": class_names},
+        "image_dtype": checks.image_dtype([images.dtype for images, _ in splits.values()]),
     }
 
 

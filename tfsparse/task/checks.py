@@ -125,3 +125,12 @@ def whole(value, argument, least=1):
     if not number or int(value) != value or value < least:
         raise ValueError(f"{argument} must be a whole number of at least {least}, received {value!r}.")
     return int(value)
+
+
+def image_dtype(dtypes):
+    """What the images of a data set are, as a word: `"uint8"` if all its parts are, else `"float32"`.
+
+    >>> image_dtype([np.dtype("uint8"), np.dtype("float64")])
+    'float32'
+    """
+    return "uint8" if all(dtype == "uint8" for dtype in dtypes) else "float32"

@@ -18,7 +18,8 @@ class Data:
         steps_per_epoch: training batches an epoch.
         name: for tables and file names.
         mean: per channel, in the units of the stored images (0..255); None: images are used as they are. `std` likewise.
-        class_names: in the order of the class numbers, or None.
+        class_names: in the order of the class numbers, kept as texts, or None.
+        image_dtype: of the images before they were normalised, `"uint8"` or `"float32"`: what exported files take.
 
     Attributes:
         train: one epoch of training batches (images float32, labels). If shuffled, in another order at every iteration.
@@ -45,6 +46,7 @@ class Data:
         mean=None,
         std=None,
         class_names=None,
+        image_dtype="float32",
     ):
         if class_names is not None and len(class_names) != num_classes:
             raise ValueError(f"class_names must name all {num_classes} classes, received {len(class_names)} names.")
@@ -52,8 +54,8 @@ class Data:
         self.train, self.validation, self.test = streams.train, validation, test
         self.input_shape, self.num_classes = tuple(input_shape), int(num_classes)
         self.batch_size, self.steps_per_epoch = int(batch_size), int(steps_per_epoch)
-        self.name, self.mean, self.std = name, mean, std
-        self.class_names = None if class_names is None else tuple(class_names)
+        self.name, self.mean, self.std, self.image_dtype = name, mean, std, image_dtype
+        self.class_names = None if class_names is None else tuple(str(name) for name in class_names)
 
     @property
     def seed(self):
@@ -88,19 +90,18 @@ class Data:
         return self._streams.scoring(batches)
 
     def stored(self, images):
-        """Images as they were before they were normalised, float32: what exported files take.
+        """Images as they were before they were normalised, of `image_dtype`: what exported files take.
 
         >>> import numpy as np
-        >>> pair = (np.full((2, 1, 1, 1), 7.0), [0, 1])
-        >>> data = Data.from_arrays(train=pair, batch_size=2, shuffle=False, mean=(5.0,), std=(2.0,))
+        >>> pair = (np.full((2, 1, 1, 1), 7, "uint8"), [0, 1])
+        >>> data = Data.from_arrays(train=pair, batch_size=2, shuffle=False, mean=(5.1,), std=(2.3,))
         >>> data.stored(next(iter(data.train))[0]).ravel().tolist()
-        [7.0, 7.0]
+        [7, 7]
         """
         images = np.asarray(images, "float32")
-        if self.mean is None:
-            return images
-        # Rounded: 8-bit images come back exactly.
-        return np.round(images * np.asarray(self.std, "float32") + np.asarray(self.mean, "float32"), 3)
+        if self.mean is not None:
+            images = images * np.asarray(self.std, "float32") + np.asarray(self.mean, "float32")
+        return np.rint(images).astype("uint8") if self.image_dtype == "uint8" else images
 
     def __repr__(self):
         return (

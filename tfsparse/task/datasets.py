@@ -50,6 +50,7 @@ def from_datasets(
         "num_classes": classes,
         "batch_size": batch_size,
         "steps_per_epoch": steps,
+        "image_dtype": checks.image_dtype([images.dtype for images, _ in specs.values()]),
         **{"name": name, "mean": mean, "std": std, "class_names": class_names},
     }
 

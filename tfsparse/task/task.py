@@ -93,7 +93,7 @@ class Task:
                 f"{self.data.num_classes} units, or the task a loss of your own: Task(data, loss=...)."
             )
         kind = "CategoricalCrossentropy" if self.soft_labels else "SparseCategoricalCrossentropy"
-        return getattr(keras.losses, kind)(from_logits=not ends_in_softmax(model))
+        return getattr(keras.losses, kind)(from_logits=not ends_in(model, "softmax"))
 
     @property
     def soft_labels(self):
@@ -101,25 +101,26 @@ class Task:
         return len(self.data.train.element_spec[1].shape) == 2
 
 
-def ends_in_softmax(model):
-    """Whether the outputs of `model` are probabilities already.
+def ends_in(model, activation):
+    """Whether `activation`, `"softmax"` or `"sigmoid"`, is the last thing that `model` does.
 
-    >>> ends_in_softmax(keras.Sequential([keras.layers.Dense(2, activation="softmax", input_shape=(3,))]))
+    >>> ends_in(keras.Sequential([keras.layers.Dense(2, activation="softmax", input_shape=(3,))]), "softmax")
     True
     """
-    layer = _last_layer(model)
-    while isinstance(layer, keras.Model):
-        layer = _last_layer(layer)
-    if isinstance(layer, keras.layers.Softmax) or getattr(layer, "symbol", None) == "nn.softmax":
+    layer = last_layer(model)
+    if activation == "softmax" and isinstance(layer, keras.layers.Softmax):
         return True
-    return getattr(layer, "activation", None) in (keras.activations.softmax, tf.nn.softmax)
+    if (getattr(layer, "symbol", None) or "").endswith(f".{activation}"):  # tf.nn.softmax, tf.sigmoid in a graph
+        return True
+    return getattr(layer, "activation", None) in (getattr(keras.activations, activation), getattr(tf.nn, activation))
 
 
-def _last_layer(model):
+def last_layer(model):
     """The layer that makes the outputs; what only changes their shape is passed over. None of a model without layers."""
-    if not model.outputs:  # subclassed: the last that it made is the best guess
-        return model.layers[-1] if model.layers else None
-    layer = model.outputs[0].node.layer
-    while isinstance(layer, keras.layers.Reshape | keras.layers.Flatten):
-        layer = layer.input.node.layer
-    return layer
+    if model.outputs:
+        layer = model.outputs[0].node.layer
+        while isinstance(layer, keras.layers.Reshape | keras.layers.Flatten):
+            layer = layer.input.node.layer
+    else:  # subclassed: the last that it made is the best guess
+        layer = model.layers[-1] if model.layers else None
+    return last_layer(layer) if isinstance(layer, keras.Model) else layer

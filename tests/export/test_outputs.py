@@ -1,0 +1,78 @@
+"""What follows the model in its file: a softmax, a sigmoid or nothing, as its outputs are."""
+
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tests.export.export_networks import FORMATS, data
+from tfsparse.export import card_path, export_model, load_exported, predict
+
+layers = keras.layers
+VECTORS = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+OF_VECTORS = data(input_shape=(4,), mean=None, std=None, class_names=None, image_dtype="float32")
+
+
+def network(activation="linear"):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [keras.Input((4,)), layers.Dense(8, activation="relu"), layers.Dense(3, activation=activation)]
+    )
+
+
+def exported(model, format, path, **options):
+    path = export_model(model, format, path / "mine", data=OF_VECTORS, **options).path
+    return load_exported(path)(VECTORS), json.loads(card_path(path).read_text())["outputs"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_labels_that_are_each_on_their_own_stay_so(format, tmp_path):
+    model = network("sigmoid")
+    found, said = exported(model, format, tmp_path)
+    np.testing.assert_allclose(found, model(VECTORS), atol=1e-5)
+    assert said == {"meaning": "probabilities of labels, each on its own", "added": None}
+
+
+@pytest.mark.parametrize(
+    ("activation", "wanted", "last", "meaning"),
+    [
+        ("linear", "auto", tf.nn.softmax, "class probabilities"),
+        ("softmax", "auto", tf.identity, "class probabilities"),
+        ("linear", "softmax", tf.nn.softmax, "class probabilities"),
+        ("linear", "sigmoid", tf.sigmoid, "probabilities of labels, each on its own"),
+        ("linear", "as_is", tf.identity, "numbers of the model's own"),
+        ("tanh", "as_is", tf.identity, "numbers of the model's own"),
+    ],
+)
+def test_what_is_said_of_the_outputs_is_done(activation, wanted, last, meaning, tmp_path):
+    model = network(activation)
+    found, said = exported(model, "tflite", tmp_path, outputs=wanted)
+    np.testing.assert_allclose(found, last(model(VECTORS)), atol=1e-5)
+    assert said["meaning"] == meaning
+
+
+def test_large_numbers_are_compared_in_parts_of_their_size(tmp_path):
+    model = network()
+    model.layers[-1].kernel.assign(model.layers[-1].kernel * 1e6)
+    found, _ = exported(model, "tflite", tmp_path, outputs="as_is")
+    np.testing.assert_allclose(found, model(VECTORS), rtol=1e-3)
+
+
+def test_what_cannot_be_told_or_read_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="ends in tanh.*outputs='as_is'"):
+        exported(network("tanh"), "tflite", tmp_path)
+    with pytest.raises(ValueError, match="'sigmoid'.*Known: as_is, auto, sigmoid, softmax"):
+        exported(network(), "tflite", tmp_path, outputs="sigmoidal")
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_the_models_own_are_no_percentages(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.GlobalAveragePooling2D(), layers.Dense(4)])
+    PIL.Image.fromarray(np.full((8, 8, 3), 9, "uint8")).save(tmp_path / "a.png")
+    for wanted, probable in (("as_is", False), ("sigmoid", True)):
+        path = export_model(model, "tflite", tmp_path / wanted, data=data(), outputs=wanted).path
+        (found,) = predict(path, [tmp_path / "a.png"])
+        assert found.probable == probable

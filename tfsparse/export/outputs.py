@@ -1,0 +1,91 @@
+"""What a network's outputs are, and what must follow for its file to give probabilities."""
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from tfsparse.export.result import ExportError
+from tfsparse.task.task import ends_in, last_layer
+
+ENDINGS = {"softmax": tf.nn.softmax, "sigmoid": tf.sigmoid, "as_is": tf.identity}  # what is put behind the model
+OUTPUTS = {"auto": None, **ENDINGS}
+CLASSES, LABELS, NUMBERS = (
+    "class probabilities",
+    "probabilities of labels, each on its own",
+    "numbers of the model's own",
+)
+
+
+def outputs_of(model, normalised):
+    """Outputs of the Keras model, checked to be scores of two or more classes.
+
+    Raises:
+        ExportError: another shape, or NaN and infinity among them.
+    """
+    outputs = [model(normalised[i : i + 64], training=False) for i in range(0, len(normalised), 64)]
+    if not all(tf.is_tensor(part) and part.shape.rank == 2 and part.shape[-1] >= 2 for part in outputs):
+        raise ExportError(f"Model {model.name!r} must give one output [batch, classes] of at least 2 classes.")
+    outputs = np.concatenate(outputs)
+    if not np.isfinite(outputs).all():
+        raise ExportError(f"Model {model.name!r} gives NaN or infinite outputs on the test images; not exported.")
+    return outputs
+
+
+def are_probabilities(outputs):
+    """Whether a softmax has been applied already, wherever in the model: rows not negative that add up to 1.
+
+    >>> are_probabilities(np.array([[0.25, 0.75]])), are_probabilities(np.array([[0.25, 2.0]]))
+    (True, False)
+    """
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(-1), 1, atol=1e-3))
+
+
+def ending(model, outputs, wanted):
+    """What is put behind the model: a name in `ENDINGS`.
+
+    What a layer without an activation gives is taken for logits of one class of several: a regression looks the same.
+
+    Args:
+        model: Keras model.
+        outputs: of the model, from `outputs_of`.
+        wanted: a name in `OUTPUTS`.
+
+    Raises:
+        ValueError: `wanted` is `"auto"` and the model ends in an activation that is neither softmax nor sigmoid.
+
+    >>> linear, labels = (keras.Sequential([keras.layers.Dense(2, a, input_shape=(3,))]) for a in ("linear", "sigmoid"))
+    >>> ending(linear, np.ones((1, 2)), "auto"), ending(labels, np.ones((1, 2)), "auto")
+    ('softmax', 'as_is')
+    """
+    if wanted != "auto":
+        return wanted
+    if are_probabilities(outputs) or _are_labels(model, outputs):
+        return "as_is"
+    activation = getattr(last_layer(model), "activation", None)
+    if activation not in (None, keras.activations.linear):
+        raise ValueError(
+            f"Model {model.name!r} ends in {getattr(activation, '__name__', activation)}: its outputs are no logits. Say what "
+            "they are: outputs='as_is' for a file that gives them unchanged, 'softmax' or 'sigmoid' to put one behind them."
+        )
+    return "softmax"
+
+
+def ended(outputs, ending):
+    """What the file must give, float64, for a model's outputs.
+
+    >>> ended(np.zeros((1, 2)), "softmax").tolist()
+    [[0.5, 0.5]]
+    """
+    return ENDINGS[ending](tf.constant(outputs, tf.float64)).numpy()
+
+
+def meaning(model, expected, ending):
+    """What the numbers of a file are: `CLASSES`, `LABELS` or `NUMBERS`."""
+    if are_probabilities(expected):
+        return CLASSES
+    return LABELS if ending == "sigmoid" or _are_labels(model, expected) else NUMBERS
+
+
+def _are_labels(model, outputs):
+    # Looked at, too: what a subclassed model ends in is a guess.
+    return ends_in(model, "sigmoid") and bool((outputs >= 0).all() and (outputs <= 1).all())
