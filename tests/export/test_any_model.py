@@ -31,7 +31,7 @@ class Subclassed(keras.Model):
     def __init__(self):
         super().__init__()
         self.conv = keras.layers.Conv2D(4, 3)
-        self.head = keras.layers.Dense(3)
+        self.head = keras.layers.Dense(4)
 
     def call(self, images):
         return self.head(tf.reduce_mean(self.conv(images), [1, 2]))
@@ -52,7 +52,7 @@ def unusual():
     x = x + layers.MultiHeadAttention(2, 3)(x, x)
     x = layers.Conv1D(4, 3)(x)
     x = layers.Dropout(0.5)(layers.Flatten()(x))
-    return keras.Model(images, layers.Dense(3)(x))
+    return keras.Model(images, layers.Dense(4)(x))
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -127,7 +127,7 @@ def test_resized_images_of_floats_are_served_as_8_bit_ones_where_that_is_said(tm
 def test_vectors_are_exported_too(format, tmp_path):
     model = keras.Sequential([keras.layers.Dense(5, input_shape=(7,)), keras.layers.Dense(3)])
     mask = sparse(model)
-    vectors = data(input_shape=(7,), mean=(20.0,), std=(30.0,), image_dtype=None)
+    vectors = data(input_shape=(7,), mean=(20.0,), std=(30.0,), image_dtype=None, class_names=None)
     result = export_model(model, format, tmp_path / "mine", mask=mask, data=vectors, compact=False)
     assert result.zeros == zeros(mask)
     assert load_exported(result.path).dtype == np.float32

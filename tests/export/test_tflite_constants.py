@@ -7,6 +7,7 @@ import pytest
 import tf_keras as keras
 
 from tfsparse.export import assert_sparsity, export_model
+from tfsparse.export.outputs import CLASSES
 from tfsparse.export.serving import Serving
 from tfsparse.export.tflite import TFLite
 from tfsparse.export.tflite_constants import constants
@@ -21,7 +22,7 @@ def test_unpacks_random_and_block_sparse_kernels(block, tmp_path):
     layers = keras.layers
     model = keras.Sequential([layers.Input((2, 4, 4)), layers.Flatten(), layers.Dense(16, use_bias=False)])
     model.layers[-1].kernel.assign(kernel)
-    serving = Serving(model, (2, 4, 4), np.dtype("float32"), None, None, softmax=True)
+    serving = Serving(model, (2, 4, 4), np.dtype("float32"), None, None, "softmax", CLASSES)
     TFLite().variants(serving)["sparse"](tmp_path / "model.tflite")
     content = (tmp_path / "model.tflite").read_bytes()
     found = [array for array in constants(content) if array.shape == (16, 32)]
@@ -56,7 +57,7 @@ def test_blocks_that_do_not_fit_are_refused_and_the_dense_file_is_kept(dtype, in
     model = keras.Sequential([keras.layers.Dense(10, input_shape=(inputs,), name="dense")])
     model.layers[0].kernel.assign(random.normal(size=live.shape) * live)
     images = random.random((20, inputs)).astype("float32")
-    serving = Serving(model, (inputs,), np.dtype("float32"), None, None, softmax=True, calibration=images)
+    serving = Serving(model, (inputs,), np.dtype("float32"), None, None, "softmax", CLASSES, calibration=images)
     with pytest.raises(ValueError, match="do not divide it"):
         TFLite(dtype=dtype).variants(serving)["sparse"](tmp_path / "model.tflite")
         constants((tmp_path / "model.tflite").read_bytes())
