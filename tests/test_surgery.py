@@ -176,12 +176,14 @@ def test_calls_can_be_replaced_and_followed():
 
 
 def test_what_normalises_raw_inputs_stays_precise():
-    """In bfloat16 a mean of 1003.3 would be 1000, and handed back so."""
+    """In bfloat16 a mean of 1003.3 would be 1000, and handed back so. What comes of it is summed with what is not precise."""
     norm = K.Normalization(mean=[1003.3] * 3, variance=[212.7] * 3)
     adapted = K.Normalization()
     adapted.adapt(np.full((2, 3), 1003.3, "float32"))
     for layer in (norm, adapted):
-        model = keras.Sequential([keras.Input((3,)), layer, K.Dense(4, name="hidden"), K.Dense(2)])
-        copy = Surgery(model, dtype="mixed_bfloat16").build()
+        x = keras.Input((3,))
+        y = layer(x)
+        y = y + K.Dense(3, name="hidden")(y) + K.Rescaling(0.1)(K.Dense(3)(y))
+        copy = Surgery(keras.Model(x, K.Dense(2)(y)), dtype="mixed_bfloat16").build()
         assert copy.layers[1].compute_dtype == "float32" and copy.get_layer("hidden").compute_dtype == "bfloat16"
         np.testing.assert_array_equal(copy.layers[1].mean, layer.mean)

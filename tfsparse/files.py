@@ -26,7 +26,7 @@ def written_aside(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch, old = path.with_name(path.name + UNFINISHED), path.with_name(path.name + _OLD)
     remove(scratch)
-    _put_back(old, path)
+    put_back(old, path)
     try:
         yield scratch
         _flush(scratch)
@@ -35,7 +35,7 @@ def written_aside(path):
         os.replace(scratch, path)
     except BaseException:
         remove(scratch)
-        _put_back(old, path)
+        put_back(old, path)
         raise
     remove(old)
 
@@ -46,8 +46,8 @@ def write_json(path, content):
         scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _put_back(old, path):
-    """Ends a swap of folders that was broken off: what had been at `path` stands there again."""
+def put_back(old, path):
+    """Ends a swap: `old`, what had been at `path`, stands there again if nothing else does, and is deleted otherwise."""
     if old.exists() and not path.exists():
         os.replace(old, path)
     remove(old)

@@ -47,7 +47,7 @@ def copy_layer(layer, /, **changes):
 
 
 def clone(model, replace=None, input_dtype=None):
-    """A copy of `model` with the same weights, nested models and shared layers kept as they are.
+    """A copy of `model` with the same weights, its nested models and shared layers copied as such.
 
     Args:
         model: built functional or Sequential model.

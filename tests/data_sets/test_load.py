@@ -69,7 +69,7 @@ def test_a_part_has_at_least_one_image_and_no_more_than_there_are(cifar_dir, tra
         load_data(f"cifar10(train={train})", data_dir=cifar_dir)
 
 
-@pytest.mark.parametrize("memory", [0, 20 * 32 * 32 * 3])
+@pytest.mark.parametrize("memory", [0, (5040 + 20) * 32 * 32 * 3 - 1])
 def test_batches_do_not_depend_on_memory(cifar_dir, memory):
     options = {"batch_size": 8, "data_dir": cifar_dir, "augment": "crop,mixup"}
     plenty, short = load_data("cifar10", **options), load_data("cifar10", **options, memory=memory)

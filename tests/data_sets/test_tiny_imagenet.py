@@ -106,6 +106,17 @@ def test_a_download_takes_the_place_of_a_part_and_a_failed_one_does_not(tiny_dir
     assert DATASETS["tiny_imagenet"](tiny_dir, download=True).sizes["train"] == 57
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_preparation_that_was_killed_loses_no_part(tiny_dir, ended):
+    """Killed before the new one had its name, or after it."""
+    DATASETS["tiny_imagenet"](tiny_dir)
+    part = tiny_dir / "tiny_imagenet" / "1.0.0"
+    (shutil.copytree if ended else shutil.move)(part, part.with_name("before.1.0.0"))
+    (tiny_dir / MANUAL).rename(tiny_dir / "elsewhere")  # so that it is not prepared once more
+    assert DATASETS["tiny_imagenet"](tiny_dir).sizes["train"] == 54
+    assert [path.name for path in part.parent.iterdir()] == ["1.0.0"]
+
+
 @pytest.mark.parametrize("content", [b"", b"not a picture", "half"])
 def test_damaged_image_is_named(tiny_dir, content):
     file = tiny_dir / MANUAL / "train/n02/images/n02_7.JPEG"

@@ -61,8 +61,10 @@ def test_tflite_stores_sparsely_where_that_is_smaller(tmp_path):
 def test_class_names_may_be_numbers_one_for_each_output(tmp_path):
     path = export_model(network(), "saved_model", tmp_path / "mine", data=data(class_names=np.arange(4))).path
     assert load_exported(path).class_names == ("0", "1", "2", "3")
-    with pytest.raises(ValueError, match="class_names are 3 names, the model gives 4 outputs"):
-        export_model(network(), "tflite", tmp_path / "mine", data=data(class_names=list("abc")))
+    path = export_model(network(), "saved_model", tmp_path / "few", data=data(class_names=list("abc"))).path
+    assert load_exported(path).class_names == ("a", "b", "c", "class 3")
+    with pytest.raises(ValueError, match="5 class_names, the model gives 4 outputs"):
+        export_model(network(), "tflite", tmp_path / "many", data=data(class_names=list("abcde")))
 
 
 @pytest.mark.parametrize("format", FORMATS)

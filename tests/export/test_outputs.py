@@ -61,9 +61,35 @@ def test_large_numbers_are_compared_in_parts_of_their_size(tmp_path):
     np.testing.assert_allclose(found, model(VECTORS), rtol=1e-3)
 
 
-def test_what_cannot_be_told_or_read_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="ends in tanh.*outputs='as_is'"):
-        exported(network("tanh"), "tflite", tmp_path)
+def in_full_precision(activation):
+    """Ends as Keras has mixed-precision networks end."""
+    model = network(activation)
+    return keras.Model(model.input, layers.Activation("linear", dtype="float32")(model.output))
+
+
+class BodyLast(keras.Model):
+    """What it made last is not what its outputs come from."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.body = layers.Dense(3), layers.Dense(8, activation="relu")
+
+    def call(self, x):
+        return self.head(self.body(x))
+
+
+def test_the_end_of_a_mixed_or_subclassed_network_is_no_guess(tmp_path):
+    model = in_full_precision("sigmoid")
+    np.testing.assert_allclose(exported(model, "tflite", tmp_path)[0], model(VECTORS), atol=1e-5)
+    model = BodyLast()
+    model(VECTORS)
+    np.testing.assert_allclose(exported(model, "tflite", tmp_path / "b")[0], tf.nn.softmax(model(VECTORS)), atol=1e-5)
+
+
+@pytest.mark.parametrize("end", [network("tanh"), keras.Sequential([keras.Input((4,)), network(), layers.LeakyReLU()])])
+def test_what_cannot_be_told_or_read_is_refused(end, tmp_path):
+    with pytest.raises(ValueError, match="ends in (tanh|LeakyReLU).*outputs='as_is'"):
+        exported(end, "tflite", tmp_path)
     with pytest.raises(ValueError, match="'sigmoid'.*Known: as_is, auto, sigmoid, softmax"):
         exported(network(), "tflite", tmp_path, outputs="sigmoidal")
     assert not list(tmp_path.iterdir())

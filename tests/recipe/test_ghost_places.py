@@ -7,11 +7,10 @@ import tf_keras as keras
 
 from tests.conftest import make_data, make_mask
 from tests.recipe.ghosts import ghosts_of
-from tests.test_surgery import mobilenet_v2
 from tfsparse.experiment import train
 from tfsparse.models import build_model
 from tfsparse.recipe import GhostSkips, RescaledInit, prepare
-from tfsparse.recipe.ghost_skips import chosen
+from tfsparse.recipe.ghost_places import chosen
 from tfsparse.surgery import Surgery
 
 K = keras.layers
@@ -46,9 +45,26 @@ def test_a_convolution_that_mixes_no_channels_has_none():
     ]
 
 
-def test_where_only_depthwise_ones_are_larger_the_1x1_convolutions_have_them():
-    found = list(chosen(Surgery(mobilenet_v2())))
-    assert len(found) == 34 and {call.layer.kernel_size for call, _, _ in found} == {(1, 1)}
+@pytest.mark.parametrize("name, count", [("MobileNetV2", 34), ("EfficientNetB0", 32), ("MobileNetV3Small", 22)])
+def test_where_only_depthwise_ones_are_larger_the_1x1_convolutions_have_them(name, count):
+    """Not those of gates, nor a classifier: what they give has no norm, but a sigmoid behind it, or inside."""
+    model = getattr(keras.applications, name)((32, 32, 3), weights=None, classes=3)
+    found = list(chosen(Surgery(model)))
+    assert {call.layer.kernel_size for call, _, _ in found} == {(1, 1)} and len(found) == count
+    assert not any(word in call.path.lower() for call, _, _ in found for word in ("se_", "squeeze", "logits"))
+
+
+def test_projections_have_none_where_the_larger_ones_do_not_fit():
+    x = keras.Input((9, 9, 3))
+    y = K.Conv2D(4, 3, name="stem")(x)
+    projection = K.BatchNormalization()(K.Conv2D(4, 1, name="projection")(K.AveragePooling2D(3, 1)(y)))
+    assert not list(chosen(Surgery(keras.Model(x, projection + K.Conv2D(4, 3, name="valid")(y)))))
+
+
+def test_convolutions_that_no_ghost_can_join_are_passed_over():
+    gate = K.Conv2D(4, 1, activation="sigmoid", name="gate")
+    assert paths_of(K.Conv2D(6, 3, padding="same", name="a"), gate) == [("a", "a")]
+    assert paths_of(K.Conv2D(6, 3, padding="same", groups=3, data_format="channels_first", name="b"), size=3) == []
 
 
 def test_without_norm_the_ghost_comes_after_the_convolution():

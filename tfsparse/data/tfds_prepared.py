@@ -3,11 +3,11 @@
 import contextlib
 import logging
 import pathlib
-import shutil
 
 from google.protobuf import json_format
 
 from tfsparse.data.errors import DatasetCorruptedError, DatasetNotFoundError
+from tfsparse.files import put_back, remove
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +33,16 @@ def prepared(make_builder, name, *, download, manual=None, outdated=None):
         raise DatasetCorruptedError(
             f"The description of {name} cannot be read ({error}). Delete its folder in the data_dir and get it anew."
         ) from error
-    folder = manual_folder(builder)
+    place, folder = pathlib.Path(builder.data_path), manual_folder(builder)
+    if _aside(place).exists():  # a preparation was killed
+        put_back(_aside(place), place)
+        builder = make_builder()
     root, by_hand = folder.parents[1], bool(manual and manual(folder))
     if builder.is_prepared():
         if not (outdated and outdated(builder, folder)):
             return builder
         log.warning("Preparing %s anew, in the place of the part in %s.", name, builder.data_path)
-        with _put_aside(pathlib.Path(builder.data_path)):
+        with _put_aside(place):
             return _fetched(make_builder(), name, root, by_hand)
     if not download and not by_hand:
         raise DatasetNotFoundError(_how_to_get(name, root, folder if manual else None))
@@ -54,16 +57,18 @@ def manual_folder(builder):
 @contextlib.contextmanager
 def _put_aside(folder):
     """Moves a folder out of the way: deleted at the end, or put back if an error comes."""
-    aside = folder.with_name(f"before.{folder.name}")
-    shutil.rmtree(aside, ignore_errors=True)
-    folder.rename(aside)
+    folder.rename(_aside(folder))
     try:
         yield
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
+        remove(folder)
         raise
-    shutil.rmtree(aside)
+    finally:
+        put_back(_aside(folder), folder)
+
+
+def _aside(folder):
+    return folder.with_name(f"before.{folder.name}")
 
 
 def _fetched(builder, name, root, by_hand):

@@ -3,6 +3,8 @@
 import dataclasses
 import pathlib
 
+import numpy as np
+
 from tfsparse.data import load_data
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.facts import facts
@@ -93,4 +95,9 @@ def _part(data, split):
 
 
 def _file_accuracy(exported, data, split):
-    return accuracy(lambda images: exported(data.stored(images)), _part(data, split))
+    return accuracy(lambda images: exported(_as_taken(data.stored(images), exported.dtype)), _part(data, split))
+
+
+def _as_taken(images, dtype):
+    """Images of the data's dtype in that of a file: it may have been exported with another `image_dtype`."""
+    return np.rint(images).clip(0, 255).astype(dtype) if dtype == np.uint8 else images.astype(dtype)

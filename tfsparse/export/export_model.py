@@ -140,11 +140,9 @@ def _class_names(data, count):
     if names is None:
         return None
     names = tuple(str(name) for name in names)
-    if len(names) != count:
-        raise ValueError(
-            f"The data's class_names are {len(names)} names, the model gives {count} outputs: one each is needed."
-        )
-    return names
+    if len(names) > count:
+        raise ValueError(f"The data have {len(names)} class_names, the model gives {count} outputs, which are too few.")
+    return names + tuple(f"class {number}" for number in range(len(names), count))
 
 
 def _tuple(values):

@@ -1,4 +1,4 @@
-"""An exported network, loaded back: images in, class probabilities out."""
+"""An exported network, loaded back: images in, probabilities out, or whatever numbers the network gives."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,10 +8,10 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """A loaded export. Calling it on images gives class probabilities.
+    """A loaded export. Calling it on images gives what its model card says: class probabilities, as a rule.
 
     Args:
-        run: images [batch, height, width, channels] to probabilities [batch, classes]; NumPy arrays, any batch size.
+        run: images [batch, height, width, channels] to outputs [batch, classes]; NumPy arrays, any batch size.
         input_shape: of one image, (height, width, channels).
         dtype: of the images: uint8 or float32.
         constants: function that returns the file's weights: float arrays of two or more axes, dense.

@@ -9,6 +9,7 @@ from tfsparse.task.task import ends_in, last_layer
 
 ENDINGS = {"softmax": tf.nn.softmax, "sigmoid": tf.sigmoid, "as_is": tf.identity}  # what is put behind the model
 OUTPUTS = {"auto": None, **ENDINGS}
+_ACTIVATIONS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU, keras.layers.ELU)
 CLASSES, LABELS, NUMBERS = (
     "class probabilities",
     "probabilities of labels, each on its own",
@@ -61,13 +62,22 @@ def ending(model, outputs, wanted):
         return wanted
     if are_probabilities(outputs) or _are_labels(model, outputs):
         return "as_is"
-    activation = getattr(last_layer(model), "activation", None)
-    if activation not in (None, keras.activations.linear):
+    activation = _last_activation(model)
+    if activation is not None:
         raise ValueError(
-            f"Model {model.name!r} ends in {getattr(activation, '__name__', activation)}: its outputs are no logits. Say what "
+            f"Model {model.name!r} ends in {activation}: its outputs are no logits. Say what "
             "they are: outputs='as_is' for a file that gives them unchanged, 'softmax' or 'sigmoid' to put one behind them."
         )
     return "softmax"
+
+
+def _last_activation(model):
+    """The name of the activation, other than linear, that the model ends in; None of a subclassed model: it hides its end."""
+    layer = last_layer(model) if model.outputs else None
+    if isinstance(layer, _ACTIVATIONS):
+        return type(layer).__name__
+    activation = getattr(layer, "activation", None)
+    return None if activation in (None, keras.activations.linear) else getattr(activation, "__name__", str(activation))
 
 
 def ended(outputs, ending):

@@ -3,16 +3,13 @@
 import math
 import numbers
 
-import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.compaction import arrivals
+from tfsparse.recipe.ghost_places import chosen
 from tfsparse.recipe.ghost_skip import GhostSkip
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.strength import check_hand_over, check_share, clock_for
-from tfsparse.surgery import operation
-
-_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
 
 
 class GhostSkips(Ingredient):
@@ -38,11 +35,11 @@ class GhostSkips(Ingredient):
             to its `exclude_from_weight_decay`.
 
     Which convolutions: in a network with residual sums, every one larger than 1x1 but the stem (both of a basic block,
-    the 3x3 one of a bottleneck; projections have none), or, where only depthwise ones are larger, every 1x1 one; in a plain
-    one (VGG, MobileNet) every one. Depthwise convolutions have none: a ghost mixes channels, and when it has left, a
-    kernel that sees one channel has nothing to take that over with. The ghost goes in after the normalisation that follows, or
-    at the convolution itself if none does. Where spatial sizes do not match (valid padding without a ZeroPadding2D before
-    it) a convolution is left alone.
+    the 3x3 one of a bottleneck; projections have none), or, where only depthwise ones are larger, the 1x1 ones with a norm; in
+    a plain one (VGG, MobileNet) every one. Depthwise convolutions have none: a ghost mixes channels, and when it has left,
+    a kernel that sees one channel has nothing to take that over with. Nor have those with an activation inside that is no
+    ReLU. The ghost goes in after the normalisation that follows, or at the convolution itself if none does. Where spatial
+    sizes do not match (valid padding without a ZeroPadding2D before it) a convolution is left alone.
 
     Dead channels get nothing: when the ghost has left, a channel that the inputs do not arrive at through live weights is a
     constant, which could take over nothing. (The paper's code feeds them all.)
@@ -93,59 +90,3 @@ def _live(surgery, mask, places):
     for call, _, place in places:
         live[id(call.layer)] = live.get(id(call.layer), False) | arrived[place.outputs.number]
     return live
-
-
-def chosen(surgery):
-    """The convolutions that get a ghost: (call of the convolution, Ref of the ghost's input, call it comes after)."""
-    found = list(_fitting(surgery))
-    if any(_is_sum(call) for call in surgery.calls):
-        inside = [place for place, stem in found if not stem]
-        return [place for place in inside if max(place[0].layer.kernel_size) > 1] or inside
-    return [place for place, _ in found]
-
-
-def _fitting(surgery):
-    """All that a ghost fits around: (call, source, place) as in `chosen`, and whether the convolution is the stem."""
-    behind = set()  # Refs that come after a convolution
-    for call in surgery.calls:
-        stem = not any(ref in behind for ref in call.inputs)
-        convolution = isinstance(call.layer, _CONVOLUTIONS) and not isinstance(call.layer, keras.layers.Conv2DTranspose)
-        if convolution or not stem:
-            behind.update(tf.nest.flatten(call.outputs))
-        if convolution and not _is_depthwise(call.layer) and call.layer.data_format == "channels_last":
-            source, place = _source(surgery, call), _place(surgery, call)
-            if _sizes_match(source, call):
-                yield (call, source, place), stem
-
-
-def _is_depthwise(layer):
-    """Whether no filter reads more than one channel."""
-    return isinstance(layer, keras.layers.DepthwiseConv2D) or (
-        layer.groups > 1 and layer.groups == layer.input_spec.axes[-1]
-    )
-
-
-def _is_sum(call):
-    added = isinstance(call.layer, keras.layers.Add) or operation(call) in ("math.add", "__operators__.add")
-    return added and len(call.inputs) > 1
-
-
-def _source(surgery, call):
-    """What the ghost reads: the convolution's input, before explicit padding."""
-    (ref,) = call.inputs
-    before = surgery.producer(ref)
-    return before.inputs[0] if before is not None and isinstance(before.layer, keras.layers.ZeroPadding2D) else ref
-
-
-def _place(surgery, call):
-    """The call after which the ghost is added: the normalisation that alone reads the convolution, or that itself."""
-    readers = surgery.consumers(call.outputs)
-    normalised = len(readers) == 1 and isinstance(readers[0].layer, keras.layers.BatchNormalization)
-    return readers[0] if normalised else call
-
-
-def _sizes_match(source, call):
-    out = call.outputs.shape[1:3]
-    made = [None if n is None else -(-n // s) for n, s in zip(source.shape[1:3], call.layer.strides, strict=True)]
-    padded = call.layer.padding == "same" or source is not call.inputs[0]
-    return all(m == o if m is not None and o is not None else padded for m, o in zip(made, out, strict=True))

@@ -14,8 +14,8 @@ class Surgery:
         model: built functional or Sequential tf_keras model; left as it is.
         purpose: what needs the graph; opens the error message.
         dtype: Keras dtype policy of the copy's layers, such as `"mixed_bfloat16"`; None: as in the original. The layers
-            that give the outputs keep theirs (half a precision is too little for logits), and outputs are float32. So do
-            Keras' preprocessing layers: their statistics would be rounded.
+            that give the outputs keep theirs (half a precision is too little for logits), and outputs are float32. So does
+            Keras' Normalization, whose statistics would be rounded; what it gives goes on in the policy's precision.
 
     A ReLU fused into a convolution or dense layer (`activation="relu"`) becomes a call of its own, so that it can be
     dressed like any other.
@@ -51,10 +51,7 @@ class Surgery:
     def policy(self, call):
         """The dtype policy of the copy's layer for `call`, and of what is added there."""
         last = any(ref in tf.nest.flatten(self.outputs) for ref in tf.nest.flatten(call.outputs))
-        raw = type(call.layer).__module__.startswith(
-            "tf_keras.src.layers.preprocessing"
-        )  # raw inputs, and what they span
-        return call.layer.dtype_policy if self.dtype is None or last or raw else self.dtype
+        return call.layer.dtype_policy if self.dtype is None or last or _keeps_statistics(call) else self.dtype
 
     def build(self, transfer=copy_weights):
         """The changed copy; `transfer(model, copy)` gives it its weights."""
@@ -74,6 +71,8 @@ class Surgery:
                     policy = {} if self.dtype is None else {"dtype": self.policy(call)}
                     copies[id(call.layer)] = copy_layer(call.layer, name=call.path, **call.changes, **policy)
                 outputs = copies[id(call.layer)](*args, **kwargs)
+                if self.dtype is not None and _keeps_statistics(call):
+                    outputs = keras.layers.Activation("linear", dtype=self.dtype)(outputs)
             for change in self._after.get(call, []):
                 outputs = change(outputs, lambda ref: tensors[ref.number])
             for ref, tensor in zip(tf.nest.flatten(call.outputs), tf.nest.flatten(outputs), strict=True):
@@ -87,6 +86,10 @@ class Surgery:
         if self.dtype is None or output.dtype not in (tf.bfloat16, tf.float16):
             return output
         return keras.layers.Activation("linear", dtype="float32", name=f"float32_{output.node.layer.name}")(output)
+
+
+def _keeps_statistics(call):
+    return isinstance(call.layer, keras.layers.Normalization)
 
 
 def _fill(structure, tensors):

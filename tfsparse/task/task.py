@@ -116,11 +116,17 @@ def ends_in(model, activation):
 
 
 def last_layer(model):
-    """The layer that makes the outputs; what only changes their shape is passed over. None of a model without layers."""
+    """The layer that makes the outputs; what changes their shape or precision alone is passed over. None without layers."""
     if model.outputs:
         layer = model.outputs[0].node.layer
-        while isinstance(layer, keras.layers.Reshape | keras.layers.Flatten):
+        while _changes_nothing(layer):
             layer = layer.input.node.layer
     else:  # subclassed: the last that it made is the best guess
         layer = model.layers[-1] if model.layers else None
     return last_layer(layer) if isinstance(layer, keras.Model) else layer
+
+
+def _changes_nothing(layer):
+    """Whether a layer passes numbers on: in another shape, or in another precision, as mixed networks end."""
+    linear = isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.linear
+    return linear or isinstance(layer, keras.layers.Reshape | keras.layers.Flatten)
