@@ -111,7 +111,10 @@ def main():
     facts["of_erk"] = [one for one in facts["rescaled"] if one.context["mask"] == "erk"]
     facts["paid"] = [one for one in facts["of_erk"] if one.mean > 0]
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
+    facts["mobile_parts"] = by_recipe(runs, MOBILE, 0)
     facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0)}
+    long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
+    facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
     facts |= {"mobile": study(found, MOBILE), "hundred": study(found, HUNDRED), "snip_parts": study(found, SNIP_98)}
     facts |= {"short": study(found, SHORT), "long": study(found, LONG), "tables": markdown_text(runs)}
     for page in ("results", "results_tables", "recipe"):
