@@ -111,7 +111,7 @@ def main():
     facts["of_erk"] = [one for one in facts["rescaled"] if one.context["mask"] == "erk"]
     facts["paid"] = [one for one in facts["of_erk"] if one.mean > 0]
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
-    facts["mobile_parts"] = by_recipe(runs, MOBILE, 0)
+    facts["mobile_parts"] = {one.recipe: one.accuracies.values() for one, *_ in study(found, MOBILE)}
     facts |= {"brief": by_recipe(runs, SHORT, 1), "snip": by_recipe(runs, SNIP_98, 0)}
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
     facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
