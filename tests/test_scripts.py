@@ -142,7 +142,7 @@ def test_find_mask_shows_and_writes_what_is_left(tmp_path):
     flags = ["--data=digits", "--model=resnet8(width=0.25)", "--mask=synflow(rounds=3)", f"--out={out}"]
     ended = run("find_mask.py", *flags)
     assert ended.returncode == 0, ended.stderr
-    for expected in ("dead in", "on a path", "MFLOPs", "do nothing", "classifier/kernel"):
+    for expected in ("dead in", "on a path", "MFLOPs", "effective sparsity", "classifier/kernel"):
         assert expected in ended.stdout, ended.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"mask.safetensors", "mask.json", "mask.png"}
     ended = run("find_mask.py", *flags[:-1], f"--out={tmp_path}/mask.json")
