@@ -89,10 +89,8 @@ def steps(measured):
     text = STEP.format(batch_size=rows[0]["batch_size"], turns=len(rows[0]["seconds"])) + _precisions(rows)
     for one in rows:
         turns, precision = one["seconds"], "float32" if one["precision"] == "none" else one["precision"]
-        elsewhere = (
-            f" ({one['processor']})" if "processor" in one else ""
-        )  # measured again, on another machine than the rest
-        text += f"\n### {one['model']}, {precision}{elsewhere}\n\n| step | seconds | of dense | of masked |\n|---|---|---|---|\n"
+        place = f" ({one['processor']})" if "processor" in one else ""  # another machine than the others'
+        text += f"\n### {one['model']}, {precision}{place}\n\n| step | seconds | of dense | of masked |\n|---|---|---|---|\n"
         for name in turns[0]:
             ratios = [spread([turn[name] / turn[other] for turn in turns]) for other in ("dense", "masked")]
             text += row(name, f"{statistics.median(turn[name] for turn in turns):.3f}", *ratios)
