@@ -9,10 +9,7 @@ from tfsparse.data import load_data
 from tfsparse.experiment import Experiment, evaluate_files, export_run, run, run_experiment
 from tfsparse.export import ExportError, export_model
 from tfsparse.models import build_model
-
-
-def build():
-    return build_model("resnet8(width=0.25)", load_data("digits"))
+from tfsparse.report import accuracy
 
 
 def test_a_finished_run_is_evaluated_and_exported(tmp_path):
@@ -24,10 +21,11 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path):
     assert rows["model"] == rows["saved_model"] == numbers["test_accuracy"]
     result = export_run(tmp_path / "run", "tflite", tmp_path / "small.tflite")
     assert evaluate_files(result.path, "test", data="digits") == {str(result.path): numbers["test_accuracy"]}
-    float_path = export_model(
-        build(), "tflite", tmp_path / "float", data=load_data("digits"), image_dtype="float32"
-    ).path
-    assert 0 <= evaluate_files(float_path, "test", data="digits")[str(float_path)] <= 1, "uint8 images, a float32 file"
+    data = load_data("digits")
+    model = build_model("resnet8(width=0.25)", data)
+    as_floats = export_model(model, "tflite", tmp_path / "float", data=data, image_dtype="float32").path
+    found = evaluate_files(as_floats, "test", data="digits")
+    assert found == {str(as_floats): pytest.approx(accuracy(model, data.test), abs=0.01)}, "the data are uint8"
     with pytest.raises(ValueError, match="word for outputs 'logits'"):
         export_run(tmp_path / "run", "tflite", tmp_path / "other.tflite", outputs="logits")
     with pytest.raises(ValueError, match="Give --data"):
