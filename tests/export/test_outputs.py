@@ -16,10 +16,10 @@ VECTORS = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
 OF_VECTORS = data(input_shape=(4,), mean=None, std=None, class_names=None, image_dtype="float32")
 
 
-def network(activation="linear"):
+def network(activation="linear", units=3):
     keras.utils.set_random_seed(0)
     return keras.Sequential(
-        [keras.Input((4,)), layers.Dense(8, activation="relu"), layers.Dense(3, activation=activation)]
+        [keras.Input((4,)), layers.Dense(8, activation="relu"), layers.Dense(units, activation=activation)]
     )
 
 
@@ -52,6 +52,31 @@ def test_what_is_said_of_the_outputs_is_done(activation, wanted, last, meaning, 
     found, said = exported(model, "tflite", tmp_path, outputs=wanted)
     np.testing.assert_allclose(found, last(model(VECTORS)), atol=1e-5)
     assert said["meaning"] == meaning
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    ("activation", "wanted", "last"), [("sigmoid", "auto", tf.identity), ("linear", "sigmoid", tf.sigmoid)]
+)
+def test_a_binary_classifier_gives_the_probability_of_its_second_class(format, activation, wanted, last, tmp_path):
+    model = network(activation, 1)
+    named = data(**{**vars(OF_VECTORS), "class_names": ("cat", "dog")})
+    path = export_model(model, format, tmp_path / "mine", data=named, outputs=wanted).path
+    np.testing.assert_allclose(load_exported(path)(VECTORS), last(model(VECTORS)), atol=1e-5)
+    card = json.loads(card_path(path).read_text())
+    assert (card["class_names"], card["outputs"]["meaning"]) == (["dog"], "probabilities of labels, each on its own")
+
+
+def test_what_a_single_number_is_must_be_said(tmp_path):
+    model = network(units=1)
+    with pytest.raises(ValueError, match="gives one number. Say what it is: outputs='sigmoid'"):
+        exported(model, "tflite", tmp_path)
+    with pytest.raises(ValueError, match="always 1"):
+        exported(model, "tflite", tmp_path, outputs="softmax")
+    assert not list(tmp_path.iterdir())
+    found, said = exported(model, "tflite", tmp_path, outputs="as_is")
+    np.testing.assert_allclose(found, model(VECTORS), atol=1e-5)
+    assert said["meaning"] == "numbers of the model's own"
 
 
 def test_large_numbers_are_compared_in_parts_of_their_size(tmp_path):

@@ -60,7 +60,7 @@ def test_refuses_before_it_writes(tmp_path):
     refused("the data's are", input_shape=(9, 9, 3))
     refused("belongs to training", model=wrapped(), mask=None)
     refused(
-        "at least 2 classes",
+        "must give one output",
         model=keras.Sequential([keras.layers.Conv2D(4, 3, input_shape=(8, 8, 3))]),
         mask=None,
         error=ExportError,

@@ -31,7 +31,8 @@ def export_model(
     """Writes a trained model as a file that runs without Keras, loads it back and compares the two.
 
     Args:
-        model: plain tf_keras model of normalised float images, giving [batch, classes].
+        model: plain tf_keras model of normalised float images, giving [batch, classes]; a single label or number is
+            [batch, 1].
         format: a name in `EXPORTERS`, with options or without: `"saved_model"`, `"tflite"`, `"tflite(dtype='int8')"`.
         path: file or folder to write; a missing suffix (`.tflite`) is added. An earlier export there, with the card that
             describes it, is replaced; nothing else is.
@@ -43,7 +44,7 @@ def export_model(
         outputs: what the model gives. `"softmax"`: logits of one class of several, a softmax is put behind them. `"sigmoid"`:
             logits of labels each on its own, a sigmoid is. `"as_is"`: what its file shall give. `"auto"`: as they are if
             the model ends in sigmoid or its rows are probabilities; else they are taken for logits of one class of several,
-            so a regression must say `"as_is"`. The model card says what was done.
+            so a regression must say `"as_is"`; what a single number is must be said. The model card says what was done.
         images: how many images to compare on.
         image_dtype: of the images that the file takes: `"uint8"`, numbers from 0 to 255, or `"float32"`, in the data's own
             units (without mean and std: as the model takes them). None: the data's, else `"float32"`. Float images that were
@@ -140,6 +141,8 @@ def _class_names(data, count):
     if names is None:
         return None
     names = tuple(str(name) for name in names)
+    if count == 1 and len(names) == 2:  # of two classes: what is given is the probability of the second
+        names = names[1:]
     if len(names) > count:
         raise ValueError(f"The data have {len(names)} class_names, the model gives {count} outputs, which are too few.")
     return names + tuple(f"class {number}" for number in range(len(names), count))

@@ -18,14 +18,14 @@ CLASSES, LABELS, NUMBERS = (
 
 
 def outputs_of(model, normalised):
-    """Outputs of the Keras model, checked to be scores of two or more classes.
+    """Outputs of the Keras model, [n, classes], labels or numbers; checked.
 
     Raises:
         ExportError: another shape, or NaN and infinity among them.
     """
     outputs = [model(normalised[i : i + 64], training=False) for i in range(0, len(normalised), 64)]
-    if not all(tf.is_tensor(part) and part.shape.rank == 2 and part.shape[-1] >= 2 for part in outputs):
-        raise ExportError(f"Model {model.name!r} must give one output [batch, classes] of at least 2 classes.")
+    if not all(tf.is_tensor(part) and part.shape.rank == 2 for part in outputs):
+        raise ExportError(f"Model {model.name!r} must give one output [batch, classes] (a single label or number: 1).")
     outputs = np.concatenate(outputs)
     if not np.isfinite(outputs).all():
         raise ExportError(f"Model {model.name!r} gives NaN or infinite outputs on the test images; not exported.")
@@ -38,7 +38,7 @@ def are_probabilities(outputs):
     >>> are_probabilities(np.array([[0.25, 0.75]])), are_probabilities(np.array([[0.25, 2.0]]))
     (True, False)
     """
-    return bool((outputs >= 0).all() and np.allclose(outputs.sum(-1), 1, atol=1e-3))
+    return outputs.shape[-1] > 1 and bool((outputs >= 0).all() and np.allclose(outputs.sum(-1), 1, atol=1e-3))
 
 
 def ending(model, outputs, wanted):
@@ -52,12 +52,18 @@ def ending(model, outputs, wanted):
         wanted: a name in `OUTPUTS`.
 
     Raises:
-        ValueError: `wanted` is `"auto"` and the model ends in an activation that is neither softmax nor sigmoid.
+        ValueError: `wanted` is `"auto"` and the model ends in an activation that is neither softmax nor sigmoid, or in
+            a single number, which may be a logit or not; `"softmax"` over a single number, which is always 1.
 
     >>> linear, labels = (keras.Sequential([keras.layers.Dense(2, a, input_shape=(3,))]) for a in ("linear", "sigmoid"))
     >>> ending(linear, np.ones((1, 2)), "auto"), ending(labels, np.ones((1, 2)), "auto")
     ('softmax', 'as_is')
     """
+    alone = outputs.shape[-1] == 1
+    if alone and wanted == "softmax":
+        raise ValueError(
+            f"Model {model.name!r} gives one number, whose softmax is always 1: outputs='sigmoid', or 'as_is'."
+        )
     if wanted != "auto":
         return wanted
     if are_probabilities(outputs) or _are_labels(model, outputs):
@@ -67,6 +73,11 @@ def ending(model, outputs, wanted):
         raise ValueError(
             f"Model {model.name!r} ends in {activation}: its outputs are no logits. Say what "
             "they are: outputs='as_is' for a file that gives them unchanged, 'softmax' or 'sigmoid' to put one behind them."
+        )
+    if alone:
+        raise ValueError(
+            f"Model {model.name!r} gives one number. Say what it is: outputs='sigmoid' for the logit of a label, for "
+            "whose probability a sigmoid is put behind it; 'as_is' for a number that stays as it is."
         )
     return "softmax"
 
