@@ -51,6 +51,28 @@ def make_model(name="tiny", classes=3):
     return keras.Model(inputs, layers.Dense(classes, name="head")(x), name=name)
 
 
+def started():
+    """The same model at every call."""
+    keras.utils.set_random_seed(0)
+    return make_model()
+
+
+def same_weights(model, other):
+    return all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+
+
+class Stops(keras.callbacks.Callback):
+    """Ends a training as Ctrl-C does, after the given step."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.step:
+            raise KeyboardInterrupt
+
+
 def make_mask(model, density=0.4, seed=0):
     """Random, `density` of each weight alive."""
     random = np.random.default_rng(seed)

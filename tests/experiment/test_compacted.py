@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from tests.conftest import dead, make_data, make_mask, make_model
-from tests.experiment.test_train import Stops, same
+from tests.conftest import Stops, dead, make_data, make_mask, same_weights, started
 from tfsparse.experiment import train
 from tfsparse.mask import Mask, prunable
 from tfsparse.task import Task
@@ -19,11 +18,6 @@ FILE = "compaction.safetensors"
 @pytest.fixture
 def task():
     return Task(make_data(), epochs=4, learning_rate=0.05)
-
-
-def started():
-    keras.utils.set_random_seed(0)
-    return make_model()
 
 
 def killing_mask(model):
@@ -63,7 +57,7 @@ def test_a_stopped_one_goes_on(tmp_path, task):
             train(stopped, task, mask, GHOSTS, folder=tmp_path / "stopped", callbacks=[Stops(step)], **options)
         assert (tmp_path / "stopped" / FILE).exists() == (step == 14)
     history = train(stopped, task, mask, GHOSTS, folder=tmp_path / "stopped", **options).history
-    assert same(stopped, whole)
+    assert same_weights(stopped, whole)
     assert {k: v for k, v in history.items() if k != "seconds"} == {k: v for k, v in expected.items() if k != "seconds"}
 
 

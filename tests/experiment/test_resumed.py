@@ -1,0 +1,123 @@
+"""`train(folder=...)`: stopped trainings go on, and checkpoints that cannot serve are refused."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from tests.conftest import Stops, make_data, make_mask, make_model, same_weights, started
+from tfsparse.experiment import train
+from tfsparse.task import Task
+from tfsparse.training import Diverged, read_history
+
+RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=2)"
+
+
+def test_a_stopped_training_goes_on_and_ends_with_the_same_weights(tmp_path, data):
+    """Stopped in the first epoch, in the second, with a checkpoint behind it, and in the last."""
+    task = Task(data, epochs=3, learning_rate=0.05)
+    whole, stopped = started(), started()
+    mask = make_mask(whole)
+    expected = train(whole, task, mask, RECIPE, folder=tmp_path / "whole", verbose=0).history
+    for step in (2, 6, 9):
+        with pytest.raises(KeyboardInterrupt):
+            train(stopped, task, mask, RECIPE, folder=tmp_path / "stopped", verbose=0, callbacks=[Stops(step)])
+        assert same_weights(stopped, started()), "a training that did not end leaves the model as it was"
+    history = train(stopped, task, mask, RECIPE, folder=tmp_path / "stopped", verbose=0).history
+    assert same_weights(stopped, whole)
+    assert {k: v for k, v in history.items() if k != "seconds"} == {k: v for k, v in expected.items() if k != "seconds"}
+    rows = read_history(tmp_path / "stopped" / "history.csv")
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+
+
+class LogsSometimes(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch % 2:
+            logs["mine"] = float(epoch)
+
+
+def test_what_is_logged_in_some_epochs_only_is_kept(tmp_path, data):
+    """By a callback of the user's: in the second and fourth of four epochs, with a stop in the third and in the fourth."""
+    task, model = Task(data, epochs=4, learning_rate=0.05), started()
+    mask = make_mask(model)
+    given = {"folder": tmp_path, "verbose": 0}
+    for step in (10, 14):
+        with pytest.raises(KeyboardInterrupt):
+            train(model, task, mask, "none", callbacks=[LogsSometimes(), Stops(step)], **given)
+    history = train(model, task, mask, "none", callbacks=[LogsSometimes()], **given).history
+    assert history["mine"] == [1.0, 3.0] and len(history["loss"]) == 4
+    assert [row.get("mine") for row in read_history(tmp_path / "history.csv")] == [None, 1.0, None, 3.0]
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(tmp_path, mask):
+    model, data = started(), make_data()
+    before = model.get_weights()
+
+    class Spoils(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.trainable_variables[-1].assign([np.nan] * 3)
+
+    task = Task(data, epochs=3, learning_rate=0.05)
+    with pytest.raises(Diverged, match="nan at step 5"):
+        train(model, task, mask, "none", folder=tmp_path, verbose=0, callbacks=[Spoils()])
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert tf.train.latest_checkpoint(str(tmp_path / "checkpoints")).endswith("epoch-1")
+    assert len(train(model, task, mask, "none", folder=tmp_path, verbose=0).history["loss"]) == 3
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path, model, mask, data):
+    train(model, Task(data, epochs=1), mask, "none", folder=tmp_path, verbose=0)
+    for file in (tmp_path / "checkpoints").glob("*.data-*"):
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"No checkpoint .* can be restored.*--overwrite"):
+        train(model, Task(data, epochs=2), mask, "none", folder=tmp_path, verbose=0)
+
+
+def test_after_a_damaged_checkpoint_the_one_before_serves(tmp_path, mask, data):
+    whole, model, task = started(), started(), Task(data, epochs=3, learning_rate=0.05)
+    train(whole, task, mask, "none", folder=tmp_path / "whole", verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, task, mask, "none", folder=tmp_path / "run", verbose=0, callbacks=[Stops(10)])
+    (tmp_path / "run" / "checkpoints" / "epoch-2.index").unlink()
+    (tmp_path / "run" / "checkpoints" / "checkpoint").write_text("damaged")
+    history = train(model, task, mask, "none", folder=tmp_path / "run", verbose=0)
+    assert same_weights(model, whole) and len(history.epoch) == 3
+
+
+def test_weights_spoilt_by_the_last_step_of_an_epoch_are_not_saved(tmp_path, mask):
+    class Spoils(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations) == 8:
+                self.model.trainable_variables[-1].assign([np.nan] * 3)
+
+    with pytest.raises(Diverged, match="not finite at the end of epoch 2"):
+        task = Task(make_data(), epochs=3)
+        train(started(), task, mask, "none", folder=tmp_path, verbose=0, callbacks=[Spoils()])
+    assert not list((tmp_path / "checkpoints").glob("epoch-2*"))
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path, model, mask, data):
+    train(model, Task(data, epochs=1), mask, "none", folder=tmp_path, verbose=0)
+    other = make_model(classes=5)
+    with pytest.raises(ValueError, match="damaged or of another model"):
+        train(other, Task(data, epochs=2), make_mask(other), "none", folder=tmp_path, verbose=0)
+
+
+def test_a_checkpoint_under_another_mask_is_refused(tmp_path, model, data):
+    """Masks are part of the checkpoint: restored, the old one would silently take the place of the one that is given."""
+    mask, other = make_mask(model), make_mask(model, density=0.3)
+    train(model, Task(data, epochs=1), mask, "none", folder=tmp_path, verbose=0)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="has another mask .*Give another folder"):
+        train(model, Task(data, epochs=1), other, "none", folder=tmp_path, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_averaged_weights_are_there_again(tmp_path, data):
+    """Keras puts the averages in place at the end of `fit`, behind the last checkpoint."""
+    task = Task(data, epochs=1, optimizer=lambda task: keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5))
+    mask, once, again = make_mask(started()), started(), started()
+    train(once, task, mask, "none", folder=tmp_path, verbose=0)
+    train(again, task, mask, "none", folder=tmp_path, verbose=0)
+    assert same_weights(once, again)
