@@ -46,6 +46,28 @@ def write_json(path, content):
         scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
+def check_same(path, content, otherwise):
+    """Writes `content` to the JSON file `path`, or finds the same there.
+
+    Raises:
+        ValueError: something else is there, so that the folder holds what `otherwise` says; what differs is named.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        write_json(path, content)
+    try:
+        before = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}). Delete {path.parent} to begin anew.") from error
+    now = json.loads(json.dumps(content))
+    differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if differing:
+        raise ValueError(
+            f"{path.parent} holds {otherwise}: {', '.join(sorted(differing))} differ. "
+            "Delete the folder to begin anew, or choose another."
+        )
+
+
 def put_back(old, path):
     """Ends a swap: `old`, what had been at `path`, stands there again if nothing else does, and is deleted otherwise."""
     if old.exists() and not path.exists():

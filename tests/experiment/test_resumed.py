@@ -67,11 +67,12 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(tmp_path, 
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path, model, mask, data):
-    train(model, Task(data, epochs=1), mask, "none", folder=tmp_path, verbose=0)
+    task = Task(data, epochs=1)
+    train(model, task, mask, "none", folder=tmp_path, verbose=0)
     for file in (tmp_path / "checkpoints").glob("*.data-*"):
         file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ValueError, match=r"No checkpoint .* can be restored.*--overwrite"):
-        train(model, Task(data, epochs=2), mask, "none", folder=tmp_path, verbose=0)
+        train(model, task, mask, "none", folder=tmp_path, verbose=0)
 
 
 def test_after_a_damaged_checkpoint_the_one_before_serves(tmp_path, mask, data):
@@ -97,21 +98,51 @@ def test_weights_spoilt_by_the_last_step_of_an_epoch_are_not_saved(tmp_path, mas
     assert not list((tmp_path / "checkpoints").glob("epoch-2*"))
 
 
-def test_a_checkpoint_of_another_model_is_refused(tmp_path, model, mask, data):
-    train(model, Task(data, epochs=1), mask, "none", folder=tmp_path, verbose=0)
-    other = make_model(classes=5)
+def test_a_checkpoint_of_another_model_is_refused(tmp_path, model, data):
+    task = Task(data, epochs=1)
+    train(model, task, None, "none", folder=tmp_path, verbose=0)
     with pytest.raises(ValueError, match="damaged or of another model"):
-        train(other, Task(data, epochs=2), make_mask(other), "none", folder=tmp_path, verbose=0)
+        train(make_model(classes=5), task, None, "none", folder=tmp_path, verbose=0)
 
 
-def test_a_checkpoint_under_another_mask_is_refused(tmp_path, model, data):
-    """Masks are part of the checkpoint: restored, the old one would silently take the place of the one that is given."""
-    mask, other = make_mask(model), make_mask(model, density=0.3)
-    train(model, Task(data, epochs=1), mask, "none", folder=tmp_path, verbose=0)
+class InPlace(keras.Model):
+    """Subclassed: masked without wrappers, which a checkpoint would show."""
+
+    def __init__(self):
+        super().__init__()
+        self.flatten, self.head = keras.layers.Flatten(), keras.layers.Dense(3)
+
+    def call(self, x):
+        return self.head(self.flatten(x))
+
+
+@pytest.mark.parametrize("make", [make_model, InPlace])
+def test_another_training_does_not_go_on_in_a_folder(make, tmp_path, data):
+    """Neither the mask that is given nor the length or the recipe would be that of what comes back."""
+    model, task = make(), Task(data, epochs=1)
+    model(np.zeros((1, 8, 8, 3), "float32"))
+    mask = make_mask(model)
+    train(model, task, mask, "none", folder=tmp_path, verbose=0)
     before = model.get_weights()
-    with pytest.raises(ValueError, match="has another mask .*Give another folder"):
-        train(model, Task(data, epochs=1), other, "none", folder=tmp_path, verbose=0)
+    longer, faster = Task(data, epochs=2), Task(data, epochs=1, learning_rate=0.3)
+    for what, others in {
+        "mask": (task, make_mask(model, density=0.3), "none"),
+        "epochs, optimizer": (longer, mask, "none"),
+        "learning_rate, optimizer": (faster, mask, "none"),
+        "loss, mask, recipe": (Task(data, epochs=1, loss=keras.losses.Poisson()), None, "rescaled_init"),
+    }.items():
+        with pytest.raises(ValueError, match=f"holds the checkpoints of another training: {what} differ. Delete"):
+            train(model, *others, folder=tmp_path, verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert len(train(model, task, mask, "none", folder=tmp_path, verbose=0).history["loss"]) == 1
+
+
+def test_what_left_no_checkpoint_binds_nobody(tmp_path, data):
+    task, model = Task(data, epochs=1), started()
+    mask = make_mask(model)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, task, mask, "none", folder=tmp_path, verbose=0, callbacks=[Stops(2)])
+    train(model, Task(data, epochs=2), mask, "label_smoothing", folder=tmp_path, verbose=0)
 
 
 def test_averaged_weights_are_there_again(tmp_path, data):

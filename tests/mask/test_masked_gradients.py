@@ -68,6 +68,16 @@ def test_a_dense_model_keeps_its_optimizer():
     assert optimizer.aggregate_gradients == before
 
 
+def test_many_fits_mask_once(task, mask):
+    prepared = prepare(make_model(), mask, "none", task)
+    prepared.compile(SGD(0.01), LOSS)
+    before = prepared.optimizer.aggregate_gradients
+    for _ in range(3):
+        prepared.fit(make_data().train, verbose=0, callbacks=callbacks(prepared))
+        assert prepared.optimizer.aggregate_gradients.unmasked == before
+    assert dead(strip(prepared), mask) == 0
+
+
 def test_averages_and_several_fits_do_not_go_together(model, mask):
     task = Task(make_data(), epochs=2, optimizer=lambda task: SGD(0.01, use_ema=True))
     with pytest.raises(ValueError, match="use_ema and compact"):

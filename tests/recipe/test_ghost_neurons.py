@@ -86,6 +86,19 @@ def test_other_activations_and_leaky_relus_stay(task):
         prepare(model, None, "ghost_neurons", task)
 
 
+@pytest.mark.parametrize("layer", [K.SeparableConv1D, K.DepthwiseConv1D])
+def test_relus_fused_into_convolutions_of_sequences(layer, task):
+    own = {"filters": 4} if layer is K.SeparableConv1D else {}
+    x = keras.Input((8, 3))
+    model = keras.Model(x, layer(kernel_size=3, activation="relu", **own)(x))
+    prepared = prepare(model, None, "ghost_neurons", task)
+    assert sum(isinstance(layer, GhostNeuron) for layer in prepared.layers) == 1
+    for ghost in prepared.layers:
+        ghost.gone = True
+    signal = np.random.default_rng(0).normal(size=(4, 8, 3)).astype("float32")
+    np.testing.assert_allclose(prepared(signal), model(signal), atol=1e-6)
+
+
 def run(x, strength, *, kind="pswish", beta=(1.0, 50.0), limit=float("inf"), dtype="float32"):
     return GhostNeuron(kind, beta, limit, "clock", dtype=dtype)([x, tf.constant(strength)])
 

@@ -10,13 +10,13 @@ import shutil
 import tempfile
 
 from tfsparse.files import UNFINISHED, written_aside
-from tfsparse.training.fit import BEST
+from tfsparse.training.fit import BEST, CHECKPOINTS, HISTORY
 
 NEEDED_BYTES = 200 << 20
 
 
 class RunFolder:
-    """One run's folder; all file names in one place.
+    """One run's folder, and the names of the files that others read.
 
     Args:
         path: the folder.
@@ -27,9 +27,10 @@ class RunFolder:
         self.flags = self.path / "flags.txt"
         self.mask = self.path / "mask.safetensors"
         self.diagnosis = self.path / "diagnosis.json"
+        self.picture = self.diagnosis.with_suffix(".png")
         self.search = self.path / "search"
-        self.history = self.path / "history.csv"
-        self.checkpoints = self.path / "checkpoints"
+        self.history = self.path / HISTORY
+        self.checkpoints = self.path / CHECKPOINTS
         self.best = self.path / BEST
         self.metrics = self.path / "metrics.json"
 

@@ -101,7 +101,7 @@ def _diagnose(model, mask, folder):
     """Says, and writes, what the mask leaves of the network."""
     found = diagnose(model, mask)
     found.save_json(folder.diagnosis)
-    found.plot(folder.diagnosis.with_suffix(".png"))
+    found.plot(folder.picture)
     log.info("%s.", found)
     if found.disconnected:
         log.warning("No path of live weights leads from the inputs to the outputs: the network cannot learn.")

@@ -4,6 +4,7 @@ import tf_keras as keras
 
 from tfsparse import paths, training
 from tfsparse import recipe as recipes
+from tfsparse.experiment.begin import begin, check
 from tfsparse.experiment.compacted import Compactor
 from tfsparse.graph import is_graph
 from tfsparse.mask import Mask, prunable
@@ -22,45 +23,27 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
             when called again.
         steps: (first, end), a part of the task's steps, with the data and learning rates that they have in an unbroken
             training; None: all. Not with ghosts, whose clocks begin with the training.
-        **settings: `folder`, `strategy`, `compact`, `dtype`, `jit_compile`, `steps_per_execution`, `verbose`: see
-            `tfsparse.training.Settings`. With a `folder` the training is resumed from its last completed epoch.
+        **settings: `folder`, `strategy`, `sync_batch_norm`, `live_gradients`, `compact`, `dtype`, `jit_compile`,
+            `steps_per_execution`, `verbose`: see `tfsparse.training.Settings`. With a `folder` the training is resumed from
+            its last completed epoch.
 
     Returns:
         `keras.callbacks.History`, with the rows of resumed epochs too.
 
     Raises:
-        ValueError: the mask does not fit, or is not that of the training in `folder`; the recipe needs a graph that a
-            subclassed model does not show; the model has a loss or training step of its own.
+        ValueError: the mask does not fit; the training in `folder` is another one (mask, recipe, task); the recipe needs a
+            graph that a subclassed model does not show; the model has a loss or training step of its own.
         Diverged: the loss is NaN or infinite; `model` is as it was, unless it is subclassed.
     """
     recipe = recipes.Recipe(recipe)
     settings = training.Settings(**settings)
     recipes.check_trainable(model)
     mask = mask if mask is None or isinstance(mask, Mask) else Mask(mask)
-    loss, optimizer = task.loss_for(model), task.make_optimizer()
+    loss = task.loss_for(model)
     trained_with = recipe.loss(loss)  # refused before the work of rescaling, if at all
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise ValueError(
-            f"The task's optimizer must be one of tf_keras.optimizers, received {type(optimizer).__module__}."
-            f"{type(optimizer).__name__}. Those in `legacy` have no place for masked gradients."
-        )
-    if steps is not None and (recipe.needs_graph or not 0 <= steps[0] < steps[1] <= task.steps):
-        raise ValueError(f"steps={steps} must lie in 0 to {task.steps}, and the recipe must have no ghosts.")
-    if (settings.compact or steps is not None) and getattr(optimizer, "use_ema", False):
-        raise ValueError(
-            "use_ema and compact (or steps) do not go together: training is then several calls of fit, and Keras puts the "
-            "averages in the weights' place at the end of each. Leave one of them out."
-        )
-    if settings.strategy is not None and not is_graph(model):
-        raise ValueError(
-            f"A strategy needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied."
-        )
-    if settings.compact and (not is_graph(model) or settings.dtype == "mixed_float16"):
-        raise ValueError(
-            "compact needs a functional or Sequential model, and full precision or bfloat16 (float16's loss scale would begin "
-            f"anew); received {model.name!r}, a {type(model).__name__}, and {settings.dtype or 'float32'}."
-        )
+    check(model, task, recipe, settings, steps)
     resumed = training.has_checkpoint(settings.folder)  # then the weights come from there
+    begin(model, task, mask, recipe, settings, steps, resumed)
     # A copy is rescaled before the strategy's scope: on one device, in full precision.
     early = is_graph(model) and not resumed
     start = [recipes.initial(model, mask, recipe, task) if early else model]

@@ -12,14 +12,8 @@ class MaskGradients(keras.callbacks.Callback):
     weights' place at the end of `fit` without asking constraints.
     """
 
-    def __init__(self):
-        super().__init__()
-        self._known = None
-
     def on_train_begin(self, logs=None):
-        if self._known is not self.model.optimizer:
-            self._known = self.model.optimizer
-            mask_gradients(self._known, self.model.trainable_variables)
+        mask_gradients(self.model.optimizer, self.model.trainable_variables)
 
 
 def mask_gradients(optimizer, variables):
@@ -35,11 +29,17 @@ def mask_gradients(optimizer, variables):
     if not found or aggregate is None:
         return
 
+    aggregate = getattr(aggregate, "unmasked", aggregate)  # every `fit` comes by here
+
     def live(gradient, variable):
         constraint = found.get(variable.ref())
         if gradient is None or constraint is None:
             return gradient
         return tf.convert_to_tensor(gradient) * tf.cast(constraint.mask, gradient.dtype)
 
+    def masked(pairs):
+        return [(live(g, v), v) for g, v in aggregate(pairs)]
+
     # Behind the sum over devices and before any clipping; Keras has no other place there.
-    optimizer.aggregate_gradients = lambda pairs: [(live(g, v), v) for g, v in aggregate(pairs)]
+    masked.unmasked = aggregate
+    optimizer.aggregate_gradients = masked

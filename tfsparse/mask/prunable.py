@@ -67,7 +67,7 @@ def check_model(model):
 
 
 def _is_kernel(path, variable, owner):
-    if not path.rsplit("/", 1)[-1].split(":")[0].rstrip("_0123456789").endswith("kernel") or len(variable.shape) < 2:
+    if not path.rsplit("/", 1)[-1].rstrip("_0123456789").endswith("kernel") or len(variable.shape) < 2:
         return False
     if isinstance(owner, _CONVOLUTIONS + _DENSE):
         return True

@@ -1,12 +1,11 @@
 """Rounds of a long search, kept in a folder: what was stopped goes on after the last one that was finished."""
 
 import contextlib
-import json
 import pathlib
 import re
 import tempfile
 
-from tfsparse.files import write_json
+from tfsparse.files import check_same
 from tfsparse.mask.mask import Mask
 
 _NAME = re.compile(r"round(\d+)\.safetensors$")
@@ -26,16 +25,7 @@ class Rounds:
     def __init__(self, folder, settings):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        known = self.folder / "search.json"
-        if not known.is_file():
-            write_json(known, settings)
-        before, now = json.loads(known.read_text(encoding="utf-8")), json.loads(json.dumps(settings))
-        differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-        if differing:
-            raise ValueError(
-                f"{self.folder} holds the rounds of another search: {', '.join(sorted(differing))} differ. "
-                "Delete the folder to begin anew, or choose another."
-            )
+        check_same(self.folder / "search.json", settings, "the rounds of another search")
 
     def last(self, search):
         """(number of finished rounds, mask after the last as path -> boolean array)."""

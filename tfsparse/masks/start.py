@@ -5,7 +5,6 @@ import hashlib
 import json
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 from tfsparse.mask.prunable import prunable as prunable_weights
@@ -14,6 +13,7 @@ from tfsparse.masks.choices import Choices
 from tfsparse.masks.methods import METHODS
 from tfsparse.masks.search import Search
 from tfsparse.registry import options, parse, resolve
+from tfsparse.task.decides import decides
 from tfsparse.version import __version__
 
 
@@ -52,12 +52,7 @@ class Start:
         digest, task = hashlib.sha256(), self.search.task
         for variable in self.search.model.weights:
             digest.update(variable.numpy().tobytes())
-        names = ("epochs", "learning_rate", "momentum", "weight_decay", "schedule", "seed")
-        facts = {} if task is None else {name: getattr(task, name) for name in names}
-        of_data = ("name", "batch_size", "steps_per_epoch", "input_shape", "mean", "std", "seed")
-        if task is not None:
-            facts |= {f"data's {name}": str(getattr(task.data, name)) for name in of_data}
-            facts |= {"optimizer": _config(task.make_optimizer()), "loss": _config(task.loss_for(self.search.model))}
+        facts = {} if task is None else decides(task, self.search.model)
         return {**self._facts(), **facts, "masked": list(self.search.weights), "weights": digest.hexdigest()}
 
 
@@ -105,16 +100,3 @@ def _without(weights, exclude):
 
 def _text(value):
     return value if isinstance(value, str | int) else repr(value)
-
-
-def _config(thing):
-    """Text of a Keras object's class and configuration, in which no address is that another process would not repeat."""
-    try:
-        config = thing.get_config()
-    except NotImplementedError:  # a learning-rate schedule of the user's, for example
-        config = {}
-    return json.dumps([type(thing).__qualname__, config], sort_keys=True, default=_plain)
-
-
-def _plain(value):
-    return value.item() if isinstance(value, np.generic) else type(value).__qualname__

@@ -6,24 +6,19 @@
 - `label_smoothing`: softer targets.
 
 `Recipe.tost()` (`--recipe=tost`) is all four, `--recipe=none` the default protocol. A part is a subclass of
-`Ingredient`, one file and one line below.
+`Ingredient`, one file and one line in `ingredients.py`.
 """
 
 from tfsparse.recipe.callbacks import callbacks, clocks, ghosts_leave
+from tfsparse.recipe.checks import check_trainable
 from tfsparse.recipe.ghost_neurons import GhostNeurons
 from tfsparse.recipe.ghost_skips import GhostSkips
 from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.recipe.ingredients import INGREDIENTS
 from tfsparse.recipe.label_smoothing import LabelSmoothing
-from tfsparse.recipe.prepare import came_from, check_trainable, initial, prepare, strip, transfer
+from tfsparse.recipe.prepare import came_from, initial, prepare, strip, transfer
 from tfsparse.recipe.recipe import Recipe
 from tfsparse.recipe.rescaled_init import RescaledInit
-
-INGREDIENTS = {
-    "ghost_neurons": GhostNeurons,
-    "ghost_skips": GhostSkips,
-    "label_smoothing": LabelSmoothing,
-    "rescaled_init": RescaledInit,
-}
 
 __all__ = [
     "INGREDIENTS",

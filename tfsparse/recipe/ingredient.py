@@ -5,6 +5,7 @@ class Ingredient:
     """One part of a training recipe. Subclasses override what they need; a method left alone does nothing.
 
     The order of a preparation: `before_mask` on the plain model, `initialize` on the plain masked one, `dress` its graph.
+    Before the work of the first two `dress` is called on a graph that is thrown away, so that what it refuses is known early.
     """
 
     needs_graph = False  # whether the part changes the graph, which a subclassed model does not show

@@ -1,14 +1,11 @@
 """From a plain model to a prepared one, and back."""
 
-import tf_keras as keras
-
 from tfsparse.graph import clone, copy_weights, is_graph, require_graph
-from tfsparse.mask import Mask, apply_mask, check_model, sparsify
+from tfsparse.mask import Mask, apply_mask, sparsify
 from tfsparse.mask.sparsify import release
+from tfsparse.recipe.checks import check_trainable, warn_of_living_ghosts, warn_of_other_start
 from tfsparse.recipe.recipe import Recipe
 from tfsparse.surgery import Surgery
-
-_STEPS = ("train_step", "compute_loss", "make_train_function")
 
 
 class _Origin:
@@ -56,30 +53,6 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
     return prepared
 
 
-def check_trainable(model):
-    """Raises a helpful error if `model` is no built tf_keras model, or would train otherwise than its copy.
-
-    Raises:
-        TypeError: not a model, or a Keras 3 model.
-        ValueError: it has no weights yet, or a loss or training step of its own.
-    """
-    check_model(model)
-    if not is_graph(model):  # trained in place
-        return
-    own = [name for name in _STEPS if getattr(type(model), name) is not getattr(keras.Model, name)]
-    if own:
-        raise ValueError(
-            f"Model {model.name!r} is a graph, whose copy is trained, and {type(model).__name__} has its own {own[0]}, which "
-            "the copy would not have. Train `prepare(...)` in a loop of your own, made of a plain keras.Model of its inputs "
-            "and outputs."
-        )
-    if any(type(layer).__name__ == "AddLoss" for layer in model._flatten_layers()):
-        raise ValueError(
-            f"Model {model.name!r} has a loss of its own (add_loss), which the copy that is trained would not have. Make it "
-            "part of Task(loss=...), or a layer's regularizer."
-        )
-
-
 def came_from(prepared, model):
     """Lets `strip` take the architecture from `model`, one like that which `prepared` was made of."""
     prepared.tfsparse_origin = _Origin(model)
@@ -89,6 +62,7 @@ def initial(model, mask, recipe, task):
     """A plain copy of `model` with the weights that training starts from: masked, and rescaled if the recipe says so."""
     if recipe.needs_graph:  # a graph that the recipe has no place in is refused before the work of rescaling
         recipe.dress(Surgery(model, "Preparing a model"), mask, task)
+    warn_of_other_start(model, mask)
     start = clone(model)
     recipe.before_mask(start, task)
     if mask is not None:
@@ -124,13 +98,18 @@ def strip(prepared):
 
 
 def transfer(prepared, model):
-    """Copies the weights of a prepared model into a plain one of the same paths; returns the plain one."""
+    """Copies the weights of a prepared model into a plain one of the same paths; returns the plain one.
+
+    Ghosts that still live stay behind: a warning says so.
+    """
+    warn_of_living_ghosts(prepared)
     copy_weights(prepared, model)
     return model
 
 
 def _prepare_in_place(model, mask, recipe, task, initialize):
     if initialize:
+        warn_of_other_start(model, mask)
         recipe.before_mask(model, task)
     if mask is not None:
         sparsify(model, mask)

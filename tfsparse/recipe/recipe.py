@@ -1,6 +1,7 @@
 """`Recipe`: the parts of a sparse training, put together."""
 
 from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.recipe.ingredients import INGREDIENTS
 from tfsparse.registry import lookup, parse_list, resolve
 
 
@@ -72,8 +73,6 @@ def _make(part):
         return part
     if not isinstance(part, str):
         raise ValueError(f"A recipe takes ingredients or their names, received {part!r}.")
-    from tfsparse.recipe import INGREDIENTS  # the table stands in the package's front page, which imports this file
-
     if part.split("(")[0] in ("none", "tost"):
         lookup(dict.fromkeys(INGREDIENTS), part, "ingredient (none and tost stand alone)")
     ingredient, options = resolve(INGREDIENTS, part, "ingredient")

@@ -24,8 +24,8 @@ class Strength(keras.layers.Layer):
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
 
-    def __init__(self, steps, hand_over="gradual", **kwargs):
-        super().__init__(dtype="float32", autocast=False, trainable=False, name=kwargs.get("name"))
+    def __init__(self, steps, hand_over="gradual", *, name=None):
+        super().__init__(dtype="float32", autocast=False, trainable=False, name=name)
         self.steps = steps
         self.hand_over = check_hand_over(hand_over)
         self.step = self.add_weight(

@@ -39,8 +39,9 @@ def metrics(model, mask, best, epochs, accuracies, kernels):
         best: history row of the best epoch (a dict with `epoch` and `val_accuracy`), or None.
         epochs: how many were trained.
         accuracies: from `evaluate`.
-        kernels: the model's prunable weights, path -> variable.
+        kernels: the model's prunable weights, path -> variable; those that the mask covers are counted.
     """
+    kernels = kernels if mask is None else {path: kernels[path] for path in mask}  # `prunable`, `exclude`
     total = sum(int(np.prod(v.shape)) for v in kernels.values())
     live = sum(int(np.count_nonzero(v.numpy())) for v in kernels.values())
     return {

@@ -10,8 +10,15 @@ from tfsparse.graph import require_graph
 
 RELU = (keras.activations.relu, tf.nn.relu)  # as an `activation`, either is common
 
-_MAY_FUSE = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense)
-_MAY_FUSE += (keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D, keras.layers.EinsumDense)
+_MAY_FUSE = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+)
+_MAY_FUSE += (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+_MAY_FUSE += (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,8 +106,8 @@ class Reader:
         if "training" in kwargs and not layer._expects_training_arg:
             kwargs = {k: v for k, v in kwargs.items() if k != "training"}
         outputs = tf.nest.map_structure(self._ref, node.outputs)
-        if isinstance(layer, _MAY_FUSE) and layer.activation in RELU:
-            middle = self._ref(node.outputs)
+        if isinstance(layer, _MAY_FUSE) and layer.activation in RELU and layer.activity_regularizer is None:
+            middle = self._ref(node.outputs)  # (a regularizer of activities means those behind the ReLU)
             self.calls.append(Call(path, layer, args, kwargs, middle, {"activation": "linear"}))
             relu = self._fused.setdefault(id(layer), keras.layers.ReLU(dtype=layer.dtype_policy))
             path, layer, args, kwargs = f"{path}/relu", relu, (middle,), {}

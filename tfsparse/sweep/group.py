@@ -10,7 +10,7 @@ from tfsparse.experiment import Experiment, RunFolder, missing_exports
 from tfsparse.files import written_aside
 from tfsparse.sweep.outcome import Outcome, finished
 
-_SHARED = ("mask.safetensors", "diagnosis.json", "diagnosis.png")
+_SHARED = ("picture", "diagnosis", "mask")  # the mask last: it says that the stage is done
 _LAST = 5  # lines of what a failed cell wrote
 
 
@@ -72,10 +72,10 @@ def share(donor, folder, cell):
     begun = dataclasses.replace(cell, mixed_precision=precision)
     # A folder with files and without flags would be somebody's.
     folder.write_flags(begun)
-    for name in reversed(_SHARED):  # the mask last: it says that the stage is done
-        if (donor.path / name).is_file():
-            with written_aside(folder.path / name) as scratch:
-                shutil.copyfile(donor.path / name, scratch)
+    for name in _SHARED:
+        if getattr(donor, name).is_file():
+            with written_aside(getattr(folder, name)) as scratch:
+                shutil.copyfile(getattr(donor, name), scratch)
     return cell if precision == cell.mixed_precision else dataclasses.replace(begun, run_name=cell.name)
 
 

@@ -1,15 +1,12 @@
-"""Checkpoints of a training: the last completed epochs, and the best."""
+"""Checkpoints of a training: the last completed epochs."""
 
 import logging
 import pathlib
 import re
 import tempfile
 
-import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-
-from tfsparse.mask.masked_layer import masks
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +30,7 @@ class Checkpoints:
         state = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=self.epoch)
         target = str(self.folder) if writes else tempfile.mkdtemp(prefix="tfsparse_worker_")
         self._manager = tf.train.CheckpointManager(state, target, max_to_keep=KEEP, checkpoint_name="epoch")
-        self._state, self._model = state, model
+        self._state = state
 
     def restore(self):
         """Loads the last completed epoch, if there is one; returns the number of completed epochs.
@@ -41,9 +38,9 @@ class Checkpoints:
         A damaged one is passed over, with a warning, for the one before.
 
         Raises:
-            ValueError: there are checkpoints, and all are damaged or belong to another model, or one with another mask.
+            ValueError: there are checkpoints, and all are damaged or belong to another model.
         """
-        problem, given = None, self._masks() if saved_epochs(self.folder) else {}
+        problem = None
         for prefix in saved_epochs(self.folder):
             try:
                 self._state.restore(prefix).assert_existing_objects_matched()
@@ -51,7 +48,6 @@ class Checkpoints:
                 problem = problem or error
                 log.warning("Checkpoint %s cannot be restored (%s).", prefix, str(error).splitlines()[0])
             else:
-                self._check_masks(given)
                 return int(tf.convert_to_tensor(self.epoch))  # `int` of a variable with a copy per device fails
         if problem is None:
             return 0
@@ -59,18 +55,6 @@ class Checkpoints:
             f"No checkpoint in {self.folder} can be restored: they are damaged or of another model "
             f"({str(problem).splitlines()[0]}). Delete that folder or use --overwrite to train anew."
         ) from problem
-
-    def _masks(self):
-        return {path: tf.convert_to_tensor(mask).numpy() for path, mask in masks(self._model).items()}
-
-    def _check_masks(self, given):
-        """Masks are part of a checkpoint: those of the training that wrote it have just taken the place of `given`."""
-        other = [path for path, mask in self._masks().items() if not np.array_equal(mask, given[path])]
-        if other:
-            raise ValueError(
-                f"The training in {self.folder} has another mask (at {other[0]!r}, for one). Give another folder, or delete "
-                "that one to begin anew."
-            )
 
     def save(self, completed):
         """Saves the state after `completed` epochs."""

@@ -20,13 +20,13 @@ from tfsparse.training.watch import EpochLogs, StopOnNaN
 
 log = logging.getLogger(__name__)
 
-BEST = "best.safetensors"
+BEST, CHECKPOINTS, HISTORY = "best.safetensors", "checkpoints", "history.csv"
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How to train, as opposed to what: but for BatchNorm on several devices, none of it changes what is computed, rounding
-    apart.
+    """How to train, as opposed to what: but for BatchNorm on several devices and float16, which leaves out steps that overflow,
+    none of it changes what is computed, rounding apart.
 
     Args:
         folder: run folder for checkpoints, history and TensorBoard files; None writes nothing.
@@ -35,7 +35,7 @@ class Settings:
             its share, and what is computed differs with their number.
         live_gradients: whether devices exchange the gradients of live weights only.
         compact: whether to train on without the channels that the mask has killed, once no ghost lives.
-        dtype: Keras dtype policy of the training copy, such as `"mixed_bfloat16"`; None: float32.
+        dtype: Keras dtype policy of the training copy, such as `"mixed_bfloat16"`; None: as they are.
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: batches that one call of the compiled step goes through.
         verbose: as in Keras' `fit`; `"auto"`: a bar on a terminal, else one line an epoch.
@@ -73,7 +73,7 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
 
     Raises:
         Diverged: the loss is NaN or infinite.
-        ValueError: a checkpoint that cannot be restored, or was written under another mask.
+        ValueError: a checkpoint that cannot be restored.
     """
     strategy = settings.strategy or tf.distribute.get_strategy()
     folder = None if settings.folder is None else pathlib.Path(settings.folder)
@@ -82,12 +82,12 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
     with strategy.scope():
         model = make_model()
         optimizer = compiled(model)  # before ghosts leave: their slots are part of the checkpoint
-        checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", model, optimizer, writes=writes)
+        checkpoints = None if folder is None else Checkpoints(folder / CHECKPOINTS, model, optimizer, writes=writes)
         completed = checkpoints.restore() if checkpoints else 0
         first, end = steps or (0, task.steps)
         if not completed:
             optimizer.iterations.assign(first)
-    history = HistoryFile(folder and folder / "history.csv", completed, writes=writes)
+    history = HistoryFile(folder and folder / HISTORY, completed, writes=writes)
     watchers = [*callbacks(model), EpochLogs(masked(model)), StopOnNaN(), history]
     if checkpoints:
         best = SaveBest(folder / BEST, weights(model), history.rows, writes=writes)
@@ -137,7 +137,7 @@ def _fit(model, task, parts, watchers, settings):
 
 def has_checkpoint(folder):
     """Whether a training in `folder` would be resumed."""
-    return folder is not None and bool(saved_epochs(pathlib.Path(folder) / "checkpoints"))
+    return folder is not None and bool(saved_epochs(pathlib.Path(folder) / CHECKPOINTS))
 
 
 def _verbose(verbose):

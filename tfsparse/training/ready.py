@@ -25,14 +25,14 @@ def make_ready(model, task, loss, plain_loss, settings):
     model.compile(
         optimizer,
         loss=loss,
-        metrics=metrics(task, plain_loss),
+        metrics=metrics(plain_loss),
         jit_compile=settings.jit_compile or None,
         steps_per_execution=settings.steps_per_execution,
     )
     return optimizer
 
 
-def metrics(task, loss):
+def metrics(loss):
     """What is reported beside the loss: for classifiers accuracy and the cross-entropy without label smoothing."""
     kinds = {
         keras.losses.SparseCategoricalCrossentropy: keras.metrics.SparseCategoricalCrossentropy,

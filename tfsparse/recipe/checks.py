@@ -1,0 +1,78 @@
+"""What would train or end otherwise than its user thinks: refused, or said."""
+
+import logging
+
+import numpy as np
+import tf_keras as keras
+
+from tfsparse import paths
+from tfsparse.graph import copy_layer, is_graph
+from tfsparse.mask import check_model
+from tfsparse.recipe.callbacks import clocks
+
+log = logging.getLogger(__name__)
+
+_STEPS = ("train_step", "compute_loss", "make_train_function")
+
+
+def check_trainable(model):
+    """Raises a helpful error if `model` is no built tf_keras model, or would train otherwise than its copy.
+
+    Raises:
+        TypeError: not a model, or a Keras 3 model.
+        ValueError: it has no weights yet, or a loss or training step of its own, or a regularizer of
+            activities that a copy loses.
+    """
+    check_model(model)
+    if not is_graph(model):  # trained in place
+        return
+    own = [name for name in _STEPS if getattr(type(model), name) is not getattr(keras.Model, name)]
+    if own:
+        raise ValueError(
+            f"Model {model.name!r} is a graph, whose copy is trained, and {type(model).__name__} has its own {own[0]}, which "
+            "the copy would not have. Train `prepare(...)` in a loop of your own, made of a plain keras.Model of its inputs "
+            "and outputs."
+        )
+    lost = [layer for layer in model._flatten_layers() if _loses_regularizer(layer)]
+    if lost:
+        raise ValueError(
+            f"Layer {lost[0].name!r} ({type(lost[0]).__name__}) has an activity_regularizer that its configuration does not "
+            "hold: the copy that is trained would not have it. Put keras.layers.ActivityRegularization behind the layer."
+        )
+    if any(type(layer).__name__ == "AddLoss" for layer in model._flatten_layers()):
+        raise ValueError(
+            f"Model {model.name!r} has a loss of its own (add_loss), which the copy that is trained would not have. Make it "
+            "part of Task(loss=...), or a layer's regularizer."
+        )
+
+
+def warn_of_other_start(model, mask):
+    """Warns if `mask` was found for other start weights than the model's: a ticket is both."""
+    meant = {} if mask is None else mask.weights or {}
+    own = paths.weights(model)
+    for path in meant.keys() & own.keys():
+        live = mask.get(path, True)
+        if not np.array_equal(own[path].numpy() * live, meant[path] * live):
+            log.warning(
+                "This mask was found for other weights than those of %r, which training starts from now: mask.rewind(model) "
+                "gives the model those that the mask means.",
+                model.name,
+            )
+            return
+
+
+def warn_of_living_ghosts(prepared):
+    """Warns if ghosts still have a say in what `prepared` computes: what is stripped of them computes something else."""
+    alive = {name: clock.now for name, clock in clocks(prepared).items() if clock.now}
+    if alive:
+        log.warning(
+            "Training ended while ghosts lived (%s): the network without them is not the one that was trained, and may do far "
+            "worse. Train on until they have left; with EarlyStopping, give it a start_from_epoch after that.",
+            ", ".join(f"{name} at strength {strength:.2f}" for name, strength in alive.items()),
+        )
+
+
+def _loses_regularizer(layer):
+    if isinstance(layer, keras.Model) or getattr(layer, "activity_regularizer", None) is None:
+        return False
+    return getattr(copy_layer(layer), "activity_regularizer", None) is None
