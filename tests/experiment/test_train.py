@@ -159,3 +159,17 @@ def test_the_default_protocol_learns(tmp_path):
     history = train(model, Task(make_data(96), epochs=12, learning_rate=0.05), mask, "none", verbose=0)
     assert history.history["accuracy"][-1] > 0.8
     json.dumps(history.history)
+
+
+def test_a_binary_classifier_has_an_accuracy():
+    """Of its logits: Keras' "accuracy" would compare them with 0.5."""
+    layers = [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(1)]
+    x, y = np.random.default_rng(0).normal(size=(32, 8, 8, 3)).astype("float32"), np.arange(32) % 2
+    x += np.where(y, 0.05, -0.05)[:, None, None, None]
+    both = Data.from_arrays(train=(x, y), validation=(x, y), batch_size=8, class_names=("dark", "bright"))
+    task = Task(both, epochs=2, learning_rate=0.003, loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    model = keras.Sequential(layers)
+    history = train(model, task, make_mask(model), "none", verbose=0).history
+    right = np.mean((np.ravel(model(x)) > 0) == y)
+    assert history["val_accuracy"][-1] == pytest.approx(right) and np.mean((np.ravel(model(x)) > 0.5) == y) != right
+    assert history["val_cross_entropy"][-1] == pytest.approx(history["val_loss"][-1], rel=1e-5)

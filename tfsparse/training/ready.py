@@ -33,12 +33,21 @@ def make_ready(model, task, loss, plain_loss, settings):
 
 
 def metrics(loss):
-    """What is reported beside the loss: for classifiers accuracy and the cross-entropy without label smoothing."""
+    """What is reported beside the loss: for classifiers accuracy and the cross-entropy without label smoothing.
+
+    >>> [metric.name for metric in metrics(keras.losses.BinaryCrossentropy())], metrics(keras.losses.MeanSquaredError())
+    (['accuracy', 'cross_entropy'], [])
+    """
     kinds = {
         keras.losses.SparseCategoricalCrossentropy: keras.metrics.SparseCategoricalCrossentropy,
         keras.losses.CategoricalCrossentropy: keras.metrics.CategoricalCrossentropy,
+        keras.losses.BinaryCrossentropy: keras.metrics.BinaryCrossentropy,
     }
     if type(loss) not in kinds:
         return []
     from_logits = loss.get_config().get("from_logits", False)
-    return ["accuracy", kinds[type(loss)](from_logits=from_logits, name="cross_entropy")]
+    cross_entropy = kinds[type(loss)](from_logits=from_logits, name="cross_entropy")
+    if type(loss) is not keras.losses.BinaryCrossentropy:
+        return ["accuracy", cross_entropy]
+    # Keras' own choice for "accuracy" takes logits for probabilities.
+    return [keras.metrics.BinaryAccuracy("accuracy", threshold=0.0 if from_logits else 0.5), cross_entropy]

@@ -1,0 +1,31 @@
+"""The best epoch's weights: those that gave the history its number, and of an epoch that no ghost lived in."""
+
+import numpy as np
+import pytest
+
+from tests.conftest import make_data, started
+from tests.experiment.test_compacted import killing_mask
+from tfsparse import paths
+from tfsparse.experiment import train
+from tfsparse.report import accuracy
+from tfsparse.task import Task
+from tfsparse.training import best_epoch, load_best, read_history
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_the_weights_of_the_best_epoch_are_kept(compact, tmp_path):
+    model, data = started(), make_data(96)
+    task = Task(data, epochs=8, learning_rate=0.3, schedule="constant")
+    train(model, task, killing_mask(model), "ghost_skips(share=0.25)", folder=tmp_path, compact=compact, verbose=0)
+    best = best_epoch(read_history(tmp_path / "history.csv"))
+    assert 3 <= best["epoch"] < 8, "in the first quarter ghosts live, and the last epoch would prove nothing"
+    kept = started()
+    load_best(tmp_path / "best.safetensors", paths.weights(kept))
+    assert accuracy(kept, data.validation) == pytest.approx(best["val_accuracy"])
+    assert not all(np.array_equal(a, b) for a, b in zip(kept.get_weights(), model.get_weights(), strict=True))
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "best.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="best.safetensors cannot be read: it is damaged"):
+        load_best(tmp_path / "best.safetensors", paths.weights(started()))
