@@ -25,16 +25,12 @@ def arrivals(surgery, mask):
         number of a `Ref` -> boolean array [channels].
     """
     live = live_weights(mask)
-    found = {ref.number: np.ones(_width(ref), bool) for ref in surgery.inputs}
+    found = {ref.number: np.ones(ref.width, bool) for ref in surgery.inputs}
     for call in surgery.calls:
         given = [found[ref.number] for ref in call.inputs]
         for ref in tf.nest.flatten(call.outputs):
-            found[ref.number] = _after(call, given, _width(ref), live, mask)
+            found[ref.number] = _after(call, given, ref.width, live, mask)
     return found
-
-
-def _width(ref):
-    return ref.shape[-1] if ref.shape and ref.shape[-1] is not None else 1
 
 
 def _after(call, given, width, live, mask):

@@ -28,9 +28,8 @@ class Channels:
         refs |= {ref.number: ref for ref in [*surgery.inputs, *tf.nest.flatten(surgery.outputs)]}
         self._atoms, total = {}, 0
         for number, ref in refs.items():
-            width = ref.shape[-1] if ref.shape and ref.shape[-1] is not None else 1
-            self._atoms[number] = np.arange(total, total + width)
-            total += width
+            self._atoms[number] = np.arange(total, total + ref.width)
+            total += ref.width
         self._classes, self.count = self._join(total, list(self._ties()))
         self.fixed = np.zeros(self.count, bool)
         for ref in self._kept(surgery):

@@ -53,8 +53,7 @@ class Constants:
         self.values[ref.number], self.settled[ref.number] = values, settled & ~np.isnan(values)
 
     def _unknown(self, ref):
-        width = ref.shape[-1] if ref.shape and ref.shape[-1] is not None else 1
-        return np.full(width, np.nan), np.zeros(width, bool)
+        return np.full(ref.width, np.nan), np.zeros(ref.width, bool)
 
     def _after(self, call, kind, given):
         values, settled = given[0]

@@ -27,6 +27,6 @@ def live_weights(mask):
         if mask is None:
             return kernel_of(layer) != 0
         array = mask.get(f"{path}/{kernel_name(layer)}")
-        return np.ones(kernel_of(layer).shape, bool) if array is None else array
+        return np.ones(getattr(layer, kernel_name(layer)).shape, bool) if array is None else array
 
     return live

@@ -23,7 +23,7 @@ from tfsparse.training import AUTO, best_epoch, is_chief, load_best, make_strate
 
 log = logging.getLogger(__name__)
 
-# What a run cost, in metrics.json: all else there is the same for the same flags on the same machine.
+# What a run cost (memory: its last session), in metrics.json: all else there is the same for the same flags on one machine.
 COSTS = ("seconds", "peak_memory_mb")
 
 

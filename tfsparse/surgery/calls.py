@@ -28,6 +28,11 @@ class Ref:
     number: int
     shape: tuple
 
+    @property
+    def width(self):
+        """How many channels it has; 1 where that is not known."""
+        return (self.shape[-1] if self.shape else None) or 1
+
 
 @dataclasses.dataclass(eq=False)
 class Call:
