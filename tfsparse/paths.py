@@ -71,8 +71,11 @@ def owned_weights_of(layer):
 
 def _inside(layer, seen, recurse=True):
     """Weights of one layer, composite layers taken apart: (name from the layer inwards, variable, owner)."""
+    parts = layer._flatten_layers(include_self=False) if recurse else ()
+    # Wrappers such as SpectralNormalization hold a part's weight as well: it is the part's.
+    inner = {id(variable) for part in parts for variable in [*part._trainable_weights, *part._non_trainable_weights]}
     for variable in [*layer._trainable_weights, *layer._non_trainable_weights]:
-        if id(variable) not in seen:
+        if id(variable) not in seen | inner:
             seen.add(id(variable))
             yield variable.name.split(":")[0].rsplit("/", 1)[-1], variable, layer
     if not recurse:

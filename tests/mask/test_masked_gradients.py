@@ -78,6 +78,18 @@ def test_many_fits_mask_once(task, mask):
     assert dead(strip(prepared), mask) == 0
 
 
+def test_adafactor_meets_filters_without_a_weight(task):
+    """It divides by the means of a row's and a column's squares: of gradients that are all 0 it would make NaN."""
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(16), keras.layers.Dense(3)]
+    )
+    mask = make_mask(model, density=0.02)
+    prepared = prepare(model, mask, "none", task)
+    prepared.compile(keras.optimizers.Adafactor(0.01), LOSS)
+    losses = prepared.fit(make_data().train, epochs=3, verbose=0, callbacks=callbacks(prepared)).history["loss"]
+    assert np.isfinite(losses).all() and dead(strip(prepared), mask) == 0
+
+
 def test_averages_and_several_fits_do_not_go_together(model, mask):
     task = Task(make_data(), epochs=2, optimizer=lambda task: SGD(0.01, use_ema=True))
     with pytest.raises(ValueError, match="use_ema and compact"):

@@ -4,9 +4,10 @@ import logging
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_data, make_mask, make_model
+from tests.conftest import dead, make_data, make_mask, make_model
 from tfsparse.experiment import train
 from tfsparse.mask import Mask
 from tfsparse.recipe import callbacks, prepare, strip
@@ -17,7 +18,8 @@ K = keras.layers
 
 
 def warnings(caplog):
-    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    ours = [record for record in caplog.records if record.name.startswith("tfsparse")]
+    return [record.getMessage() for record in ours if record.levelno == logging.WARNING]
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
@@ -66,6 +68,31 @@ def test_a_ticket_without_its_weights_is_named(subclassed, task, caplog):
     caplog.clear()
     ticket.rewind(model)
     train(model, task, ticket, "none", verbose=0)
+    assert not warnings(caplog)
+
+
+def test_what_is_prepared_already_is_refused(mask, task):
+    for recipe, given in (("none", mask), ("ghost_neurons", None)):
+        prepared = prepare(make_model(), given, recipe, task)
+        for again in (
+            lambda p: prepare(p, None, "ghost_skips", task),
+            lambda p: train(p, task, None, "none", verbose=0),
+        ):
+            with pytest.raises(
+                ValueError, match="is prepared or wrapped already: layer .* Take the plain model: ts.strip"
+            ):
+                again(prepared)
+
+
+def test_zeros_that_a_step_of_ones_own_has_moved_are_zeros_again(mask, task, caplog):
+    prepared = prepare(make_model(), mask, "none", task)
+    for variable in prepared.trainable_variables:
+        variable.assign_add(tf.ones_like(variable))
+    plain = strip(prepared)
+    (said,) = warnings(caplog)
+    assert "were not 0 any more" in said and dead(plain, mask) == 0
+    caplog.clear()
+    strip(prepared)
     assert not warnings(caplog)
 
 

@@ -7,8 +7,9 @@ from tfsparse import recipe as recipes
 from tfsparse.experiment.begin import begin, check
 from tfsparse.experiment.compacted import Compactor
 from tfsparse.graph import is_graph
-from tfsparse.mask import Mask, prunable
+from tfsparse.mask import checked, prunable
 from tfsparse.mask.sparsify import release
+from tfsparse.task import Task
 
 
 def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **settings):
@@ -31,6 +32,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         `keras.callbacks.History`, with the rows of resumed epochs too.
 
     Raises:
+        TypeError: `task` is none.
         ValueError: the mask does not fit; the training in `folder` is another one (mask, recipe, task); the recipe needs a
             graph that a subclassed model does not show; the model has a loss or training step of its own.
         Diverged: the loss is NaN or infinite; `model` is as it was, unless it is subclassed.
@@ -38,7 +40,9 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
     recipe = recipes.Recipe(recipe)
     settings = training.Settings(**settings)
     recipes.check_trainable(model)
-    mask = mask if mask is None or isinstance(mask, Mask) else Mask(mask)
+    mask = checked(mask, model)
+    if not isinstance(task, Task):
+        raise TypeError(f"task must be a Task, such as Task(data, epochs=160), received {type(task).__name__}.")
     loss = task.loss_for(model)
     trained_with = recipe.loss(loss)  # refused before the work of rescaling, if at all
     check(model, task, recipe, settings, steps)

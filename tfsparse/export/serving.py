@@ -11,6 +11,7 @@ from tfsparse import paths
 from tfsparse.export.outputs import ENDINGS
 from tfsparse.export.result import ExportError
 from tfsparse.graph import clone, copy_layer, is_graph
+from tfsparse.mask import of_training
 
 _OTHER_FLOATS = ("float16", "bfloat16", "float64")
 
@@ -82,12 +83,12 @@ def plain_float32(model):
         ValueError: TF-MOT wrappers or training-time layers of this library are still on.
         ExportError: a model in mixed precision that its configuration does not bring back.
     """
-    for layer in model._flatten_layers(include_self=False):
-        if hasattr(layer, "pruning_vars") or type(layer).__module__.startswith("tfsparse."):
-            raise ValueError(
-                f"Layer {layer.name!r} ({type(layer).__name__}) belongs to training. Export the plain model: "
-                "ts.strip(model), or tfmot.sparsity.keras.strip_pruning(model)."
-            )
+    layer = of_training(model)
+    if layer is not None:
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) belongs to training. Export the plain model: "
+            "ts.strip(model), or tfmot.sparsity.keras.strip_pruning(model)."
+        )
     if not _in_other_floats(model):
         return model
     try:

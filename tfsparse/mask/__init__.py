@@ -10,9 +10,9 @@
 from tfsparse.mask.interchange import export_mask, import_mask
 from tfsparse.mask.mask import Mask
 from tfsparse.mask.masked_gradients import MaskGradients, mask_gradients
-from tfsparse.mask.masked_layer import MaskedLayer
+from tfsparse.mask.masked_layer import MaskedLayer, of_training
 from tfsparse.mask.prunable import check_model, prunable
-from tfsparse.mask.sparsify import apply_mask, sparsify
+from tfsparse.mask.sparsify import apply_mask, checked, hold, sparsify
 
 __all__ = [
     "Mask",
@@ -20,9 +20,12 @@ __all__ = [
     "MaskedLayer",
     "apply_mask",
     "check_model",
+    "checked",
     "export_mask",
+    "hold",
     "import_mask",
     "mask_gradients",
+    "of_training",
     "prunable",
     "sparsify",
 ]

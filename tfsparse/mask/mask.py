@@ -90,8 +90,7 @@ class Mask(Mapping):
             if name not in known:
                 raise ValueError(
                     f"Mask entry {name!r} names no prunable weight of model {model.name!r}, which has "
-                    f"{', '.join(list(known)[:3])}, ... ({len(known)} in all). Was the mask found on another architecture? "
-                    "A mask made elsewhere is read by import_mask(path, model)."
+                    f"{', '.join(list(known)[:3])}, ... ({len(known)} in all). {self._why_unknown(known)}"
                 )
             if array.shape != tuple(known[name].shape):
                 foreign = array.shape == layouts(model)[name].torch_shape
@@ -99,6 +98,14 @@ class Mask(Mapping):
                     f"Mask entry {name!r} has shape {array.shape}, the model's weight {tuple(known[name].shape)}. "
                     + (_FOREIGN if foreign else "Was the mask found on another architecture?")
                 )
+
+    def _why_unknown(self, known):
+        if [array.shape for array in self.values()] == [tuple(variable.shape) for variable in known.values()]:
+            return (
+                "Their shapes are those of the mask: Keras counts layers that have no name over the whole process. Give the "
+                "layers names, or call keras.backend.clear_session() before each model is built."
+            )
+        return "Was the mask found on another architecture? A mask made elsewhere is read by import_mask(path, model)."
 
     def save(self, path):
         """Writes the mask as a safetensors file (bool), whole or not at all; returns its `pathlib.Path`."""

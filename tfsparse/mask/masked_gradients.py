@@ -20,13 +20,15 @@ def mask_gradients(optimizer, variables):
     """Lets `optimizer` see 0 for the gradients of the dead weights in `variables`.
 
     Args:
-        optimizer: Keras optimizer whose step is not traced yet; with loss scaling, too. A legacy one stays as it is.
+        optimizer: Keras optimizer whose step is not traced yet; with loss scaling, too. Legacy ones and Adafactor stay
+            as they are.
         variables: of a sparsified model.
     """
     found = {v.ref(): v.constraint for v in variables if getattr(v.constraint, "mask", None) is not None}
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     aggregate = getattr(optimizer, "aggregate_gradients", None)
-    if not found or aggregate is None:
+    # Adafactor divides by the means of a row's and a column's squares, which must not be those of zeros alone: NaN.
+    if not found or aggregate is None or isinstance(optimizer, keras.optimizers.Adafactor):
         return
 
     aggregate = getattr(aggregate, "unmasked", aggregate)  # every `fit` comes by here

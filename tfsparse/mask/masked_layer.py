@@ -88,6 +88,14 @@ def takes(layer, name):
     return name in inspect.signature(layer.call).parameters
 
 
+def of_training(model):
+    """The first layer of `model` that belongs to training, ours or TF-MOT's; None of a plain model."""
+    for layer in model._flatten_layers(include_self=False):
+        if hasattr(layer, "pruning_vars") or type(layer).__module__.startswith("tfsparse."):
+            return layer
+    return None
+
+
 def masks(model):
     """The mask variables of a sparsified model: path of the weight -> variable of 0 and 1."""
     rows = {id(variable): path for path, variable in paths.weights(model).items()}

@@ -1,5 +1,7 @@
 """Puts a mask on a model."""
 
+import os
+
 import tensorflow as tf
 
 from tfsparse.graph import clone, copy_layer, is_graph
@@ -32,8 +34,7 @@ def sparsify(model, mask):
     >>> (sparse.get_weights()[0] != 0).astype(int).tolist()
     [[1, 0], [0, 1]]
     """
-    mask = mask if isinstance(mask, Mask) else Mask(mask)
-    mask.check(model)
+    mask = checked(mask, model)
     if not is_graph(model):
         return _in_place(model, mask)
     sparse = _copy(model, mask)
@@ -41,6 +42,38 @@ def sparsify(model, mask):
     for name, array in mask.items():
         variables[name].assign(array.astype(variables[name].dtype.as_numpy_dtype))
     return apply_mask(sparse, mask)
+
+
+def checked(mask, model):
+    """`mask` as a `Mask` that fits `model`; None, for a dense model, stays None.
+
+    Raises:
+        ValueError: it does not fit, or is a text: a mask must be found or loaded before.
+    """
+    if mask is None:
+        return None
+    if isinstance(mask, str | os.PathLike):
+        raise ValueError(
+            f"mask must be a Mask, received {mask!r}: find_mask(model, ...) finds one, Mask.load(path) reads one."
+        )
+    mask = mask if isinstance(mask, Mask) else Mask(mask)
+    mask.check(model)
+    return mask
+
+
+def hold(model):
+    """Sets weights that the masks in `model` remove to 0 where something else than an optimizer has changed them.
+
+    Returns:
+        Path of one that was not 0, or None.
+    """
+    found = None
+    for path, variable in prunable(model).items():
+        mask = getattr(variable.constraint, "mask", None)
+        if mask is not None and bool(tf.reduce_any(tf.not_equal(variable * mask, variable))):
+            found = path
+            variable.assign(variable * mask)
+    return found
 
 
 def release(model):

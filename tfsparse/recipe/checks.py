@@ -7,7 +7,7 @@ import tf_keras as keras
 
 from tfsparse import paths
 from tfsparse.graph import copy_layer, is_graph
-from tfsparse.mask import check_model
+from tfsparse.mask import check_model, hold, of_training
 from tfsparse.recipe.callbacks import clocks
 
 log = logging.getLogger(__name__)
@@ -20,10 +20,16 @@ def check_trainable(model):
 
     Raises:
         TypeError: not a model, or a Keras 3 model.
-        ValueError: it has no weights yet, or a loss or training step of its own, or a regularizer of
+        ValueError: it has no weights yet, is prepared already, or a loss or training step of its own, or a regularizer of
             activities that a copy loses.
     """
     check_model(model)
+    layer = of_training(model)
+    if layer is not None:
+        raise ValueError(
+            f"Model {model.name!r} is prepared or wrapped already: layer {layer.name!r} ({type(layer).__name__}) belongs to "
+            "training. Take the plain model: ts.strip(model), or tfmot.sparsity.keras.strip_pruning(model)."
+        )
     if not is_graph(model):  # trained in place
         return
     own = [name for name in _STEPS if getattr(type(model), name) is not getattr(keras.Model, name)]
@@ -69,6 +75,17 @@ def warn_of_living_ghosts(prepared):
             "Training ended while ghosts lived (%s): the network without them is not the one that was trained, and may do far "
             "worse. Train on until they have left; with EarlyStopping, give it a start_from_epoch after that.",
             ", ".join(f"{name} at strength {strength:.2f}" for name, strength in alive.items()),
+        )
+
+
+def hold_zeros(prepared):
+    """Makes weights that the mask removes 0, and warns, where a step of the user's own has changed them."""
+    path = hold(prepared)
+    if path is not None:
+        log.warning(
+            "Weights that the mask removes were not 0 any more, at %s for one, and are set to 0: something else than a Keras "
+            "optimizer's step has changed them. Multiply by the mask after a step of your own.",
+            path,
         )
 
 

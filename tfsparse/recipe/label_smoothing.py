@@ -69,7 +69,12 @@ class SmoothedCrossentropy(keras.losses.Loss):
             raise ValueError(
                 "label_smoothing spreads over the other classes, and there is one class only: leave it out."
             )
-        target = smooth(y_true, tf.shape(y_pred)[-1], self.amount, self.convention, y_pred.dtype)
+        labels = tf.convert_to_tensor(y_true)
+        if labels.shape.rank == y_pred.shape.rank and labels.shape[-1] == 1:
+            labels = tf.squeeze(labels, -1)
+        if labels.shape.rank < y_pred.shape.rank:
+            labels = tf.one_hot(tf.cast(labels, tf.int32), tf.shape(y_pred)[-1])
+        target = smooth(tf.cast(labels, y_pred.dtype), self.amount, self.convention)
         return keras.losses.categorical_crossentropy(target, y_pred, from_logits=self.from_logits)
 
     def get_config(self):
@@ -81,12 +86,9 @@ class SmoothedCrossentropy(keras.losses.Loss):
         return cls(**{**config, "loss": keras.losses.deserialize(config["loss"])})
 
 
-def smooth(labels, classes, amount, convention, dtype):
-    """Smoothed targets (n, classes) of class numbers (n,) or (n, 1), or of vectors over the classes (n, classes)."""
-    labels = tf.convert_to_tensor(labels)
-    if labels.shape.rank == 1 or labels.shape[-1] == 1:
-        labels = tf.one_hot(tf.reshape(tf.cast(labels, tf.int32), [-1]), classes, dtype=dtype)
-    labels, count = tf.cast(labels, dtype), tf.cast(classes, dtype)
+def smooth(labels, amount, convention):
+    """Smoothed targets of vectors over the classes, (..., classes)."""
+    count = tf.cast(tf.shape(labels)[-1], labels.dtype)
     if convention == "keras":
         return labels * (1 - amount) + amount / count
     return labels * (1 - amount) + (1 - labels) * amount / (count - 1)

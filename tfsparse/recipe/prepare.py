@@ -1,9 +1,9 @@
 """From a plain model to a prepared one, and back."""
 
 from tfsparse.graph import clone, copy_weights, is_graph, require_graph
-from tfsparse.mask import Mask, apply_mask, sparsify
+from tfsparse.mask import apply_mask, checked, sparsify
 from tfsparse.mask.sparsify import release
-from tfsparse.recipe.checks import check_trainable, warn_of_living_ghosts, warn_of_other_start
+from tfsparse.recipe.checks import check_trainable, hold_zeros, warn_of_living_ghosts, warn_of_other_start
 from tfsparse.recipe.recipe import Recipe
 from tfsparse.surgery import Surgery
 
@@ -36,9 +36,7 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
     """
     recipe = Recipe(recipe)
     check_trainable(model)
-    if mask is not None:
-        mask = mask if isinstance(mask, Mask) else Mask(mask)
-        mask.check(model)
+    mask = checked(mask, model)
     if recipe.needs_graph:
         require_graph(model, f"The recipe {recipe.text!r}")
     if not is_graph(model) and dtype is None:
@@ -92,6 +90,7 @@ def strip(prepared):
             "this process. Build the plain model and use transfer(prepared, model)."
         )
     if origin.model is prepared:
+        hold_zeros(prepared)
         release(prepared)
         return prepared
     return transfer(prepared, clone(origin.model))
@@ -103,6 +102,7 @@ def transfer(prepared, model):
     Ghosts that still live stay behind: a warning says so.
     """
     warn_of_living_ghosts(prepared)
+    hold_zeros(prepared)
     copy_weights(prepared, model)
     return model
 

@@ -41,7 +41,7 @@ def read_runs(paths):
         for folder in map(RunFolder, folders):
             if folder.metrics.is_file():
                 runs.append(_read(folder))
-            elif folder.begun:
+            else:
                 unfinished.append(folder.path)
     return _once(runs), unfinished
 

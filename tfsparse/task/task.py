@@ -2,12 +2,13 @@
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Callable
 
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.task import checks, schedules
+from tfsparse.task import checks, fits, schedules
 from tfsparse.task.data import Data
 from tfsparse.task.sgd import SGD
 
@@ -59,10 +60,16 @@ class Task:
         object.__setattr__(self, "seed", checks.whole(self.seed, "seed", least=0))
         for name in ("learning_rate", "momentum", "weight_decay"):
             value = getattr(self, name)
-            if not math.isfinite(value) or value < 0 or (name == "momentum" and value >= 1):
+            if (
+                not isinstance(value, numbers.Real)
+                or not math.isfinite(value)
+                or value < 0
+                or (name == "momentum" and value >= 1)
+            ):
                 raise ValueError(
                     f"{name} must be a finite number of at least 0 (momentum below 1), received {value!r}."
                 )
+        fits.loss_and_optimizer(self.loss, self.optimizer)
         schedules.make_schedule(self.schedule, self.learning_rate, self.steps)  # a wrong option is refused here
 
     @property
@@ -81,8 +88,10 @@ class Task:
         """The loss for `model`: the task's own, or cross-entropy for the form that labels and outputs have.
 
         Raises:
-            ValueError: cross-entropy, and `model` has too few outputs for the classes.
+            ValueError: the model takes or gives something else than the data have, or cross-entropy, and `model` has too
+                few outputs for the classes.
         """
+        fits.model_and_data(model, self.data)
         if self.loss is not None:
             return self.loss
         outputs = model.outputs[0].shape[-1] if model.outputs and len(model.outputs) == 1 else None  # None: subclassed

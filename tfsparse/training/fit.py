@@ -9,11 +9,13 @@ import sys
 import tensorflow as tf
 import tf_keras as keras
 
+from tfsparse.registry import lookup
 from tfsparse.training.best import SaveBest
 from tfsparse.training.checkpoints import Checkpoints, SaveEpochs, saved_epochs
 from tfsparse.training.compacted import read_stays, write_stays
 from tfsparse.training.devices import is_chief
 from tfsparse.training.history import HistoryFile
+from tfsparse.training.precision import POLICIES
 from tfsparse.training.ready import make_ready
 from tfsparse.training.spans import spans
 from tfsparse.training.watch import EpochLogs, StopOnNaN
@@ -39,6 +41,9 @@ class Settings:
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: batches that one call of the compiled step goes through.
         verbose: as in Keras' `fit`; `"auto"`: a bar on a terminal, else one line an epoch.
+
+    Raises:
+        ValueError: an unknown policy, or no strategy.
     """
 
     folder: pathlib.Path | None = None
@@ -50,6 +55,15 @@ class Settings:
     jit_compile: bool = False
     steps_per_execution: int = 1
     verbose: str | int = "auto"
+
+    def __post_init__(self):
+        if self.dtype is not None:
+            lookup(dict.fromkeys(["float32", *filter(None, POLICIES.values())]), self.dtype, "dtype policy")
+        if not isinstance(self.strategy, tf.distribute.Strategy | None):
+            raise ValueError(
+                "strategy must be a tf.distribute.Strategy, such as tf.distribute.MirroredStrategy(), received "
+                f"{self.strategy!r}."
+            )
 
 
 def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, smaller, settings, steps=None):

@@ -1,0 +1,35 @@
+"""Whether what a task is given, and the model that it trains, are what it can work with."""
+
+
+def loss_and_optimizer(loss, optimizer):
+    """Raises ValueError for a loss or an optimizer of another kind than `Task` takes; either may be None."""
+    if loss is not None and (isinstance(loss, type) or not callable(loss)):
+        raise ValueError(
+            "loss must be a Keras loss, such as keras.losses.MeanSquaredError(), or a function of (labels, outputs); "
+            f"received {loss!r}."
+        )
+    if optimizer is not None and (isinstance(optimizer, type) or not callable(optimizer)):
+        raise ValueError(
+            "optimizer must be a function, since every training makes its own, such as "
+            f"`lambda task: keras.optimizers.Adam(1e-3)`; received {optimizer!r}."
+        )
+
+
+def model_and_data(model, data):
+    """Raises ValueError for a model of several inputs or outputs, or of inputs of another shape than the data's.
+
+    A subclassed model does not show either, and is believed.
+    """
+    if not model.inputs or not model.outputs:
+        return
+    if len(model.inputs) != 1 or len(model.outputs) != 1 or isinstance(model.output, dict):
+        kind = "a dict of outputs" if isinstance(model.output, dict) else f"{len(model.outputs)} outputs"
+        raise ValueError(
+            f"Model {model.name!r} has {len(model.inputs)} inputs and {kind}: a Task is for one of each. Find its mask without "
+            "data (erk, synflow), and train `ts.prepare(model, mask, recipe, task)` by a `fit` of your own."
+        )
+    own, given = tuple(model.inputs[0].shape[1:]), tuple(data.input_shape)
+    if len(own) != len(given) or any(a not in (None, b) for a, b in zip(own, given, strict=True)):
+        raise ValueError(
+            f"Model {model.name!r} takes inputs of shape {own}, those of the data {data.name!r} have {given}."
+        )
