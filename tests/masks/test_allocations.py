@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from tests.conftest import make_mask
+from tests.conftest import make_data, make_mask
 from tests.masks.test_allocate import resnet20_shapes
 from tfsparse.masks import find_mask
 from tfsparse.masks.allocations import ALLOCATIONS, budgets, find_allocation
+from tfsparse.models import build_model
 
 
 def sizes(shapes):
@@ -34,6 +35,18 @@ def test_smart_ratio_falls_with_depth(vgg):
     sparse = density[:-1] < 0.99
     ratio = density[:-1][sparse] / expected[sparse]
     np.testing.assert_allclose(ratio, ratio.mean(), rtol=0.02)
+
+
+@pytest.mark.parametrize("excluded", ["classifier", "all but convolutions"])
+def test_smart_ratio_without_a_classifier_falls_with_depth_to_the_end(excluded):
+    model = build_model("resnet18(width=0.5)", make_data(classes=10))
+    options = {"exclude": "classifier"} if excluded == "classifier" else {"prunable": "conv"}
+    mask = find_mask(model, "random(allocation='smart_ratio')", sparsity=0.95, **options)
+    density = np.array([array.mean() for array in mask.values()])
+    left = np.arange(20, 0, -1)
+    assert len(density) == 20 and not mask.empty
+    sparse = density < 0.99
+    np.testing.assert_allclose(density[sparse] / density[-1], ((left**2 + left) / 2)[sparse], rtol=0.05)
 
 
 def test_smart_ratio_at_the_ends():

@@ -102,22 +102,24 @@ def balanced(shapes, count):
 
 
 def smart_ratio(shapes, count, *, classifier=0.3, vgg=False):
-    """density of layer l of L proportional to (L - l + 1)^2 + (L - l + 1), divided by l^2 with `vgg=True`; the last layer
-    keeps the share `classifier`, less if the budget asks for it."""
+    """density of layer l of L proportional to (L - l + 1)^2 + (L - l + 1), divided by l^2 with `vgg=True`. If the last layer
+    is dense, it is taken for the classifier and keeps the share `classifier`, less if the budget asks for it."""
     if not 0 < classifier <= 1:
         raise ValueError(f"smart_ratio's classifier is a share in (0, 1], received {classifier!r}.")
-    *body, last = shapes
     size, depth = {path: math.prod(shape) for path, shape in shapes.items()}, len(shapes)
+    last = list(shapes)[-1]
+    # Without the classifier (`prunable="conv"`) the last convolution is the deepest layer, and would take the whole budget.
+    body = [path for path in shapes if path != last or len(shapes[path]) != 2]
     density = {}
     for number, path in enumerate(body, 1):
         left = depth - number + 1
         density[path] = (left**2 + left) / (number**2 if vgg else 1)
+    parts = {path: density[path] * size[path] for path in body}
+    if last in parts:
+        return _scaled(parts, shapes, count)
     rest = sum(size[path] for path in body)
     kept = max(min(classifier * size[last], count), count - rest)  # what the body has no room for goes here
-    ideal = _scaled(
-        {path: density[path] * size[path] for path in body}, {path: shapes[path] for path in body}, count - kept
-    )
-    return {**ideal, last: kept}
+    return {**_scaled(parts, shapes, count - kept), last: kept}
 
 
 def _scaled(parts, shapes, count):
