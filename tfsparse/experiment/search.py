@@ -31,11 +31,12 @@ def find_mask(
             A given mask has its own, which wins; a note in the log says when they differ.
         task: `Task`; methods that look at data need one.
         seed: of draws and ties; None: the task's, or 0.
-        prunable: `"all"`, or `"conv"` for convolution kernels only. A given mask names its weights itself.
+        prunable: `"all"`, `"conv"` for convolution kernels only, or `"pointwise"` for 1x1 convolutions only. A given mask
+            names its weights itself.
         exclude: paths of weights, or of layers, that stay dense and are not counted.
         strict: refuse a mask that leaves a layer without a weight, instead of warning.
-        folder: where methods that train in rounds (`imp`, `gem_miner`) keep them; called again with the same folder, the
-            search goes on after the last finished round. None: nothing is kept.
+        folder: where methods that train (`imp`, `gem_miner`, `gradual`) keep their rounds or epochs; called again with the
+            same folder, the search goes on after the last finished one. None: nothing is kept.
         training: settings of the trainings in such rounds, as `tfsparse.train` takes them: `strategy`, `dtype`, ...
         **options: options of the method, as in its call: `find_mask(model, "snip", batches=4, pattern="2:4", ...)`.
             Those that all methods have in common: `tfsparse.masks.Choices`.
