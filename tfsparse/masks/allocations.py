@@ -5,11 +5,10 @@
 - `erk`: density falls with the layer's size (Erdos-Renyi-Kernel; Evci et al., "Rigging the Lottery", 2020).
 - `balanced`: the same number of weights in every layer (after Gadhikar et al., "Why Random Pruning Is All We Need", 2023).
 - `smart_ratio`: density falls with depth (Su et al., "Sanity-Checking Pruning Methods", 2020).
-- a `Mask`, or the path of a mask file: the densities of that mask.
+- a `Mask`: its densities.
 """
 
 import math
-import os
 
 import numpy as np
 
@@ -60,13 +59,11 @@ def find_allocation(allocation):
     """The function (shapes, count) -> path -> ideal count that `allocation` names.
 
     Args:
-        allocation: a name in `ALLOCATIONS`, with options or without; a `Mask`; the path of a mask file.
+        allocation: a name in `ALLOCATIONS`, with options or without; a `Mask`.
 
     Raises:
-        ValueError: unknown name or option. FileNotFoundError: no such mask file.
+        ValueError: unknown name or option.
     """
-    if isinstance(allocation, os.PathLike) or str(allocation).endswith(".safetensors"):
-        allocation = Mask.load(allocation)
     if isinstance(allocation, Mask):
         return lambda shapes, count: copied(shapes, count, allocation)
     entry, given = resolve(ALLOCATIONS, allocation, "allocation")

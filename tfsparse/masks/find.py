@@ -2,11 +2,11 @@
 
 import dataclasses
 import logging
-import os
 import time
 
 from tfsparse.frozen import kept_random_state
 from tfsparse.mask.mask import Mask
+from tfsparse.mask.mask_file import is_mask_file
 from tfsparse.masks.collapse import check_collapse, check_room
 from tfsparse.masks.given import given_mask
 from tfsparse.masks.rank import checked, rank
@@ -39,7 +39,7 @@ def find_mask(
             returns its accuracies; for methods that train. None: those are refused.
     """
     started = time.monotonic()
-    if isinstance(method, (Mask, os.PathLike)) or str(method).endswith((".safetensors", ".npz")):
+    if isinstance(method, Mask) or is_mask_file(method):
         mask = given_mask(model, method, sparsity, exclude, options)
     else:
         start = begin(model, method, task, seed, prunable, exclude, sparsity, options, train=train)

@@ -66,7 +66,7 @@ def begin(model, method, task, seed, prunable, exclude, sparsity, further, train
     entry, given, choices = read_method(method, further)
     if tf.distribute.has_strategy():
         raise ValueError("Masks are found outside strategy.scope(): the scores must not be spread over replicas.")
-    weights = _without(prunable_weights(model, prunable), exclude)
+    weights, choices = _without(prunable_weights(model, prunable), exclude), choices.read(model)
     if sparsity is None and hasattr(choices.allocation, "sparsity"):
         sparsity = choices.allocation.sparsity
     if sparsity is None:
