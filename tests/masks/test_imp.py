@@ -159,6 +159,21 @@ def test_rounds_of_another_search_are_refused(task, tmp_path):
         find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path)
 
 
+def test_rounds_of_another_allocation_are_refused(model, task, tmp_path):
+    """Another mask as the allocation, also if it has as many live weights or lies in the same file."""
+    path, method = tmp_path / "allocation.safetensors", "imp(rounds=1)"
+    first, other = (find_mask(model, "random", sparsity=0.5, allocation=name) for name in ("uniform", "balanced"))
+    first.save(path)
+    mask = find_mask(model, method, task=task, folder=tmp_path / "rounds", allocation=path)
+    assert first.digest in mask.metadata["options"]
+    assert find_mask(model, method, task=task, folder=tmp_path / "rounds", allocation=first) == mask
+    with pytest.raises(ValueError, match="another search: options differ"):
+        find_mask(model, method, task=task, folder=tmp_path / "rounds", allocation=other)
+    other.save(path)
+    with pytest.raises(ValueError, match="another search: options differ"):
+        find_mask(model, method, task=task, folder=tmp_path / "rounds", allocation=path)
+
+
 def test_refusals(model, task):
     with pytest.raises(ValueError, match="'imp' trains: use tfsparse.find_mask"):
         without_training(model, "imp", sparsity=0.5, task=task)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tfsparse.mask.mask import Mask
 from tfsparse.mask.prunable import prunable as prunable_weights
 from tfsparse.masks.allocate import live_count
 from tfsparse.masks.choices import Choices
@@ -104,6 +105,8 @@ def _without(weights, exclude):
 
 
 def _text(value):
+    if isinstance(value, Mask):
+        return f"mask {value.digest}"  # whose file may hold another by the time the search goes on
     return value if isinstance(value, str | int) else repr(value)
 
 
