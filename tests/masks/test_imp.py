@@ -15,6 +15,7 @@ from tfsparse.mask import Mask
 from tfsparse.masks import find_mask as without_training
 from tfsparse.masks.imp import RETRAIN
 from tfsparse.task import Task
+from tfsparse.task.sgd import SGD
 
 SPARSITY = 1 - 0.8**3
 
@@ -172,6 +173,17 @@ def test_rounds_of_another_allocation_are_refused(model, task, tmp_path):
     other.save(path)
     with pytest.raises(ValueError, match="another search: options differ"):
         find_mask(model, method, task=task, folder=tmp_path / "rounds", allocation=path)
+
+
+def test_averaged_weights(model, task, calls):
+    """Whole trainings may average; what is a part of one is refused before any."""
+    averaging = dataclasses.replace(task, optimizer=lambda task: SGD(task.learning_rate, use_ema=True))
+    assert find_mask(model, "imp(rounds=2)", sparsity=0.5, task=averaging).live == 226
+    calls.clear()
+    for retrain in RETRAIN:
+        with pytest.raises(ValueError, match="rewind_steps=3 and the optimizer's use_ema=True do not go together"):
+            find_mask(model, "imp", rewind_steps=3, retrain=retrain, sparsity=0.5, task=averaging)
+    assert not calls
 
 
 def test_refusals(model, task):

@@ -44,6 +44,8 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
             f"The task's optimizer must be one of tf_keras.optimizers, received {type(optimizer).__module__}."
             f"{type(optimizer).__name__}. Those in `legacy` have no place for masked gradients."
         )
+    if steps is not None and tuple(steps) == (0, task.steps):
+        steps = None  # a part that is the whole; what parts cannot have is allowed
     if steps is not None and (recipe.needs_graph or not 0 <= steps[0] < steps[1] <= task.steps):
         raise ValueError(f"steps={steps} must lie in 0 to {task.steps}, and the recipe must have no ghosts.")
     if (settings.compact or steps is not None) and getattr(optimizer, "use_ema", False):

@@ -40,12 +40,18 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
         `Ranking`, whose weights are the trained ones.
 
     Raises:
-        ValueError: no task, an option out of range, fewer steps than one pruning needs, or a subclassed model.
+        ValueError: no task, an option out of range, fewer steps than one pruning needs, an optimizer with `use_ema`, or a
+            subclassed model.
     """
     task = search.require_task("gradual")
     require_graph(search.model, "Gradual pruning wraps layers and")
     if epochs is not None:
         task = dataclasses.replace(task, epochs=whole("epochs", epochs))
+    if getattr(task.make_optimizer(), "use_ema", False):
+        raise ValueError(
+            "The task's optimizer has use_ema=True, and 'gradual' trains by one fit an epoch: Keras puts the averages in the "
+            "weights' place at the end of each, and their training is lost. Give an optimizer without it."
+        )
     first, last = _steps(task.steps, begin, end, whole("frequency", frequency))
     if not isinstance(initial_sparsity, numbers.Real) or not 0 <= initial_sparsity <= search.sparsity:
         raise ValueError(

@@ -43,13 +43,19 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
         `Ranking`, whose weights are those of step k, or the last trained ones; the model's own for `rewind_steps=0`.
 
     Raises:
-        ValueError: no task, an option out of range.
+        ValueError: no task, an option out of range, `rewind_steps` with an optimizer that averages weights (`use_ema`).
     """
     task, _ = search.require_task("imp"), search.require_training("imp")
     if epochs is not None:
         task = dataclasses.replace(task, epochs=whole("epochs", epochs))
     if whole("rewind_steps", rewind_steps, least=0) >= task.steps:
         raise ValueError(f"rewind_steps={rewind_steps} must come before the end of training, at {task.steps} steps.")
+    if rewind_steps and getattr(task.make_optimizer(), "use_ema", False):
+        raise ValueError(
+            f"rewind_steps={rewind_steps} and the optimizer's use_ema=True do not go together: a round that begins there is a "
+            "part of a training, which can be several calls of fit, and Keras puts the averages in the weights' place at the "
+            "end of each. Take rewind_steps=0, or an optimizer without it."
+        )
     tickets = _Tickets(search, task, rewind_steps, one_of("retrain", retrain, RETRAIN))
 
     def score(live, number):
