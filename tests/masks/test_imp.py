@@ -186,6 +186,17 @@ def test_averaged_weights(model, task, calls):
     assert not calls
 
 
+def test_fine_tuning_at_a_rate_of_nothing_is_refused(model, task, calls):
+    falling = dataclasses.replace(task, schedule="cosine", epochs=100)
+    with pytest.raises(
+        ValueError, match=r"last learning rate, which is 7\.7e-07 here, after 0\.05 at the start: .*'step'"
+    ):
+        find_mask(model, "imp(retrain='fine_tuning')", sparsity=0.5, task=falling)
+    constant = dataclasses.replace(task, schedule="constant")
+    find_mask(model, "imp(rounds=2, retrain='fine_tuning')", sparsity=0.5, task=constant)
+    assert [call["rate"] for call in calls] == pytest.approx([0.05, 0.05])
+
+
 def test_refusals(model, task):
     with pytest.raises(ValueError, match="'imp' trains: use tfsparse.find_mask"):
         without_training(model, "imp", sparsity=0.5, task=task)
