@@ -39,6 +39,8 @@ def gem_miner(
     cannot change F, are not run; layers such as dropout are off. If no score stays above 0.5, the network is empty: as in
     the reference all is pruned at once and the search ends; the note `stopped_at_epoch` says so.
 
+    It trains on one device, in the model's own precision, whatever `find_mask`'s `training` says.
+
     Networks without norms are harder: their signal must neither vanish nor explode while the density falls. Try Adam, or
     a learning rate of 0.01, and a moderate sparsity.
 

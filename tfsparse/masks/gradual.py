@@ -26,6 +26,7 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
 
     `end` is taken down to a whole number of `frequency` steps from `begin`, so that the last pruning reaches the sparsity
     asked for (TF-MOT may stop short of it). Weights of a layer that the model calls n times are pruned n times as early.
+    It trains on one device, in the model's own precision, whatever `find_mask`'s `training` says.
 
     Args:
         search: `Search`; needs a task, and a functional or Sequential model.
