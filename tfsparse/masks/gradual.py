@@ -22,7 +22,8 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
 
     The mask is TF-MOT's final one, its counts made exact: TF-MOT rounds in each layer, keeps a weight of every layer at least
     and all that tie with the last one in. `allocation`, `pattern` and their like are applied to the trained weights. Training
-    on may start from these, the mask's `weights`; their accuracy is in the notes: `accuracies`.
+    on may start from these, the mask's `weights`; their accuracy is in the notes: `accuracies`,
+    if labels are classes.
 
     `end` is taken down to a whole number of `frequency` steps from `begin`, so that the last pruning reaches the sparsity
     asked for (TF-MOT may stop short of it). Weights of a layer that the model calls n times are pruned n times as early.

@@ -3,6 +3,7 @@
 import json
 import logging
 
+import tensorflow as tf
 from tensorflow_model_optimization.sparsity import keras as tfmot
 
 from tfsparse import paths
@@ -11,6 +12,7 @@ from tfsparse.mask.mask import Mask
 from tfsparse.mask.masked_layer import masks
 from tfsparse.masks.gradual_layer import GradualLayer
 from tfsparse.masks.state import State
+from tfsparse.task.accuracy import accuracy, threshold_of
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,9 @@ class GradualTraining:
         model, data = self._wrapped(), self.task.data
         optimizer = self.task.make_optimizer()
         optimizer.build(model.trainable_variables)
-        model.compile(optimizer, self.task.loss_for(self.search.model), metrics=["accuracy"])
+        # Of a single output Keras would take every number for a probability.
+        metrics = ["accuracy"] if model.outputs[0].shape[-1] != 1 else []
+        model.compile(optimizer, self.task.loss_for(self.search.model), metrics=metrics)
         # By their number: names may repeat.
         variables = {str(number): v for number, v in enumerate([*model.variables, *optimizer.variables])}
         state = State(self.search.folder / "epochs.safetensors", variables)
@@ -67,4 +71,7 @@ class GradualTraining:
     def _accuracies(self, model):
         parts = {"validation_accuracy": self.task.data.validation, "test_accuracy": self.task.data.test}
         given = {name: part for name, part in parts.items() if part is not None}
-        return {name: model.evaluate(part, verbose=0, return_dict=True)["accuracy"] for name, part in given.items()}
+        forward = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+        threshold = threshold_of(self.search.model)  # the copy's last layer is wrapped
+        found = {name: accuracy(forward, part, threshold=threshold) for name, part in given.items()}
+        return {name: share for name, share in found.items() if share is not None}
