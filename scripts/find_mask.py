@@ -3,7 +3,8 @@
     python scripts/find_mask.py --flagfile=configs/digits.flags --mask="snip(batches=2)" --out=mask.safetensors
 
 Takes all flags of a training, so that its flagfiles serve; those of later stages change nothing here. Methods that train
-(imp, gem_miner) keep their finished rounds in a folder beside the file (mask.rounds/) and go on there when started again.
+(imp, gem_miner, gradual) keep what they have finished in a folder beside the file (mask.rounds/) and go on there when started
+again.
 """
 
 import os

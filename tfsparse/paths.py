@@ -34,6 +34,15 @@ def _layers(model, prefix, seen):
             yield path, layer
 
 
+def inside(path, names):
+    """Those of the weights' `names` that lie in the layer at `path`, from the layer inwards.
+
+    >>> inside("stage1/attention", ["stage1/attention/query/kernel", "stage1/attention2/query/kernel"])
+    ['query/kernel']
+    """
+    return [name.removeprefix(path + "/") for name in names if name.startswith(path + "/")]
+
+
 def unwrap(layer):
     """The layer inside a TF-MOT pruning wrapper; any other layer itself."""
     return layer.layer if hasattr(layer, "pruning_vars") else layer

@@ -31,9 +31,10 @@ def test_sparsity_is_exact(method, model, task, density, kind):
 
 
 def test_same_seed_same_mask(method, model, task):
-    first, second, other = (find_mask(model, method, sparsity=0.8, task=task, seed=seed) for seed in (1, 1, 2))
+    first, second = (find_mask(model, method, sparsity=0.8, task=task, seed=1) for _ in range(2))
     assert first == second
-    assert other.live == first.live
+    if method.split("(")[0] in settings.DRAWN:
+        assert find_mask(model, method, sparsity=0.8, task=task, seed=2) != first
 
 
 @pytest.mark.parametrize("options", [{}, {"sanity": "reinitialize"}], ids=str)

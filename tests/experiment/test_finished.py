@@ -3,13 +3,17 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
+import tensorflow as tf
+import tf_keras as keras
 
 from tfsparse.data import load_data
-from tfsparse.experiment import Experiment, evaluate_files, export_run, run, run_experiment
+from tfsparse.experiment import Experiment, evaluate_files, export_run, finished, run, run_experiment
 from tfsparse.export import ExportError, export_model
 from tfsparse.models import build_model
 from tfsparse.report import accuracy
+from tfsparse.task import Data
 
 
 def test_a_finished_run_is_evaluated_and_exported(tmp_path):
@@ -58,6 +62,26 @@ def test_every_format_has_the_accuracy_of_the_model(tmp_path):
     card = json.loads((tmp_path / "run" / "model.tflite.card.json").read_text())
     assert card["training"]["metrics"]["test_accuracy"] == numbers["test_accuracy"]
     assert card["training"]["mask"] == "erk" and card["training"]["settings"]["epochs"] == 4
+
+
+def test_a_file_of_one_output(tmp_path, monkeypatch):
+    """It gives the probability of the second class, or, as its card says, a number: here a logit."""
+    images = np.random.default_rng(0).normal(size=(8, 4, 4, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.layers[-1].kernel.assign(model.layers[-1].kernel / 5)  # logits between 0 and 0.5, too
+    right = (model(images).numpy() > 0) ^ (np.arange(8) == 0)[:, None]  # but the first
+    sets = {}
+    for name, labels in {"two": right.astype("int64"), "numbers": np.arange(8)[:, None] / 8}.items():
+        part = tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
+        sets[name] = Data.from_datasets(train=part, test=part, num_classes=1, name=name)
+    monkeypatch.setattr(finished, "load_data", sets.get)
+    expected = 7 / 8
+    assert accuracy(model, sets["two"].test) == expected
+    for outputs in ("sigmoid", "as_is"):
+        path = export_model(model, "tflite", tmp_path / f"{outputs}.tflite", data=sets["two"], outputs=outputs).path
+        assert evaluate_files(path, "test", data="two") == {str(path): expected}
+        with pytest.raises(ValueError, match="one number an image, and the labels of 'numbers' are not all 0 or 1"):
+            evaluate_files(path, "test", data="numbers")
 
 
 def test_a_format_that_is_refused_loses_neither_the_others_nor_the_numbers(tmp_path, monkeypatch):

@@ -59,7 +59,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(tmp_path, 
                 self.model.trainable_variables[-1].assign([np.nan] * 3)
 
     task = Task(data, epochs=3, learning_rate=0.05)
-    with pytest.raises(Diverged, match="nan at step 5"):
+    with pytest.raises(Diverged, match="nan after 5 steps"):
         train(model, task, mask, "none", folder=tmp_path, verbose=0, callbacks=[Spoils()])
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     assert tf.train.latest_checkpoint(str(tmp_path / "checkpoints")).endswith("epoch-1")

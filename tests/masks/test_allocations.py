@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from tests.conftest import make_mask
+from tests.conftest import make_data, make_mask
 from tests.masks.test_allocate import resnet20_shapes
-from tfsparse.masks import find_mask
+from tfsparse.mask import export_mask
+from tfsparse.masks import find_mask, read_method
 from tfsparse.masks.allocations import ALLOCATIONS, budgets, find_allocation
+from tfsparse.models import build_model
 
 
 def sizes(shapes):
@@ -36,6 +38,18 @@ def test_smart_ratio_falls_with_depth(vgg):
     np.testing.assert_allclose(ratio, ratio.mean(), rtol=0.02)
 
 
+@pytest.mark.parametrize("excluded", ["classifier", "all but convolutions"])
+def test_smart_ratio_without_a_classifier_falls_with_depth_to_the_end(excluded):
+    model = build_model("resnet18(width=0.5)", make_data(classes=10))
+    options = {"exclude": "classifier"} if excluded == "classifier" else {"prunable": "conv"}
+    mask = find_mask(model, "random(allocation='smart_ratio')", sparsity=0.95, **options)
+    density = np.array([array.mean() for array in mask.values()])
+    left = np.arange(20, 0, -1)
+    assert len(density) == 20 and not mask.empty
+    sparse = density < 0.99
+    np.testing.assert_allclose(density[sparse] / density[-1], ((left**2 + left) / 2)[sparse], rtol=0.05)
+
+
 def test_smart_ratio_at_the_ends():
     shapes = resnet20_shapes()
     for count in (1, 100, 268_336):
@@ -47,9 +61,12 @@ def test_smart_ratio_at_the_ends():
 def test_copied_from_a_mask_or_its_file(model, tmp_path):
     source = make_mask(model)
     path = source.save(tmp_path / "source.safetensors")
+    theirs = export_mask(source, model, tmp_path / "theirs.npz")  # PyTorch's layout: a model tells how to read it
     copies = [
         find_mask(model, "random", allocation=source),
         find_mask(model, f"random(allocation='{path}')", sparsity=source.sparsity),
+        find_mask(model, f"random(allocation='{theirs}')"),
+        find_mask(model, "random", allocation=theirs),
     ]
     for mask in copies:
         assert {name: array.sum() for name, array in mask.items()} == {n: a.sum() for n, a in source.items()}
@@ -57,8 +74,9 @@ def test_copied_from_a_mask_or_its_file(model, tmp_path):
     half = find_mask(model, "random", allocation=source, sparsity=1 - source.live / source.total / 2)
     for name, array in half.items():
         assert abs(array.sum() - source[name].sum() / 2) <= 1
-    with pytest.raises(FileNotFoundError):
-        find_mask(model, "random(allocation='nowhere.safetensors')", sparsity=0.5)
+    for suffix in (".safetensors", ".npz"):
+        with pytest.raises(FileNotFoundError):
+            read_method(f"random(allocation='nowhere{suffix}')")
     with pytest.raises(ValueError, match="says nothing of 'stem/kernel'"):
         find_mask(model, "random", allocation=find_mask(model, "erk", sparsity=0.5, exclude="stem"), sparsity=0.5)
 

@@ -1,5 +1,6 @@
 """Gradual magnitude pruning: TF-MOT's masks, TF-MOT's schedule, any layer, resuming."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -16,6 +17,7 @@ from tfsparse.masks.rounds import Rounds
 from tfsparse.masks.state import State
 from tfsparse.report import evaluate
 from tfsparse.task import Task
+from tfsparse.task.sgd import SGD
 
 METHOD = "gradual(frequency=2)"
 
@@ -118,6 +120,13 @@ def test_refusals(task, model):
         "initial_sparsity must be from 0 to sparsity=0.5, received 0.6", "gradual(initial_sparsity=0.6, frequency=2)"
     )
     refused("power must be a finite number above 0, received 0", "gradual(power=0, frequency=2)")
+
+
+def test_averaged_weights_are_refused(task, model):
+    """Keras would put them in the weights' place after every epoch."""
+    averaging = dataclasses.replace(task, optimizer=lambda task: SGD(task.learning_rate, use_ema=True))
+    with pytest.raises(ValueError, match="optimizer has use_ema=True, and 'gradual' trains by one fit an epoch"):
+        find_mask(model, METHOD, sparsity=0.5, task=averaging)
 
 
 def test_a_subclassed_model_is_refused(task):

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from tests.conftest import make_data, make_model
-from tfsparse import find_mask, paths
+from tests.conftest import Stops, make_data, make_mask, make_model, same_weights, started
+from tfsparse import find_mask, paths, train
 from tfsparse.experiment import search
 from tfsparse.mask import Mask
 from tfsparse.masks import find_mask as without_training
 from tfsparse.masks.imp import RETRAIN
 from tfsparse.task import Task
+from tfsparse.task.schedules import cosine
+from tfsparse.task.sgd import SGD
+from tfsparse.training import read_history
 
 SPARSITY = 1 - 0.8**3
 
@@ -96,8 +99,6 @@ def test_learning_rate_rewinding_and_fine_tuning(task, calls):
 
 def test_a_part_of_the_steps_is_that_part_of_an_unbroken_training(data, tmp_path):
     """Without momentum, two halves are the whole."""
-    from tfsparse import train
-
     task = Task(data, epochs=3, learning_rate=0.05, momentum=0.0)
     whole, halves = make_model(), make_model()
     halves.set_weights(whole.get_weights())
@@ -106,6 +107,33 @@ def test_a_part_of_the_steps_is_that_part_of_an_unbroken_training(data, tmp_path
         train(halves, task, None, "none", steps=steps, verbose=0)
     for ours, theirs in zip(halves.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_a_late_start_of_adam_takes_no_larger_steps(tmp_path, compact):
+    """Its first step is the rate of that step of the training: with averages of 0 the sign of the gradient counts alone."""
+    task = Task(make_data(), epochs=8, optimizer=lambda task: keras.optimizers.Adam(cosine(0.01, task.steps)))
+    rates = [float(cosine(0.01, task.steps)(step)) for step in range(task.steps)]
+    for steps in ((16, 17), (18, 32)):
+        model, folder = make_model(), tmp_path / str(steps[0])
+        before = values(model)
+        train(model, task, make_mask(model), "none", steps=steps, folder=folder, compact=compact, verbose=0)
+        if steps[1] == 17:
+            moved = max(np.abs(after - before[path]).max() for path, after in values(model).items() if "bias" in path)
+            assert moved == pytest.approx(rates[16], rel=1e-3)
+    logged = [row["learning_rate"] for row in read_history(folder / "history.csv")]
+    assert logged == pytest.approx([rates[19], rates[23], rates[27], rates[31]])
+
+
+def test_a_late_start_goes_on_where_it_was_stopped(tmp_path):
+    task = Task(make_data(), epochs=4, optimizer=lambda task: keras.optimizers.Adam(cosine(0.01, task.steps)))
+    whole, stopped = started(), started()
+    train(whole, task, None, "none", steps=(6, 16), verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, task, None, "none", steps=(6, 16), folder=tmp_path, callbacks=[Stops(7)], verbose=0)
+    stopped = started()
+    history = train(stopped, task, None, "none", steps=(6, 16), folder=tmp_path, verbose=0)
+    assert same_weights(stopped, whole) and history.epoch == [1, 2, 3]
 
 
 class Killed(BaseException):
@@ -157,6 +185,43 @@ def test_rounds_of_another_search_are_refused(task, tmp_path):
     model.layers[1].kernel.assign_add(model.layers[1].kernel)
     with pytest.raises(ValueError, match="weights differ. Delete the folder to begin anew"):
         find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path)
+
+
+def test_rounds_of_another_allocation_are_refused(model, task, tmp_path):
+    """Another mask as the allocation, also if it has as many live weights or lies in the same file."""
+    path, method = tmp_path / "allocation.safetensors", "imp(rounds=1)"
+    first, other = (find_mask(model, "random", sparsity=0.5, allocation=name) for name in ("uniform", "balanced"))
+    first.save(path)
+    mask = find_mask(model, method, task=task, folder=tmp_path / "rounds", allocation=path)
+    assert first.digest in mask.metadata["options"]
+    assert find_mask(model, method, task=task, folder=tmp_path / "rounds", allocation=first) == mask
+    with pytest.raises(ValueError, match="another search: options differ"):
+        find_mask(model, method, task=task, folder=tmp_path / "rounds", allocation=other)
+    other.save(path)
+    with pytest.raises(ValueError, match="another search: options differ"):
+        find_mask(model, method, task=task, folder=tmp_path / "rounds", allocation=path)
+
+
+def test_averaged_weights(model, task, calls):
+    """Whole trainings may average; what is a part of one is refused before any."""
+    averaging = dataclasses.replace(task, optimizer=lambda task: SGD(task.learning_rate, use_ema=True))
+    assert find_mask(model, "imp(rounds=2)", sparsity=0.5, task=averaging).live == 226
+    calls.clear()
+    for retrain in RETRAIN:
+        with pytest.raises(ValueError, match="rewind_steps=3 and the optimizer's use_ema=True do not go together"):
+            find_mask(model, "imp", rewind_steps=3, retrain=retrain, sparsity=0.5, task=averaging)
+    assert not calls
+
+
+def test_fine_tuning_at_a_rate_of_nothing_is_refused(model, task, calls):
+    falling = dataclasses.replace(task, schedule="cosine", epochs=100)
+    with pytest.raises(
+        ValueError, match=r"last learning rate, which is 7\.7e-07 here, after 0\.05 at the start: .*'step'"
+    ):
+        find_mask(model, "imp(retrain='fine_tuning')", sparsity=0.5, task=falling)
+    constant = dataclasses.replace(task, schedule="constant")
+    find_mask(model, "imp(rounds=2, retrain='fine_tuning')", sparsity=0.5, task=constant)
+    assert [call["rate"] for call in calls] == pytest.approx([0.05, 0.05])
 
 
 def test_refusals(model, task):

@@ -8,6 +8,7 @@ import pathlib
 import re
 
 from tfsparse.flags import setting
+from tfsparse.mask.mask_file import is_mask_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Experiment:
     @property
     def mask_file(self):
         """Path of the mask file; None: the mask is found by a method, or the run is dense."""
-        return pathlib.Path(self.mask) if self.mask.endswith((".safetensors", ".npz")) else None
+        return pathlib.Path(self.mask) if is_mask_file(self.mask) else None
 
     def deciding(self):
         """The settings that decide what is computed, as a dict."""

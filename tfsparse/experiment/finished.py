@@ -11,6 +11,8 @@ from tfsparse.experiment.facts import facts
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.stages import load_model, load_task
 from tfsparse.export import EXPORTERS, export_model, load_exported, make_exporter
+from tfsparse.export.card import read_card
+from tfsparse.export.outputs import NUMBERS
 from tfsparse.report import accuracy
 from tfsparse.training.checkpoints import saved_epochs
 
@@ -50,20 +52,24 @@ def evaluate_files(path, split, **settings):
 
     Returns:
         Dict from what was evaluated to its accuracy.
+
+    Raises:
+        ValueError: no run folder, or not finished; no such part; one output, and labels that are not 0 and 1.
+        FileNotFoundError: no such file.
     """
     path = pathlib.Path(path)
     given = {name: value for name, value in settings.items() if value}
     if not (path / "flags.txt").is_file():
-        exported = load_exported(path)  # before the data: a wrong path is found at once
+        predict = _predictor(path)  # before the data: a wrong path is found at once
         if "data" not in given:
             raise ValueError("Give --data: the data set that the file is evaluated on.")
-        return {str(path): _file_accuracy(exported, load_data(given.pop("data"), **given), split)}
+        return {str(path): _accuracy(path, load_data(given.pop("data"), **given), split, *predict)}
     experiment, folder = open_run(path, **given)
     task = load_task(experiment)
     model, _, _ = load_model(experiment, task, folder)
     rows = {"model": accuracy(model, _part(task.data, split))}
     for name, file in folder.exported(EXPORTERS).items():
-        rows[name] = _file_accuracy(load_exported(file), task.data, split)
+        rows[name] = _accuracy(file, task.data, split, *_predictor(file))
     return rows
 
 
@@ -94,8 +100,23 @@ def _part(data, split):
     return dataset
 
 
-def _file_accuracy(exported, data, split):
-    return accuracy(lambda images: exported(_as_taken(data.stored(images), exported.dtype)), _part(data, split))
+def _predictor(file):
+    """An exported file, loaded, and the threshold of a single output: files give probabilities, unless their card says no."""
+    exported = load_exported(file)
+    meaning = (read_card(file) or {}).get("outputs", {}).get("meaning")
+    return exported, 0.0 if meaning == NUMBERS else 0.5
+
+
+def _accuracy(file, data, split, exported, threshold):
+    found = accuracy(
+        lambda images: exported(_as_taken(data.stored(images), exported.dtype)), _part(data, split), threshold=threshold
+    )
+    if found is None:
+        raise ValueError(
+            f"{file} gives one number an image, and the labels of {data.name!r} are not all 0 or 1: there is no accuracy. "
+            "Give the data set that the network was trained on."
+        )
+    return found
 
 
 def _as_taken(images, dtype):

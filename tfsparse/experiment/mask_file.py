@@ -2,6 +2,7 @@
 
 from tfsparse.frozen import kept_random_state
 from tfsparse.mask import Mask, import_mask
+from tfsparse.mask.mask_file import check_mask_file
 from tfsparse.models import build_model
 
 
@@ -16,10 +17,7 @@ def check_readable(experiment, folder=None):
     copied = folder is not None and folder.mask.is_file() and not experiment.overwrite
     if file is None or (copied and not file.is_file()):
         return
-    if file.suffix == ".safetensors":
-        Mask.load(file)
-    elif not file.is_file():
-        raise FileNotFoundError(f"No mask file {experiment.mask!r}.")
+    check_mask_file(file)
 
 
 def check_unchanged(experiment, folder, make_task):

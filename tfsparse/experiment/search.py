@@ -1,10 +1,17 @@
 """`find_mask` with what methods that train need: training by the default protocol, and accuracies."""
 
+import dataclasses
 import functools
+import logging
 
 from tfsparse import masks
 from tfsparse.experiment.train import train
+from tfsparse.mask.mask_file import is_mask_file
+from tfsparse.registry import lookup, parse
 from tfsparse.report import evaluate
+from tfsparse.training import Settings
+
+log = logging.getLogger(__name__)
 
 
 def find_mask(
@@ -31,12 +38,14 @@ def find_mask(
             A given mask has its own, which wins; a note in the log says when they differ.
         task: `Task`; methods that look at data need one.
         seed: of draws and ties; None: the task's, or 0.
-        prunable: `"all"`, or `"conv"` for convolution kernels only. A given mask names its weights itself.
+        prunable: `"all"`, `"conv"` for convolution kernels only, or `"pointwise"` for 1x1 convolutions only. A given mask
+            names its weights itself.
         exclude: paths of weights, or of layers, that stay dense and are not counted.
         strict: refuse a mask that leaves a layer without a weight, instead of warning.
-        folder: where methods that train in rounds (`imp`, `gem_miner`) keep them; called again with the same folder, the
-            search goes on after the last finished round. None: nothing is kept.
-        training: settings of the trainings in such rounds, as `tfsparse.train` takes them: `strategy`, `dtype`, ...
+        folder: where methods that train (`imp`, `gem_miner`, `gradual`) keep their rounds or epochs; called again with the
+            same folder, the search goes on after the last finished one. None: nothing is kept.
+        training: settings of the trainings of `imp`, as `tfsparse.train` takes them: `strategy`, `dtype`, ... (`gem_miner`
+            and `gradual` train on one device, in the model's own precision; a note in the log says what they do not use.)
         **options: options of the method, as in its call: `find_mask(model, "snip", batches=4, pattern="2:4", ...)`.
             Those that all methods have in common: `tfsparse.masks.Choices`.
 
@@ -49,13 +58,31 @@ def find_mask(
     Mask(1 weights, 5 of 20 live, sparsity 0.7500)
 
     Raises:
-        ValueError: unknown method or option, a sparsity out of range or that leaves nothing, a method that needs a task
-            without one, scores that are not finite, a mask that does not fit, with `strict` a layer without a weight.
+        ValueError: unknown method, option or setting of training, a sparsity out of range or that leaves nothing, a method
+            that needs a task without one, scores that are not finite, a mask that does not fit, with `strict` a layer
+            without a weight.
         FileNotFoundError: no such mask file.
     """
     settings = {"sparsity": sparsity, "task": task, "seed": seed, "prunable": prunable, "exclude": exclude}
-    train_one = functools.partial(_train, training or {})
+    train_one = functools.partial(_train, _checked(training or {}, method))
     return masks.find_mask(model, method, strict=strict, folder=folder, train=train_one, **settings, **options)
+
+
+def _checked(training, method):
+    """The settings of training, all known; says which of them the method will not use."""
+    known = {field.name: field.default for field in dataclasses.fields(Settings) if field.name != "folder"}
+    known["callbacks"] = ()
+    given = {name: lookup(known, name, "setting of training") for name in training}
+    differing = [name for name, default in given.items() if training[name] and training[name] != default]
+    unused = [name for name in differing if name != "verbose"]
+    by_name = isinstance(method, str) and not is_mask_file(method)
+    if unused and by_name and parse(method)[0] in masks.OWN_TRAINING:
+        log.warning(
+            "%s trains on one device, in the model's own precision: while it looks for the mask, %s will not be used.",
+            method,
+            ", ".join(unused),
+        )
+    return training
 
 
 def _train(settings, model, task, mask, folder, steps):

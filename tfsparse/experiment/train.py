@@ -45,6 +45,8 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         raise TypeError(f"task must be a Task, such as Task(data, epochs=160), received {type(task).__name__}.")
     loss = task.loss_for(model)
     trained_with = recipe.loss(loss)  # refused before the work of rescaling, if at all
+    if steps is not None and tuple(steps) == (0, task.steps):
+        steps = None  # a part that is the whole; what parts cannot have is allowed
     check(model, task, recipe, settings, steps)
     resumed = training.has_checkpoint(settings.folder)  # then the weights come from there
     begin(model, task, mask, recipe, settings, steps, resumed)

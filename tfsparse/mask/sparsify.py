@@ -4,6 +4,7 @@ import os
 
 import tensorflow as tf
 
+from tfsparse import paths
 from tfsparse.graph import clone, copy_layer, is_graph
 from tfsparse.mask import constraint
 from tfsparse.mask.mask import Mask
@@ -84,7 +85,7 @@ def release(model):
 
 def _copy(model, mask):
     def masked_or_copy(path, layer):
-        inside = [name.removeprefix(path + "/") for name in mask if name.startswith(path + "/")]
+        inside = paths.inside(path, mask)
         return MaskedLayer(copy_layer(layer), masked=inside) if inside else copy_layer(layer)
 
     return clone(model, masked_or_copy)

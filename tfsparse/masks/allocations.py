@@ -5,11 +5,10 @@
 - `erk`: density falls with the layer's size (Erdos-Renyi-Kernel; Evci et al., "Rigging the Lottery", 2020).
 - `balanced`: the same number of weights in every layer (after Gadhikar et al., "Why Random Pruning Is All We Need", 2023).
 - `smart_ratio`: density falls with depth (Su et al., "Sanity-Checking Pruning Methods", 2020).
-- a `Mask`, or the path of a mask file: the densities of that mask.
+- a `Mask`: its densities.
 """
 
 import math
-import os
 
 import numpy as np
 
@@ -60,13 +59,11 @@ def find_allocation(allocation):
     """The function (shapes, count) -> path -> ideal count that `allocation` names.
 
     Args:
-        allocation: a name in `ALLOCATIONS`, with options or without; a `Mask`; the path of a mask file.
+        allocation: a name in `ALLOCATIONS`, with options or without; a `Mask`.
 
     Raises:
-        ValueError: unknown name or option. FileNotFoundError: no such mask file.
+        ValueError: unknown name or option.
     """
-    if isinstance(allocation, os.PathLike) or str(allocation).endswith(".safetensors"):
-        allocation = Mask.load(allocation)
     if isinstance(allocation, Mask):
         return lambda shapes, count: copied(shapes, count, allocation)
     entry, given = resolve(ALLOCATIONS, allocation, "allocation")
@@ -102,22 +99,24 @@ def balanced(shapes, count):
 
 
 def smart_ratio(shapes, count, *, classifier=0.3, vgg=False):
-    """density of layer l of L proportional to (L - l + 1)^2 + (L - l + 1), divided by l^2 with `vgg=True`; the last layer
-    keeps the share `classifier`, less if the budget asks for it."""
+    """density of layer l of L proportional to (L - l + 1)^2 + (L - l + 1), divided by l^2 with `vgg=True`. If the last layer
+    is dense, it is taken for the classifier and keeps the share `classifier`, less if the budget asks for it."""
     if not 0 < classifier <= 1:
         raise ValueError(f"smart_ratio's classifier is a share in (0, 1], received {classifier!r}.")
-    *body, last = shapes
     size, depth = {path: math.prod(shape) for path, shape in shapes.items()}, len(shapes)
+    last = list(shapes)[-1]
+    # Without the classifier (`prunable="conv"`) the last convolution is the deepest layer, and would take the whole budget.
+    body = [path for path in shapes if path != last or len(shapes[path]) != 2]
     density = {}
     for number, path in enumerate(body, 1):
         left = depth - number + 1
         density[path] = (left**2 + left) / (number**2 if vgg else 1)
+    parts = {path: density[path] * size[path] for path in body}
+    if last in parts:
+        return _scaled(parts, shapes, count)
     rest = sum(size[path] for path in body)
     kept = max(min(classifier * size[last], count), count - rest)  # what the body has no room for goes here
-    ideal = _scaled(
-        {path: density[path] * size[path] for path in body}, {path: shapes[path] for path in body}, count - kept
-    )
-    return {**ideal, last: kept}
+    return {**_scaled(parts, shapes, count - kept), last: kept}
 
 
 def _scaled(parts, shapes, count):

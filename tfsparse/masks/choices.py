@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from tfsparse.mask.axes import channel_axes
+from tfsparse.mask.mask_file import check_mask_file, is_mask_file, read_mask_file
 from tfsparse.masks.allocations import find_allocation
 from tfsparse.masks.patterns import find_pattern
 from tfsparse.masks.search import one_of, whole
@@ -17,7 +18,7 @@ class Choices:
 
     Args:
         allocation: how it spreads over the layers: `"global"`, `"uniform"`, `"erk"`, `"balanced"`, `"smart_ratio"`, another
-            `Mask` or mask file whose densities are copied; None: the method's own.
+            `Mask` or mask file (`.safetensors`, `.npz`) whose densities are copied; None: the method's own.
         pattern: which weights live or die together: `"2:4"`, `"block(1x4)"`, `"filter"`; None: every weight for itself.
         min_per_layer: weights that each layer keeps at least, if it has as many; with blocks or filters as many whole ones
             as it takes.
@@ -36,10 +37,19 @@ class Choices:
     sanity: str | None = None
 
     def __post_init__(self):
-        find_allocation(self.allocation or "global")
+        if is_mask_file(self.allocation):
+            check_mask_file(self.allocation)
+        else:
+            find_allocation(self.allocation or "global")
         find_pattern(self.pattern, {})
         whole("min_per_layer", self.min_per_layer, least=0)
         one_of("sanity", self.sanity, (None, *SANITY))
+
+    def read(self, model):
+        """The same, with the mask itself in the place of the path of an allocation's mask file."""
+        if not is_mask_file(self.allocation):
+            return self
+        return dataclasses.replace(self, allocation=read_mask_file(self.allocation, model))
 
     def pattern_for(self, search):
         """The pattern, checked against the layers of the search."""

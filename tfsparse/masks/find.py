@@ -2,11 +2,11 @@
 
 import dataclasses
 import logging
-import os
 import time
 
 from tfsparse.frozen import kept_random_state
 from tfsparse.mask.mask import Mask
+from tfsparse.mask.mask_file import is_mask_file
 from tfsparse.masks.collapse import check_collapse, check_room
 from tfsparse.masks.given import given_mask
 from tfsparse.masks.rank import checked, rank
@@ -39,7 +39,7 @@ def find_mask(
             returns its accuracies; for methods that train. None: those are refused.
     """
     started = time.monotonic()
-    if isinstance(method, (Mask, os.PathLike)) or str(method).endswith((".safetensors", ".npz")):
+    if isinstance(method, Mask) or is_mask_file(method):
         mask = given_mask(model, method, sparsity, exclude, options)
     else:
         start = begin(model, method, task, seed, prunable, exclude, sparsity, options, train=train)
@@ -58,7 +58,7 @@ def scores(model, method, task=None, *, prunable="all", exclude=(), **options):
         model: built tf_keras model; left as it is.
         method: a name in `METHODS`, with options or without, that ranks scores.
         task: `Task`; methods that look at data need one.
-        prunable: as in `find_mask`; `exclude` and options options likewise.
+        prunable: as in `find_mask`; `exclude` and options likewise.
 
     Returns:
         Dict from weight path to array of the weight's shape; float64 where float32 could overflow.
@@ -69,7 +69,8 @@ def scores(model, method, task=None, *, prunable="all", exclude=(), **options):
     [[1.0], [1.0]]
 
     Raises:
-        ValueError: as `find_mask`; or the method has no scores (`random`, `erk`), or trains for them (`imp`, `gem_miner`).
+        ValueError: as `find_mask`; or the method has no scores (`random`, `erk`), or trains for them (`imp`, `gem_miner`,
+            `gradual`).
     """
     start = begin(model, method, task, None, prunable, exclude, 0.0, options)
     search = start.search

@@ -33,11 +33,14 @@ def gem_miner(
 
     Training is meant to start from the mask's `weights`: the w, norms with scale 1 and shift 0, their moving averages
     measured under the mask. How that network does before any weight is trained is in the notes and the mask's metadata:
-    `accuracy_before_training`, on the validation data, else the test data, else the training data.
+    `accuracy_before_training`, on the validation data, else the test data, else the training data, if their labels are
+    classes.
 
     Unlike the reference's, counts are exact (its `> threshold` prunes ties as well); epochs after the last pruning, which
     cannot change F, are not run; layers such as dropout are off. If no score stays above 0.5, the network is empty: as in
     the reference all is pruned at once and the search ends; the note `stopped_at_epoch` says so.
+
+    It trains on one device, in the model's own precision, whatever `find_mask`'s `training` says.
 
     Networks without norms are harder: their signal must neither vanish nor explode while the density falls. Try Adam, or
     a learning rate of 0.01, and a moderate sparsity.

@@ -47,8 +47,9 @@ class Mining:
             self.search.notes["stopped_at_epoch"] = self.completed
         mask = Mask.load(self.search.folder / f"round{rounds}.safetensors")
         values, accuracy = measured(self.search, self.network.start, mask)
-        self.search.notes["accuracy_before_training"] = accuracy
-        log.info("Density %.4f: accuracy %.4f before any weight is trained.", 1 - mask.sparsity, accuracy)
+        if accuracy is not None:
+            self.search.notes["accuracy_before_training"] = accuracy
+            log.info("Density %.4f: accuracy %.4f before any weight is trained.", 1 - mask.sparsity, accuracy)
         return values
 
     def _resume(self, number):

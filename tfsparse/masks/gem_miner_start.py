@@ -11,6 +11,7 @@ from tfsparse import paths
 from tfsparse.frozen import batch_norms, frozen
 from tfsparse.mask.axes import channel_axes
 from tfsparse.mask.sparsify import apply_mask
+from tfsparse.task.accuracy import accuracy, threshold_of
 
 _NORMS = (
     keras.layers.BatchNormalization,
@@ -67,7 +68,7 @@ def measured(search, start, mask):
         mask: `Mask`.
 
     Returns:
-        (`start` with BatchNorm's moving averages as they are under the mask, accuracy there).
+        (`start` with BatchNorm's moving averages as they are under the mask, accuracy there; None where labels are no classes).
     """
     model, variables = search.model, paths.weights(search.model)
     with frozen(model) as forward:
@@ -76,7 +77,7 @@ def measured(search, start, mask):
         apply_mask(model, mask)
         _average_statistics(model, forward, search.task.data)
         values = {path: start[path] if path in mask else variable.numpy() for path, variable in variables.items()}
-        return values, _accuracy(forward, search.task)
+        return values, _accuracy(model, forward, search.task.data)
 
 
 def _average_statistics(model, forward, data):
@@ -105,11 +106,7 @@ def _in_training(norm):
         del own["call"]
 
 
-def _accuracy(forward, task):
-    """Share of images that are classified right: of the validation, else the test, else the training data."""
-    data = task.data.validation or task.data.test or task.data.epochs(0, 1)
-    metric = keras.metrics.CategoricalAccuracy() if task.soft_labels else keras.metrics.SparseCategoricalAccuracy()
-    forward = tf.function(forward, reduce_retracing=True)
-    for x, y in data:
-        metric.update_state(y, forward(x))
-    return float(metric.result())
+def _accuracy(model, forward, data):
+    """Of the validation, else the test, else the training data."""
+    part = data.validation or data.test or data.epochs(0, 1)
+    return accuracy(tf.function(forward, reduce_retracing=True), part, threshold=threshold_of(model))

@@ -1,10 +1,9 @@
 """A mask that was found before, here or elsewhere."""
 
 import logging
-import pathlib
 
-from tfsparse.mask.interchange import import_mask
 from tfsparse.mask.mask import Mask
+from tfsparse.mask.mask_file import read_mask_file
 from tfsparse.masks.allocate import live_count
 
 log = logging.getLogger(__name__)
@@ -21,8 +20,7 @@ def given_mask(model, mask, sparsity, exclude, further):
     if exclude:
         raise ValueError(f"A mask that is given says itself which weights it is for: leave exclude={exclude!r} out.")
     if not isinstance(mask, Mask):
-        path = pathlib.Path(mask)
-        mask = import_mask(path, model) if path.suffix == ".npz" else Mask.load(path)
+        mask = read_mask_file(mask, model)
     mask.check(model)
     if sparsity is not None and live_count(sparsity, mask.total) != mask.live:
         log.warning("The mask has sparsity %.4f; sparsity=%s is not used.", mask.sparsity, sparsity)

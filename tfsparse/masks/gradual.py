@@ -22,10 +22,12 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
 
     The mask is TF-MOT's final one, its counts made exact: TF-MOT rounds in each layer, keeps a weight of every layer at least
     and all that tie with the last one in. `allocation`, `pattern` and their like are applied to the trained weights. Training
-    on may start from these, the mask's `weights`; their accuracy is in the notes: `accuracies`.
+    on may start from these, the mask's `weights`; their accuracy is in the notes: `accuracies`,
+    if labels are classes.
 
     `end` is taken down to a whole number of `frequency` steps from `begin`, so that the last pruning reaches the sparsity
     asked for (TF-MOT may stop short of it). Weights of a layer that the model calls n times are pruned n times as early.
+    It trains on one device, in the model's own precision, whatever `find_mask`'s `training` says.
 
     Args:
         search: `Search`; needs a task, and a functional or Sequential model.
@@ -40,12 +42,18 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
         `Ranking`, whose weights are the trained ones.
 
     Raises:
-        ValueError: no task, an option out of range, fewer steps than one pruning needs, or a subclassed model.
+        ValueError: no task, an option out of range, fewer steps than one pruning needs, an optimizer with `use_ema`, or a
+            subclassed model.
     """
     task = search.require_task("gradual")
     require_graph(search.model, "Gradual pruning wraps layers and")
     if epochs is not None:
         task = dataclasses.replace(task, epochs=whole("epochs", epochs))
+    if getattr(task.make_optimizer(), "use_ema", False):
+        raise ValueError(
+            "The task's optimizer has use_ema=True, and 'gradual' trains by one fit an epoch: Keras puts the averages in the "
+            "weights' place at the end of each, and their training is lost. Give an optimizer without it."
+        )
     first, last = _steps(task.steps, begin, end, whole("frequency", frequency))
     if not isinstance(initial_sparsity, numbers.Real) or not 0 <= initial_sparsity <= search.sparsity:
         raise ValueError(

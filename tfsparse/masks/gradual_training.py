@@ -3,13 +3,16 @@
 import json
 import logging
 
+import tensorflow as tf
 from tensorflow_model_optimization.sparsity import keras as tfmot
 
 from tfsparse import paths
 from tfsparse.graph import clone, copy_layer
 from tfsparse.mask.mask import Mask
+from tfsparse.mask.masked_layer import masks
 from tfsparse.masks.gradual_layer import GradualLayer
 from tfsparse.masks.state import State
+from tfsparse.task.accuracy import accuracy, threshold_of
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,8 @@ class GradualTraining:
         if not file.is_file():
             model = self._trained()
             weights = {path: variable.numpy() for path, variable in paths.weights(model).items()}
-            Mask(_masks(model), {"accuracies": json.dumps(self._accuracies(model))}, weights).save(file)
+            found = {path: mask.numpy() for path, mask in masks(model).items()}
+            Mask(found, {"accuracies": json.dumps(self._accuracies(model))}, weights).save(file)
         trained = Mask.load(file)
         self.search.notes["accuracies"] = json.loads(trained.metadata["accuracies"])
         return trained, trained.weights
@@ -41,7 +45,9 @@ class GradualTraining:
         model, data = self._wrapped(), self.task.data
         optimizer = self.task.make_optimizer()
         optimizer.build(model.trainable_variables)
-        model.compile(optimizer, self.task.loss_for(self.search.model), metrics=["accuracy"])
+        # Of a single output Keras would take every number for a probability.
+        metrics = ["accuracy"] if model.outputs[0].shape[-1] != 1 else []
+        model.compile(optimizer, self.task.loss_for(self.search.model), metrics=metrics)
         # By their number: names may repeat.
         variables = {str(number): v for number, v in enumerate([*model.variables, *optimizer.variables])}
         state = State(self.search.folder / "epochs.safetensors", variables)
@@ -57,7 +63,7 @@ class GradualTraining:
 
     def _wrapped(self):
         def wrapped_or_copy(path, layer):
-            inside = [name.removeprefix(path + "/") for name in self.search.weights if name.startswith(path + "/")]
+            inside = paths.inside(path, self.search.weights)
             return GradualLayer(copy_layer(layer), inside, self.schedule) if inside else copy_layer(layer)
 
         return clone(self.search.model, wrapped_or_copy)
@@ -65,11 +71,7 @@ class GradualTraining:
     def _accuracies(self, model):
         parts = {"validation_accuracy": self.task.data.validation, "test_accuracy": self.task.data.test}
         given = {name: part for name, part in parts.items() if part is not None}
-        return {name: model.evaluate(part, verbose=0, return_dict=True)["accuracy"] for name, part in given.items()}
-
-
-def _masks(model):
-    """TF-MOT's masks: path of the weight -> array of 0 and 1."""
-    rows = {id(variable): path for path, variable in paths.weights(model).items()}
-    wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, GradualLayer)]
-    return {rows[id(weight)]: mask.numpy() for layer in wrappers for weight, mask, _ in layer.pruning_vars}
+        forward = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+        threshold = threshold_of(self.search.model)  # the copy's last layer is wrapped
+        found = {name: accuracy(forward, part, threshold=threshold) for name, part in given.items()}
+        return {name: share for name, share in found.items() if share is not None}

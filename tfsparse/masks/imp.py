@@ -6,12 +6,12 @@ import logging
 import shutil
 
 import numpy as np
-import tf_keras as keras
 
 from tfsparse import paths
 from tfsparse.files import write_json
 from tfsparse.frozen import frozen
 from tfsparse.mask.mask import Mask
+from tfsparse.masks.last_rate import at_last_rate, check_last_rate
 from tfsparse.masks.search import Ranking, one_of, whole
 
 log = logging.getLogger(__name__)
@@ -36,21 +36,30 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
             two thousand steps are late rewinding.
         retrain: what rounds after the first begin with: `"weight_rewinding"`, the weights and the learning rate of step k;
             `"learning_rate_rewinding"`, the trained weights and the learning rate of step k; `"fine_tuning"`, the trained
-            weights and the last learning rate, for as many steps.
+            weights and the last learning rate, for as many steps; it must not be below a thousandth of the first.
         epochs: of each training; None: the task's.
 
     Returns:
         `Ranking`, whose weights are those of step k, or the last trained ones; the model's own for `rewind_steps=0`.
 
     Raises:
-        ValueError: no task, an option out of range.
+        ValueError: no task, an option out of range, `rewind_steps` with an optimizer that averages weights (`use_ema`),
+            fine-tuning with a schedule that ends near 0 (`cosine`).
     """
     task, _ = search.require_task("imp"), search.require_training("imp")
     if epochs is not None:
         task = dataclasses.replace(task, epochs=whole("epochs", epochs))
     if whole("rewind_steps", rewind_steps, least=0) >= task.steps:
         raise ValueError(f"rewind_steps={rewind_steps} must come before the end of training, at {task.steps} steps.")
-    tickets = _Tickets(search, task, rewind_steps, one_of("retrain", retrain, RETRAIN))
+    if rewind_steps and getattr(task.make_optimizer(), "use_ema", False):
+        raise ValueError(
+            f"rewind_steps={rewind_steps} and the optimizer's use_ema=True do not go together: a round that begins there is a "
+            "part of a training, which can be several calls of fit, and Keras puts the averages in the weights' place at the "
+            "end of each. Take rewind_steps=0, or an optimizer without it."
+        )
+    if one_of("retrain", retrain, RETRAIN) == "fine_tuning" and rounds != 1:
+        check_last_rate(task)
+    tickets = _Tickets(search, task, rewind_steps, retrain)
 
     def score(live, number):
         trained = tickets.trained(live, number)
@@ -71,7 +80,7 @@ class _Tickets:
         if not file.is_file():
             rewound = number > 1 or self.retrain == "weight_rewinding"
             fine = number > 1 and self.retrain == "fine_tuning"
-            task, steps = _at_last_rate(self.task) if fine else self.task, (rewound * self.step, self.task.steps)
+            task, steps = at_last_rate(self.task) if fine else self.task, (rewound * self.step, self.task.steps)
             self._train(file, live, self.start(number), task, steps)
             self._file(number - 1).unlink(missing_ok=True)
         ticket = Mask.load(file)
@@ -120,17 +129,3 @@ class _Tickets:
 
 def _density(live):
     return sum(np.count_nonzero(array) for array in live.values()) / sum(array.size for array in live.values())
-
-
-def _at_last_rate(task):
-    """The task with its last learning rate throughout."""
-
-    def optimizer(_):
-        made = task.make_optimizer()
-        config = made.get_config()
-        if isinstance(config["learning_rate"], dict):
-            schedule = keras.optimizers.schedules.deserialize(config["learning_rate"])
-            config["learning_rate"] = float(schedule(task.steps - 1))
-        return type(made).from_config(config)
-
-    return dataclasses.replace(task, optimizer=optimizer)

@@ -1,4 +1,4 @@
-"""The table of mask methods."""
+"""The table of mask methods, and which of them train by loops of their own."""
 
 from tfsparse.masks.drawn import erk, random
 from tfsparse.masks.gem_miner import gem_miner
@@ -22,3 +22,6 @@ METHODS = {
     "synflow": synflow,
     "taylor": taylor,
 }
+
+# On one device and in the model's own precision; `imp` trains as it is told to, the others do not train.
+OWN_TRAINING = ("gem_miner", "gradual")

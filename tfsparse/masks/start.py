@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfsparse.mask.mask import Mask
 from tfsparse.mask.prunable import prunable as prunable_weights
 from tfsparse.masks.allocate import live_count
 from tfsparse.masks.choices import Choices
@@ -61,7 +62,7 @@ def begin(model, method, task, seed, prunable, exclude, sparsity, further, train
     entry, given, choices = read_method(method, further)
     if tf.distribute.has_strategy():
         raise ValueError("Masks are found outside strategy.scope(): the scores must not be spread over replicas.")
-    weights = _without(prunable_weights(model, prunable), exclude)
+    weights, choices = _without(prunable_weights(model, prunable), exclude), choices.read(model)
     if sparsity is None and hasattr(choices.allocation, "sparsity"):
         sparsity = choices.allocation.sparsity
     if sparsity is None:
@@ -99,4 +100,6 @@ def _without(weights, exclude):
 
 
 def _text(value):
+    if isinstance(value, Mask):
+        return f"mask {value.digest}"  # whose file may hold another by the time the search goes on
     return value if isinstance(value, str | int) else repr(value)

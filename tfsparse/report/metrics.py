@@ -1,33 +1,19 @@
 """The numbers of a finished run."""
 
 import numpy as np
-import tensorflow as tf
+
+from tfsparse.task.accuracy import accuracy
 
 
 def evaluate(model, task):
     """Accuracy of a plain model on the data it did not train on.
 
     Returns:
-        dict with `validation_accuracy` and `test_accuracy`, as far as the task has such data.
+        dict with `validation_accuracy` and `test_accuracy`, as far as the task has such data, and their labels are classes.
     """
     sets = {"validation_accuracy": task.data.validation, "test_accuracy": task.data.test}
-    return {name: accuracy(model, dataset) for name, dataset in sets.items() if dataset is not None}
-
-
-def accuracy(predict, dataset):
-    """Share of the images of `dataset` whose class `predict` gives the highest value.
-
-    Args:
-        predict: images (n, ...) -> array (n, classes): a Keras model or any other function.
-        dataset: batched `tf.data.Dataset` of (images, labels); labels are class numbers or vectors over the classes.
-    """
-    right = count = 0
-    predict = tf.function(predict, reduce_retracing=True) if isinstance(predict, tf.Module) else predict
-    for images, labels in dataset:
-        labels = np.argmax(labels, -1) if len(labels.shape) == 2 and labels.shape[-1] > 1 else np.ravel(labels)
-        right += int(np.sum(np.argmax(predict(images), -1) == labels))
-        count += len(labels)
-    return right / count
+    found = {name: accuracy(model, dataset) for name, dataset in sets.items() if dataset is not None}
+    return {name: share for name, share in found.items() if share is not None}
 
 
 def metrics(model, mask, best, epochs, accuracies, kernels):

@@ -92,15 +92,15 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
     strategy = settings.strategy or tf.distribute.get_strategy()
     folder = None if settings.folder is None else pathlib.Path(settings.folder)
     writes = is_chief(strategy)
-    compiled = functools.partial(make_ready, task=task, loss=loss, plain_loss=plain_loss, settings=settings)
+    first, end = steps or (0, task.steps)
+    compiled = functools.partial(
+        make_ready, task=task, loss=loss, plain_loss=plain_loss, settings=settings, first=first
+    )
     with strategy.scope():
         model = make_model()
         optimizer = compiled(model)  # before ghosts leave: their slots are part of the checkpoint
         checkpoints = None if folder is None else Checkpoints(folder / CHECKPOINTS, model, optimizer, writes=writes)
         completed = checkpoints.restore() if checkpoints else 0
-        first, end = steps or (0, task.steps)
-        if not completed:
-            optimizer.iterations.assign(first)
     history = HistoryFile(folder and folder / HISTORY, completed, writes=writes)
     watchers = [*callbacks(model), EpochLogs(masked(model)), StopOnNaN(), history]
     if checkpoints:

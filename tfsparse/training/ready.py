@@ -5,17 +5,18 @@ import logging
 import tf_keras as keras
 
 from tfsparse.training.devices import synchronise
+from tfsparse.training.later import from_step
 from tfsparse.training.live_gradients import exchange_live_only
 from tfsparse.training.precision import scaled
 
 log = logging.getLogger(__name__)
 
 
-def make_ready(model, task, loss, plain_loss, settings):
-    """Compiles `model` for a task, as the `Settings` say; returns its optimizer, built."""
+def make_ready(model, task, loss, plain_loss, settings, first=0):
+    """Compiles `model` for a task from its step `first` on, as the `Settings` say; returns its optimizer, built."""
     if settings.sync_batch_norm:
         synchronise(model)
-    optimizer = scaled(task.make_optimizer(), settings.dtype)
+    optimizer = scaled(from_step(task.make_optimizer(), first), settings.dtype)
     undecayed = [v for layer in model.layers if not getattr(layer, "decays", True) for v in layer.trainable_variables]
     if undecayed:
         getattr(optimizer, "inner_optimizer", optimizer).exclude_from_weight_decay(var_list=undecayed)

@@ -16,7 +16,7 @@ class StopOnNaN(keras.callbacks.Callback):
         if logs and not np.isfinite(logs["loss"]):
             step = int(tf.convert_to_tensor(self.model.optimizer.iterations))
             raise Diverged(
-                f"The loss is {logs['loss']} at step {step}. The last completed epoch's checkpoint is kept. "
+                f"The loss is {logs['loss']} after {step} steps. The last completed epoch's checkpoint is kept. "
                 "A lower learning rate, or data without extreme values, may help."
             )
 

@@ -1,0 +1,38 @@
+"""What is a mask file, and its mask: ours, or PyTorch's."""
+
+import os
+import pathlib
+
+from tfsparse.mask.interchange import import_mask
+from tfsparse.mask.mask import Mask
+
+_OURS, _PYTORCH = ".safetensors", ".npz"
+
+
+def is_mask_file(thing):
+    """Whether `thing` is the path of a mask file and not, say, the name of a method: by its type, or by how it ends.
+
+    >>> [is_mask_file(thing) for thing in ("masks/mine.npz", pathlib.Path("mine"), "snip(batches=4)", None)]
+    [True, True, False, False]
+    """
+    return isinstance(thing, os.PathLike) or str(thing).endswith((_OURS, _PYTORCH))
+
+
+def check_mask_file(path):
+    """Raises FileNotFoundError if there is no such file, ValueError if it is damaged. PyTorch's needs a model to be read, and
+    is only looked for."""
+    path = pathlib.Path(path)
+    if path.suffix != _PYTORCH:
+        Mask.load(path)
+    elif not path.is_file():
+        raise FileNotFoundError(f"No mask file {str(path)!r}.")
+
+
+def read_mask_file(path, model):
+    """The `Mask` of a file; `.npz` files are taken as PyTorch's, and turned into the layout of `model`.
+
+    Raises:
+        FileNotFoundError: no such file. ValueError: damaged, or not a mask.
+    """
+    path = pathlib.Path(path)
+    return import_mask(path, model) if path.suffix == _PYTORCH else Mask.load(path)

@@ -1,0 +1,37 @@
+"""An optimizer that begins in the middle of a training."""
+
+import tf_keras as keras
+
+
+def from_step(optimizer, first):
+    """`optimizer`, new, with the learning rates that a training has from its step `first` on.
+
+    Its own count of steps begins at 0: Adam and its like correct their averages, which begin at 0 too, by it. (Set to
+    `first`, it would say that they are no longer too small, and the first steps would be several times too large.)
+    """
+    schedule = getattr(optimizer, "_learning_rate", None)  # the public attribute gives the rate of now
+    if first and isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        optimizer.learning_rate = Later(schedule, first)
+    return optimizer
+
+
+class Later(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule as it is from a step on.
+
+    Args:
+        schedule: Keras schedule of a whole training.
+        first: the step of it that is this one's step 0.
+
+    >>> halves = keras.optimizers.schedules.ExponentialDecay(1.0, decay_steps=1, decay_rate=0.5)
+    >>> float(Later(halves, 2)(1))
+    0.125
+    """
+
+    def __init__(self, schedule, first):
+        self.schedule, self.first = schedule, first
+
+    def __call__(self, step):
+        return self.schedule(step + self.first)
+
+    def get_config(self):
+        return {"schedule": self.schedule, "first": self.first}
