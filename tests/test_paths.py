@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from tests.conftest import make_mask, make_model
+from tests.conftest import dead, make_mask, make_model
 from tfsparse import paths
 from tfsparse.graph import clone
-from tfsparse.mask import sparsify
+from tfsparse.mask import prunable, sparsify
 from tfsparse.surgery import Surgery
 
 
@@ -81,6 +81,20 @@ def test_wrappers_are_transparent():
     ours, theirs = paths.weights(sparse), paths.weights(model)
     assert list(ours) == list(theirs)
     assert [paths.unwrap(layer).name for layer in sparse.layers] == [layer.name for layer in model.layers]
+
+
+def test_a_weight_that_a_wrapper_holds_too_is_that_of_the_layer():
+    """Else the kernel would be one of Keras' own layers that have none, and no mask would see it."""
+    layers = [
+        keras.layers.SpectralNormalization(keras.layers.Dense(8, name="inner"), name="outer"),
+        keras.layers.Dense(4),
+    ]
+    model = keras.Sequential([keras.Input((10,)), *layers])
+    assert next(iter(prunable(model))) == "outer/inner/kernel" and len(prunable(model)) == 2
+    sparse = sparsify(model, make_mask(model))
+    assert set(paths.weights(model)) <= set(paths.weights(sparse))
+    x = np.random.default_rng(0).normal(size=(4, 10)).astype("float32")
+    assert sparse(x, training=True).shape == (4, 4) and dead(sparse, make_mask(model)) == 0
 
 
 def test_a_subclassed_model_has_its_own_weights_too():

@@ -117,7 +117,7 @@ def _parse(argv, arguments):
         message = str(error).removeprefix("ERROR:: ")
         _stop(f"{message}. Paths of flagfiles are relative to the folder the command runs in.", 2)
     except flags.Error as error:
-        _stop(f"{error} --help lists all flags.", 2)
+        _stop(f"{str(error).rstrip('.')}. --help lists all flags.", 2)
     if len(rest) > 1 and not arguments:
         _stop(f"Unexpected argument {rest[1]!r}: settings are given as flags, --name=value. --help lists them.", 2)
     return rest

@@ -16,7 +16,16 @@ from tfsparse.report import accuracy
 from tfsparse.task import Data
 
 
-def test_a_finished_run_is_evaluated_and_exported(tmp_path):
+def brighter(digits, name):
+    """Digits on gray paper, normalised by numbers of their own; `"wide"`: of another size."""
+    images, labels = next(iter(digits.test.unbatch().batch(200)))
+    images = np.clip(digits.stored(images).astype("int64") + 90, 0, 255).astype("uint8")
+    images = np.pad(images, ((0, 0), (4, 4), (0, 0), (0, 0))) if name == "wide" else images
+    pair = (images, labels.numpy())
+    return Data.from_arrays(train=pair, test=pair, num_classes=10, batch_size=50, mean=(1.0,), std=(9.0,), name=name)
+
+
+def test_a_finished_run_is_evaluated_and_exported(tmp_path, monkeypatch):
     settings = {"model": "resnet8(width=0.25)", "mask": "erk", "recipe": "none", "batch_size": 256, "epochs": 1}
     experiment = Experiment(output_dir=str(tmp_path), run_name="run", export="saved_model", **settings)
     numbers = run_experiment(experiment)
@@ -34,6 +43,15 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path):
         export_run(tmp_path / "run", "tflite", tmp_path / "other.tflite", outputs="logits")
     with pytest.raises(ValueError, match="Give --data"):
         evaluate_files(result.path, "test")
+
+    monkeypatch.setattr(finished, "load_data", lambda name, **_: brighter(load_data("digits"), name))
+    rows = evaluate_files(tmp_path / "run", "test", data="others")
+    assert rows["model"] == pytest.approx(rows["saved_model"], abs=1e-6) != numbers["test_accuracy"]
+    with pytest.raises(
+        ValueError, match=r"was trained on 'digits', 10 classes .*'wide' has 10 of \(40, 32, 3\). Give --data"
+    ):
+        evaluate_files(tmp_path / "run", "test", data="wide")
+    monkeypatch.undo()
 
     both = dataclasses.replace(experiment, export="saved_model,tflite")  # the same run, one file more
     assert set(run_experiment(both)["files"]) == {"saved_model", "model.tflite"}

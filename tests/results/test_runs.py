@@ -98,10 +98,10 @@ def test_run_folders_are_read(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "flags.txt").write_text("--data=digits\n")
     (tmp_path / "b" / "mask.safetensors").write_bytes(b"found before it was killed")
-    (tmp_path / "never").mkdir()  # refused before any work
+    (tmp_path / "never").mkdir()  # failed before any work: a cell of a sweep that the report must not pass over
     (tmp_path / "never" / "flags.txt").write_text("--data=digits\n")
     (found,), unfinished = read_runs([tmp_path])
-    assert found.name == "a" and [path.name for path in unfinished] == ["b"]
+    assert found.name == "a" and [path.name for path in unfinished] == ["b", "never"]
     assert found.settings["recipe"] == "ghost_skips" and found.ghosts_until == 1
     assert len(found.history["val_accuracy"]) == 1 and found.metrics["peak_memory_mb"] > 100
     assert len(found.layers) == 10 and found.accuracy == found.metrics["test_accuracy"]

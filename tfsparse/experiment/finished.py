@@ -14,6 +14,7 @@ from tfsparse.export import EXPORTERS, export_model, load_exported, make_exporte
 from tfsparse.export.card import read_card
 from tfsparse.export.outputs import NUMBERS
 from tfsparse.report import accuracy
+from tfsparse.task.accuracy import threshold_of
 from tfsparse.training.checkpoints import saved_epochs
 
 
@@ -48,13 +49,15 @@ def evaluate_files(path, split, **settings):
     Args:
         path: run folder, or an exported file of any format.
         split: `"test"` or `"validation"`.
-        settings: of the data set: `data`, `data_dir`, `download`. A run has its own data set; a file needs `data`.
+        settings: of the data set: `data`, `data_dir`, `download`. A run has its own data set, and may be evaluated on
+            another one of such images and as many classes; a file needs `data`.
 
     Returns:
         Dict from what was evaluated to its accuracy.
 
     Raises:
-        ValueError: no run folder, or not finished; no such part; one output, and labels that are not 0 and 1.
+        ValueError: no run folder, or not finished; no such part; data of another kind than the run's; one output, and labels
+            that are not 0 and 1.
         FileNotFoundError: no such file.
     """
     path = pathlib.Path(path)
@@ -64,12 +67,15 @@ def evaluate_files(path, split, **settings):
         if "data" not in given:
             raise ValueError("Give --data: the data set that the file is evaluated on.")
         return {str(path): _accuracy(path, load_data(given.pop("data"), **given), split, *predict)}
+    name = given.pop("data", None)
     experiment, folder = open_run(path, **given)
     task = load_task(experiment)
+    data = task.data if name in (None, experiment.data) else _like(task.data, load_data(name, **given))
     model, _, _ = load_model(experiment, task, folder)
-    rows = {"model": accuracy(model, _part(task.data, split))}
+    predict = model if data is task.data else lambda images: model(_as_trained(images, data, task.data))
+    rows = {"model": accuracy(predict, _part(data, split), threshold=threshold_of(model))}
     for name, file in folder.exported(EXPORTERS).items():
-        rows[name] = _accuracy(file, task.data, split, *_predictor(file))
+        rows[name] = _accuracy(file, data, split, *_predictor(file))
     return rows
 
 
@@ -91,6 +97,21 @@ def export_run(path, format, out, *, outputs="auto", **changes):
     card = facts(experiment, folder, known)
     options = {"mask": mask, "data": task.data, "compact": experiment.compact_export, "outputs": outputs}
     return export_model(model, format, out, card=card, **options)
+
+
+def _like(own, other):
+    if (own.input_shape, own.num_classes) != (other.input_shape, other.num_classes):
+        raise ValueError(
+            f"The run was trained on {own.name!r}, {own.num_classes} classes of images {own.input_shape}; {other.name!r} has "
+            f"{other.num_classes} of {other.input_shape}. Give --data a set of such images and classes, or leave it out."
+        )
+    return other
+
+
+def _as_trained(images, data, own):
+    """Images of `data`, normalised as a run's `own` data were."""
+    stored = data.stored(images).astype("float32")
+    return stored if own.mean is None else (stored - np.asarray(own.mean, "float32")) / np.asarray(own.std, "float32")
 
 
 def _part(data, split):

@@ -25,5 +25,6 @@ def snip(search, *, batches=1, rounds=1, bn_mode="batch"):
     Raises:
         ValueError: no task, an option out of range, or fewer training batches than asked for.
     """
+    search.require_task("snip")
     ranking = taylor(search, batches=batches, rounds=rounds, bn_mode=bn_mode)
     return Ranking(lambda live: normalised(ranking.score(live)), rounds=rounds)
