@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import dead, make_data, make_mask, make_model, started, two_devices
+from tests.conftest import Subclassed, dead, make_data, make_mask, make_model, started, two_devices
 from tfsparse.experiment import train
 from tfsparse.mask import Mask, prunable
 from tfsparse.recipe.ingredient import Ingredient
@@ -121,18 +121,9 @@ def test_a_loss_or_step_of_the_models_own_would_be_lost(mask, task):
 
 
 def test_a_subclassed_model_takes_a_mask_but_no_ghosts(task):
-    class Own(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.flatten, self.head = keras.layers.Flatten(), keras.layers.Dense(3)
-
-        def call(self, x):
-            return self.head(self.flatten(x))
-
-    model = Own()
-    model(np.zeros((1, 8, 8, 3), "float32"))
+    model = Subclassed()
     mask = make_mask(model)
-    with pytest.raises(ValueError, match="ghost_skips.*needs a functional or Sequential model.*subclassed Own"):
+    with pytest.raises(ValueError, match="ghost_skips.*needs a functional or Sequential model.*subclassed Subclassed"):
         train(model, task, mask, "ghost_skips", verbose=0)
     train(model, task, mask, "label_smoothing,rescaled_init(iterations=2)", verbose=0)
     assert dead(model, mask) == 0

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import dead, make_data, make_mask, make_model
+from tests.conftest import Subclassed, dead, make_data, make_mask, make_model
 from tfsparse.experiment import train
 from tfsparse.mask import Mask
 from tfsparse.recipe import callbacks, prepare, strip
@@ -49,16 +49,7 @@ def test_early_stopping_that_brings_ghosts_back_is_named(model, mask, task, capl
 
 @pytest.mark.parametrize("subclassed", [False, True])
 def test_a_ticket_without_its_weights_is_named(subclassed, task, caplog):
-    class Own(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.flatten, self.head = K.Flatten(), K.Dense(3)
-
-        def call(self, x):
-            return self.head(self.flatten(x))
-
-    model = Own() if subclassed else make_model()
-    model(np.zeros((1, 8, 8, 3), "float32"))
+    model = Subclassed() if subclassed else make_model()
     arrays = make_mask(model)
     other = {path: array + 1.0 for path, array in zip(arrays, arrays.values(), strict=True)}
     ticket = Mask(arrays, weights=other)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import dead, make_data, make_mask, make_model
+from tests.conftest import Subclassed, dead, make_data, make_mask, make_model
 from tests.test_surgery import fused, kerascv, mobilenet_v2
 from tfsparse.mask import Mask
 from tfsparse.models import MODELS, build_model
@@ -122,16 +122,7 @@ def test_a_loaded_model_is_transferred(task, mask, tmp_path):
 
 
 def test_a_subclassed_model_is_prepared_in_place_without_ghosts(task):
-    class Own(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.flatten, self.dense = keras.layers.Flatten(), keras.layers.Dense(3)
-
-        def call(self, x):
-            return self.dense(self.flatten(x))
-
-    model = Own()
-    model(np.zeros((1, 8, 8, 3), "float32"))
+    model = Subclassed()
     for recipe in ("ghost_skips", "tost"):
         with pytest.raises(ValueError, match="The recipe .*ghost_skips.* needs a functional or Sequential model"):
             prepare(model, None, recipe, task)
