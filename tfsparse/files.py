@@ -62,9 +62,9 @@ def check_same(path, content, otherwise):
     now = json.loads(json.dumps(content))
     differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if differing:
+        names, differ = ", ".join(sorted(differing)), "differs" if len(differing) == 1 else "differ"
         raise ValueError(
-            f"{path.parent} holds {otherwise}: {', '.join(sorted(differing))} differ. "
-            "Delete the folder to begin anew, or choose another."
+            f"{path.parent} holds {otherwise}: {names} {differ}. Delete the folder to begin anew, or choose another."
         )
 
 

@@ -84,7 +84,7 @@ def _inside(layer, seen, recurse=True):
     # Wrappers such as SpectralNormalization hold a part's weight as well: it is the part's.
     inner = {id(variable) for part in parts for variable in [*part._trainable_weights, *part._non_trainable_weights]}
     for variable in [*layer._trainable_weights, *layer._non_trainable_weights]:
-        if id(variable) not in seen | inner:
+        if id(variable) not in seen and id(variable) not in inner:
             seen.add(id(variable))
             yield variable.name.split(":")[0].rsplit("/", 1)[-1], variable, layer
     if not recurse:

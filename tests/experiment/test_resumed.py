@@ -7,6 +7,7 @@ import tf_keras as keras
 
 from tests.conftest import Stops, Subclassed, make_data, make_mask, make_model, same_weights, started
 from tfsparse.experiment import train
+from tfsparse.recipe import LabelSmoothing
 from tfsparse.task import Task
 from tfsparse.training import Diverged, read_history
 
@@ -117,12 +118,35 @@ def test_another_training_does_not_go_on_in_a_folder(make, tmp_path, data):
         "mask": (task, make_mask(model, density=0.3), "none"),
         "epochs, optimizer": (longer, mask, "none"),
         "learning_rate, optimizer": (faster, mask, "none"),
+        "recipe": (task, mask, [LabelSmoothing(amount=0.0)]),
         "loss, mask, recipe": (Task(data, epochs=1, loss=keras.losses.Poisson()), None, "rescaled_init"),
     }.items():
-        with pytest.raises(ValueError, match=f"holds the checkpoints of another training: {what} differ. Delete"):
+        with pytest.raises(ValueError, match=f"holds the checkpoints of another training: {what} differs?. Delete"):
             train(model, *others, folder=tmp_path, verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     assert len(train(model, task, mask, "none", folder=tmp_path, verbose=0).history["loss"]) == 1
+
+
+def test_the_same_training_in_other_words_goes_on(tmp_path, data, monkeypatch):
+    """Written otherwise, a function as its loss, and on a machine with another kind of device."""
+    model, mask = make_model(), make_mask(make_model())
+    task = Task(data, epochs=2, loss=lambda y, x: tf.reduce_mean(tf.square(x), -1))
+    with pytest.raises(KeyboardInterrupt):
+        train(model, task, mask, "ghost_skips", folder=tmp_path, verbose=0, callbacks=[Stops(6)])
+    found = tf.config.list_physical_devices
+    gpu = [tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")]
+    monkeypatch.setattr(
+        "tensorflow.compat.v2.config.list_physical_devices", lambda kind=None: gpu if kind == "GPU" else found(kind)
+    )
+    assert keras.optimizers.SGD().jit_compile, "else nothing is proven"
+    train(model, task, mask, "ghost_skips(share=0.1)", folder=tmp_path, verbose=0)
+
+
+def test_what_is_refused_leaves_no_folder(tmp_path, data):
+    linear = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    with pytest.raises(ValueError, match="no ReLU to soften"):
+        train(linear, Task(data, epochs=1), None, "ghost_neurons", folder=tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_left_no_checkpoint_binds_nobody(tmp_path, data):

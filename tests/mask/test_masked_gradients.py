@@ -88,6 +88,11 @@ def test_adafactor_meets_filters_without_a_weight(task):
     prepared.compile(keras.optimizers.Adafactor(0.01), LOSS)
     losses = prepared.fit(make_data().train, epochs=3, verbose=0, callbacks=callbacks(prepared)).history["loss"]
     assert np.isfinite(losses).all() and dead(strip(prepared), mask) == 0
+    averaged = Task(make_data(), optimizer=lambda task: keras.optimizers.Adafactor(use_ema=True))
+    plain = Task(make_data(), optimizer=lambda task: keras.optimizers.Adafactor())
+    for task, options in ((averaged, {}), (plain, {"live_gradients": True})):
+        with pytest.raises(ValueError, match="Adafactor takes no gradients that are 0"):
+            train(model, task, mask, "none", **options)
 
 
 def test_averages_and_several_fits_do_not_go_together(model, mask):

@@ -15,7 +15,7 @@ from tfsparse.mask import Mask
 from tfsparse.masks import find_mask as without_training
 from tfsparse.masks.imp import RETRAIN
 from tfsparse.task import Task
-from tfsparse.task.schedules import cosine
+from tfsparse.task.schedules import cosine, schedule_of
 from tfsparse.task.sgd import SGD
 from tfsparse.training import read_history
 
@@ -34,7 +34,7 @@ def calls(monkeypatch):
 
     def watched(model, task, mask, recipe, **settings):
         before = values(model)
-        rate = float(task.make_optimizer().learning_rate) if task.optimizer else task.learning_rate
+        rate = float(schedule_of(task.make_optimizer())[1](0)) if task.optimizer else task.learning_rate
         train(model, task, mask, recipe, **settings)
         rows.append(
             {"live": mask.live, "steps": settings["steps"], "before": before, "after": values(model), "rate": rate}
@@ -183,7 +183,7 @@ def test_rounds_of_another_search_are_refused(task, tmp_path):
         with pytest.raises(ValueError, match=f"another search: {name} differ"):
             find_mask(model, "imp(rounds=1)", sparsity=0.5, task=other, folder=tmp_path)
     model.layers[1].kernel.assign_add(model.layers[1].kernel)
-    with pytest.raises(ValueError, match="weights differ. Delete the folder to begin anew"):
+    with pytest.raises(ValueError, match="weights differs. Delete the folder to begin anew"):
         find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path)
 
 
@@ -215,9 +215,7 @@ def test_averaged_weights(model, task, calls):
 
 def test_fine_tuning_at_a_rate_of_nothing_is_refused(model, task, calls):
     falling = dataclasses.replace(task, schedule="cosine", epochs=100)
-    with pytest.raises(
-        ValueError, match=r"last learning rate, which is 7\.7e-07 here, after 0\.05 at the start: .*'step'"
-    ):
+    with pytest.raises(ValueError, match=r"last learning rate, which is 7\.7e-07 here, after 0\.05 at most: .*'step'"):
         find_mask(model, "imp(retrain='fine_tuning')", sparsity=0.5, task=falling)
     constant = dataclasses.replace(task, schedule="constant")
     find_mask(model, "imp(rounds=2, retrain='fine_tuning')", sparsity=0.5, task=constant)
@@ -241,3 +239,12 @@ def test_a_ticket_learns():
     mask = find_mask(model, "imp(rounds=2)", sparsity=0.6, task=task)
     accuracies = [row["test_accuracy"] for row in json.loads(mask.metadata["rounds"])]
     assert max(accuracies) > 0.5
+
+
+def test_a_rate_that_warms_up_and_falls_to_nothing_is_seen(model, task, calls):
+    """At step 0 it is as small as at the end."""
+    falls = keras.optimizers.schedules.CosineDecay(0.0, task.steps, warmup_target=0.1, warmup_steps=2)
+    warming = dataclasses.replace(task, optimizer=lambda task: keras.optimizers.Adam(falls))
+    with pytest.raises(ValueError, match=r"last learning rate, which is .* after 0\.\d+ at most"):
+        find_mask(model, "imp(retrain='fine_tuning')", sparsity=0.5, task=dataclasses.replace(warming, epochs=100))
+    assert not calls

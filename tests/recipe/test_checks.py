@@ -32,6 +32,11 @@ def test_ghosts_that_live_at_the_end_are_named(epochs, mask, caplog):
     assert len(alive) == len(warnings(caplog)) == (1 if epochs == 1 else 0)
 
 
+def test_ghosts_that_shall_stay_are_no_news(mask, task, caplog):
+    train(make_model(), task, mask, "ghost_skips(hand_over='constant')", verbose=0)
+    assert not warnings(caplog)
+
+
 def test_early_stopping_that_brings_ghosts_back_is_named(model, mask, task, caplog):
     """The best epoch was one in which they lived, and its weights mean nothing without them."""
 
@@ -102,10 +107,25 @@ def test_a_regularizer_of_activities_is_that_of_the_model(layer, task):
     np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
 
 
+class Outer(K.Layer):
+    """Gives its part, by its own configuration, what the part's configuration does not hold."""
+
+    def __init__(self, regularizer, **kwargs):
+        super().__init__(**kwargs)
+        self.regularizer, self.part = regularizer, K.Activation("relu", activity_regularizer=regularizer)
+
+    def call(self, x):
+        return self.part(x)
+
+    def get_config(self):
+        return {**super().get_config(), "regularizer": self.regularizer}
+
+
 def test_a_regularizer_that_a_copy_would_lose_is_refused(task):
     for layer in (K.Activation("relu", activity_regularizer="l2"), K.ReLU(activity_regularizer="l2")):
         model = keras.Sequential([keras.Input((8, 8, 3)), K.Flatten(), layer, K.Dense(3)])
         with pytest.raises(ValueError, match=f"{layer.name}.*activity_regularizer.*ActivityRegularization behind"):
             train(model, task, None, "none", verbose=0)
-    model = keras.Sequential([keras.Input((8, 8, 3)), K.Flatten(), K.ActivityRegularization(l2=0.1), K.Dense(3)])
-    train(model, task, None, "none", verbose=0)
+    for whole in (K.ActivityRegularization(l2=0.1), Outer("l2")):
+        model = keras.Sequential([keras.Input((8, 8, 3)), K.Flatten(), whole, K.Dense(3)])
+        train(model, task, None, "none", verbose=0)

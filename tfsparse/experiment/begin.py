@@ -10,6 +10,7 @@ from tfsparse.task.decides import decides
 from tfsparse.training import is_chief
 
 TRAINING = "training.json"
+_NEED_ZEROS = ("use_ema", "clipnorm", "global_clipnorm")
 
 
 def check(model, task, recipe, settings, steps):
@@ -27,6 +28,12 @@ def check(model, task, recipe, settings, steps):
             "use_ema and compact (or steps) do not go together: training is then several calls of fit, and Keras puts the "
             "averages in the weights' place at the end of each. Leave one of them out."
         )
+    needs_zeros = settings.live_gradients or any(getattr(optimizer, name, None) for name in _NEED_ZEROS)
+    if isinstance(optimizer, keras.optimizers.Adafactor) and needs_zeros:
+        raise ValueError(
+            "Adafactor takes no gradients that are 0 for dead weights, which live_gradients, use_ema and clipping by a norm "
+            "need: leave them, or Adafactor, out."
+        )
     if settings.strategy is not None and not is_graph(model):
         raise ValueError(
             f"A strategy needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied."
@@ -38,18 +45,27 @@ def check(model, task, recipe, settings, steps):
         )
 
 
-def begin(model, task, mask, recipe, settings, steps, resumed):
-    """Keeps, beside the checkpoints, what decides the outcome of a training; one that goes on must be the same.
-
-    Raises:
-        ValueError: the training in the folder is another one.
-    """
-    if settings.folder is None:
-        return
+def deciding(model, task, mask, recipe, steps):
+    """What decides the outcome of a training, by name, as JSON holds it; arguments as of `train`."""
+    parts = [f"{type(part).__name__}({_options(part)})" for part in recipe.parts]
     digest = None if mask is None else mask.digest
-    facts = {"recipe": recipe.text, "mask": digest, "steps": steps and list(steps), **decides(task, model)}
+    return {"recipe": parts, "mask": digest, "steps": steps and list(steps), **decides(task, model)}
+
+
+def _options(part):
+    plain = str | float | int | list | tuple | None
+    texts = {name: repr(v) if isinstance(v, plain) else type(v).__qualname__ for name, v in vars(part).items()}
+    return ", ".join(f"{name}={text}" for name, text in sorted(texts.items()))
+
+
+def check_resumed(settings, facts):
+    """Raises ValueError if the training in the folder is another one than that of `facts`, from `deciding`."""
     path = pathlib.Path(settings.folder) / TRAINING
-    if resumed:
+    if path.is_file():
         check_same(path, facts, "the checkpoints of another training")
-    elif is_chief(settings.strategy):
-        write_json(path, facts)
+
+
+def keep(settings, facts):
+    """Keeps, beside the checkpoints, what decides the outcome."""
+    if settings.folder is not None and is_chief(settings.strategy):
+        write_json(pathlib.Path(settings.folder) / TRAINING, facts)

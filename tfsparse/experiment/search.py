@@ -74,7 +74,8 @@ def _checked(training, method):
     known["callbacks"] = ()
     given = {name: lookup(known, name, "setting of training") for name in training}
     differing = [name for name, default in given.items() if training[name] and training[name] != default]
-    unused = [name for name in differing if name != "verbose"]
+    alike = {"verbose"} | {name for name in ("dtype", "strategy") if _changes_nothing(training.get(name))}
+    unused = [name for name in differing if name not in alike]
     by_name = isinstance(method, str) and not is_mask_file(method)
     if unused and by_name and parse(method)[0] in masks.OWN_TRAINING:
         log.warning(
@@ -83,6 +84,10 @@ def _checked(training, method):
             ", ".join(unused),
         )
     return training
+
+
+def _changes_nothing(value):
+    return value == "float32" or getattr(value, "num_replicas_in_sync", None) == 1
 
 
 def _train(settings, model, task, mask, folder, steps):

@@ -4,7 +4,7 @@ import tf_keras as keras
 
 from tfsparse import paths, training
 from tfsparse import recipe as recipes
-from tfsparse.experiment.begin import begin, check
+from tfsparse.experiment.begin import check, check_resumed, deciding, keep
 from tfsparse.experiment.compacted import Compactor
 from tfsparse.graph import is_graph
 from tfsparse.mask import checked, prunable
@@ -49,10 +49,13 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         steps = None  # a part that is the whole; what parts cannot have is allowed
     check(model, task, recipe, settings, steps)
     resumed = training.has_checkpoint(settings.folder)  # then the weights come from there
-    begin(model, task, mask, recipe, settings, steps, resumed)
     # A copy is rescaled before the strategy's scope: on one device, in full precision.
     early = is_graph(model) and not resumed
+    facts = deciding(model, task, mask, recipe, steps)
+    if resumed:
+        check_resumed(settings, facts)
     start = [recipes.initial(model, mask, recipe, task) if early else model]
+    keep(settings, facts)
 
     def make_model():
         options = {"initialize": not (early or resumed), "dtype": settings.dtype}

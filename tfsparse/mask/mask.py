@@ -100,7 +100,9 @@ class Mask(Mapping):
                 )
 
     def _why_unknown(self, known):
-        if [array.shape for array in self.values()] == [tuple(variable.shape) for variable in known.values()]:
+        if sorted(array.shape for array in self.values()) == sorted(
+            tuple(variable.shape) for variable in known.values()
+        ):
             return (
                 "Their shapes are those of the mask: Keras counts layers that have no name over the whole process. Give the "
                 "layers names, or call keras.backend.clear_session() before each model is built."

@@ -9,7 +9,7 @@ class MaskGradients(keras.callbacks.Callback):
 
     The mask undoes what a step does to dead weights. All else that optimizers make of gradients counts those of dead
     weights too, unless they are 0: a norm that clips, momentum, and the averages of `use_ema`, which Keras puts in the
-    weights' place at the end of `fit` without asking constraints.
+    weights' place at the end of `fit` without asking constraints. Adafactor alone sees all of them: zeros make it NaN.
     """
 
     def on_train_begin(self, logs=None):

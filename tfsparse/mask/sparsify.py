@@ -71,9 +71,9 @@ def hold(model):
     found = None
     for path, variable in prunable(model).items():
         mask = getattr(variable.constraint, "mask", None)
-        if mask is not None and bool(tf.reduce_any(tf.not_equal(variable * mask, variable))):
+        if mask is not None and bool(tf.reduce_any((mask == 0) & (variable != 0))):
             found = path
-            variable.assign(variable * mask)
+            variable.assign(tf.where(mask == 0, tf.zeros_like(mask), variable))
     return found
 
 

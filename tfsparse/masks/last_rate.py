@@ -2,9 +2,12 @@
 
 import dataclasses
 
-import tf_keras as keras
+import numpy as np
 
-_LEAST = 1e-3  # of the first rate: the step protocols end at 1e-2
+from tfsparse.task.schedules import constant, schedule_of
+
+_LEAST = 1e-3  # of the largest rate: the step protocols end at 1e-2
+_LOOKS = 100  # at a schedule, for its largest rate
 
 
 def at_last_rate(task):
@@ -12,28 +15,22 @@ def at_last_rate(task):
 
     def optimizer(_):
         made = task.make_optimizer()
-        config = made.get_config()
-        if isinstance(config["learning_rate"], dict):
-            config["learning_rate"] = _rates(config, task)[1]
-        return type(made).from_config(config)
+        inner, schedule = schedule_of(made)
+        if schedule is not None:
+            inner.learning_rate = constant(float(schedule(task.steps - 1)), task.steps)
+        return made
 
     return dataclasses.replace(task, optimizer=optimizer)
 
 
 def check_last_rate(task):
     """Raises ValueError if the last learning rate is next to nothing: at it no weight would move."""
-    config = task.make_optimizer().get_config()
-    if not isinstance(config["learning_rate"], dict):
+    _, schedule = schedule_of(task.make_optimizer())
+    if schedule is None:
         return
-    first, last = _rates(config, task)
-    if last < _LEAST * first:
+    rates = [float(schedule(int(step))) for step in np.linspace(0, task.steps - 1, _LOOKS)]
+    if rates[-1] < _LEAST * max(rates):
         raise ValueError(
-            f"Fine-tuning goes on at the last learning rate, which is {last:.2g} here, after {first:.2g} at the start: it "
+            f"Fine-tuning goes on at the last learning rate, which is {rates[-1]:.2g} here, after {max(rates):.2g} at most: it "
             "would change nothing. Give a schedule that does not fall to 0, such as schedule='step', or another retrain."
         )
-
-
-def _rates(config, task):
-    """The first and the last rate of an optimizer's configuration with a schedule in it."""
-    schedule = keras.optimizers.schedules.deserialize(config["learning_rate"])
-    return float(schedule(0)), float(schedule(task.steps - 1))

@@ -39,7 +39,7 @@ def check_trainable(model):
             "the copy would not have. Train `prepare(...)` in a loop of your own, made of a plain keras.Model of its inputs "
             "and outputs."
         )
-    lost = [layer for layer in model._flatten_layers() if _loses_regularizer(layer)]
+    lost = [layer for _, layer in paths.layers(model) if _loses_regularizer(layer)]  # parts of others come with these
     if lost:
         raise ValueError(
             f"Layer {lost[0].name!r} ({type(lost[0]).__name__}) has an activity_regularizer that its configuration does not "
@@ -68,8 +68,11 @@ def warn_of_other_start(model, mask):
 
 
 def warn_of_living_ghosts(prepared):
-    """Warns if ghosts still have a say in what `prepared` computes: what is stripped of them computes something else."""
-    alive = {name: clock.now for name, clock in clocks(prepared).items() if clock.now}
+    """Warns if ghosts still have a say in what `prepared` computes: what is stripped of them computes something else.
+
+    Who lets them live for ever (`hand_over="constant"`) has asked for it.
+    """
+    alive = {name: clock.now for name, clock in clocks(prepared).items() if clock.now and clock.hand_over != "constant"}
     if alive:
         log.warning(
             "Training ended while ghosts lived (%s): the network without them is not the one that was trained, and may do far "
@@ -90,6 +93,6 @@ def hold_zeros(prepared):
 
 
 def _loses_regularizer(layer):
-    if isinstance(layer, keras.Model) or getattr(layer, "activity_regularizer", None) is None:
+    if getattr(layer, "activity_regularizer", None) is None:
         return False
     return getattr(copy_layer(layer), "activity_regularizer", None) is None

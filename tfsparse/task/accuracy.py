@@ -13,7 +13,8 @@ def accuracy(predict, dataset, *, threshold=None):
 
     Args:
         predict: images (n, ...) -> array (n, classes): a Keras model or any other function.
-        dataset: batched `tf.data.Dataset` of (images, labels); labels are class numbers or vectors over the classes.
+        dataset: batched `tf.data.Dataset` of (images, labels); labels are class numbers, of images or of
+            pixels, or vectors over the classes.
         threshold: of a single output; None: what `threshold_of` says of a model, 0 of any other function.
 
     Returns:
@@ -42,10 +43,10 @@ def threshold_of(model):
 
 
 def _right(outputs, labels, threshold):
-    """Which of the images are classified right; None where their labels are no classes of the outputs."""
-    vectors = labels.ndim == 2 and labels.shape[-1] > 1
-    if outputs.ndim > 1 and outputs.shape[-1] > 1:
-        return np.argmax(outputs, -1) == (np.argmax(labels, -1) if vectors else np.ravel(labels))
-    if vectors or not np.isin(labels, (0, 1)).all():
-        return None
-    return (np.ravel(outputs) > threshold) == np.ravel(labels)
+    """What of the images (or of their pixels) is classified right; None where the labels are no classes of the outputs."""
+    if outputs.ndim < 2 or outputs.shape[-1] == 1:
+        found = np.ravel(outputs) > threshold
+        return found == np.ravel(labels) if labels.size == found.size and np.isin(labels, (0, 1)).all() else None
+    found = np.argmax(outputs, -1)
+    labels = np.argmax(labels, -1) if labels.shape == outputs.shape else labels
+    return np.ravel(found) == np.ravel(labels) if labels.size == found.size else None

@@ -48,9 +48,9 @@ class Data:
         class_names=None,
         image_dtype="float32",
     ):
-        classes = max(2, num_classes)  # one output, of one class or the other
-        if class_names is not None and len(class_names) != classes:
-            raise ValueError(f"class_names must name all {classes} classes, received {len(class_names)} names.")
+        one_or_other = num_classes == 1 and class_names is not None and len(class_names) == 2  # of a single output
+        if class_names is not None and len(class_names) != num_classes and not one_or_other:
+            raise ValueError(f"class_names must name all {num_classes} classes, received {len(class_names)} names.")
         self._streams = streams
         self.train, self.validation, self.test = streams.train, validation, test
         self.input_shape, self.num_classes = tuple(input_shape), int(num_classes)

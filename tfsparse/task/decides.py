@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 _OF_TASK = ("epochs", "learning_rate", "momentum", "weight_decay", "schedule", "seed")
+_DECIDES_NOTHING = ("jit_compile", "name", "is_legacy_optimizer")  # the first is True where Keras finds a GPU
 _OF_DATA = ("name", "batch_size", "steps_per_epoch", "input_shape", "mean", "std", "seed")
 
 
@@ -23,10 +24,13 @@ def decides(task, model):
 
 def _config(thing):
     """Text of a Keras object's class and configuration, in which no address is that another process would not repeat."""
+    if not hasattr(thing, "get_config"):  # a function
+        return getattr(thing, "__qualname__", type(thing).__qualname__)
     try:
         config = thing.get_config()
     except NotImplementedError:  # a learning-rate schedule of the user's, for example
         config = {}
+    config = {name: value for name, value in config.items() if name not in _DECIDES_NOTHING}
     return json.dumps([type(thing).__qualname__, config], sort_keys=True, default=_plain)
 
 

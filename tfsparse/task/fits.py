@@ -23,13 +23,20 @@ def model_and_data(model, data):
     if not model.inputs or not model.outputs:
         return
     if len(model.inputs) != 1 or len(model.outputs) != 1 or isinstance(model.output, dict):
-        kind = "a dict of outputs" if isinstance(model.output, dict) else f"{len(model.outputs)} outputs"
+        kind = "a dict of outputs" if isinstance(model.output, dict) else f"{len(model.outputs)} output(s)"
         raise ValueError(
-            f"Model {model.name!r} has {len(model.inputs)} inputs and {kind}: a Task is for one of each. Find its mask without "
-            "data (erk, synflow), and train `ts.prepare(model, mask, recipe, task)` by a `fit` of your own."
+            f"Model {model.name!r} has {len(model.inputs)} input(s) and {kind}: a Task is for one of each. Find its mask "
+            "without data (erk, synflow), and train `ts.prepare(model, mask, recipe, task)` by a `fit` of your own."
         )
     own, given = tuple(model.inputs[0].shape[1:]), tuple(data.input_shape)
-    if len(own) != len(given) or any(a not in (None, b) for a, b in zip(own, given, strict=True)):
+    if not any(
+        _match(a, b) for a, b in ((own, given), ((*own, 1), given), (own, (*given, 1)))
+    ):  # Keras adds or drops the 1
         raise ValueError(
-            f"Model {model.name!r} takes inputs of shape {own}, those of the data {data.name!r} have {given}."
+            f"Model {model.name!r} takes inputs of shape {own}, those of the data {data.name!r} have {given}. Build the model "
+            "for these, or resize the images."
         )
+
+
+def _match(own, given):
+    return len(own) == len(given) and all(a in (None, b) for a, b in zip(own, given, strict=True))

@@ -63,3 +63,10 @@ def make_schedule(text, rate, steps):
     """
     schedule, options = resolve(SCHEDULES, text, "schedule")
     return schedule(rate, steps, **options)
+
+
+def schedule_of(optimizer):
+    """(the optimizer that steps, its schedule): inside a loss scale, if there is one; None for a rate that is a number."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    schedule = getattr(optimizer, "_learning_rate", None)  # the public attribute gives the rate of now
+    return optimizer, schedule if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule) else None

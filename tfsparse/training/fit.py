@@ -58,7 +58,8 @@ class Settings:
 
     def __post_init__(self):
         if self.dtype is not None:
-            lookup(dict.fromkeys(["float32", *filter(None, POLICIES.values())]), self.dtype, "dtype policy")
+            name = getattr(self.dtype, "name", self.dtype)
+            lookup(dict.fromkeys(["float32", *filter(None, POLICIES.values())]), name, "dtype policy")
         if not isinstance(self.strategy, tf.distribute.Strategy | None):
             raise ValueError(
                 "strategy must be a tf.distribute.Strategy, such as tf.distribute.MirroredStrategy(), received "

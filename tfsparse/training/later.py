@@ -2,6 +2,8 @@
 
 import tf_keras as keras
 
+from tfsparse.task.schedules import schedule_of
+
 
 def from_step(optimizer, first):
     """`optimizer`, new, with the learning rates that a training has from its step `first` on.
@@ -9,12 +11,13 @@ def from_step(optimizer, first):
     Its own count of steps begins at 0: Adam and its like correct their averages, which begin at 0 too, by it. (Set to
     `first`, it would say that they are no longer too small, and the first steps would be several times too large.)
     """
-    schedule = getattr(optimizer, "_learning_rate", None)  # the public attribute gives the rate of now
-    if first and isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        optimizer.learning_rate = Later(schedule, first)
+    inner, schedule = schedule_of(optimizer)
+    if first and schedule is not None:
+        inner.learning_rate = Later(schedule, first)
     return optimizer
 
 
+@keras.utils.register_keras_serializable(package="tfsparse")
 class Later(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule as it is from a step on.
 
@@ -34,4 +37,8 @@ class Later(keras.optimizers.schedules.LearningRateSchedule):
         return self.schedule(step + self.first)
 
     def get_config(self):
-        return {"schedule": self.schedule, "first": self.first}
+        return {"schedule": keras.optimizers.schedules.serialize(self.schedule), "first": self.first}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.optimizers.schedules.deserialize(config["schedule"]), config["first"])
