@@ -71,9 +71,12 @@ def hold(model):
     found = None
     for path, variable in prunable(model).items():
         mask = getattr(variable.constraint, "mask", None)
-        if mask is not None and bool(tf.reduce_any((mask == 0) & (variable != 0))):
+        if mask is None:
+            continue
+        values, dead = tf.convert_to_tensor(variable), tf.equal(tf.convert_to_tensor(mask), 0)
+        if bool(tf.reduce_any(dead & tf.not_equal(values, 0))):  # on several devices, of the first: all have the same
             found = path
-            variable.assign(tf.where(mask == 0, tf.zeros_like(mask), variable))
+            variable.assign(tf.where(dead, tf.zeros_like(values), values))
     return found
 
 

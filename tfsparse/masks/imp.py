@@ -36,7 +36,7 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
             two thousand steps are late rewinding.
         retrain: what rounds after the first begin with: `"weight_rewinding"`, the weights and the learning rate of step k;
             `"learning_rate_rewinding"`, the trained weights and the learning rate of step k; `"fine_tuning"`, the trained
-            weights and the last learning rate, for as many steps; it must not be below a thousandth of the first.
+            weights and the last learning rate, for as many steps; it must not be below a thousandth of the largest.
         epochs: of each training; None: the task's.
 
     Returns:
