@@ -57,11 +57,11 @@ def warn_of_other_start(model, mask):
     meant = {} if mask is None else mask.weights or {}
     own = paths.weights(model)
     for path in meant.keys() & own.keys():
-        live = mask.get(path, True)
-        if not np.array_equal(own[path].numpy() * live, meant[path] * live):
+        live, same_shape = mask.get(path, True), tuple(own[path].shape) == meant[path].shape
+        if not same_shape or not np.array_equal(own[path].numpy() * live, meant[path] * live):
             log.warning(
                 "This mask was found for other weights than those of %r, which training starts from now: mask.rewind(model) "
-                "gives the model those that the mask means.",
+                "gives the model those that the mask means, if they fit.",
                 model.name,
             )
             return
