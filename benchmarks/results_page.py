@@ -117,7 +117,7 @@ def main():
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
     facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
     facts |= {"mobile": study(found, MOBILE), "hundred": study(found, HUNDRED), "snip_parts": study(found, SNIP_98)}
-    facts["tickets"] = study(found, TICKETS)
+    facts |= {"tickets": study(found, TICKETS), "ticket": by_recipe(runs, TICKETS, 0)}
     facts |= {"short": study(found, SHORT), "long": study(found, LONG), "tables": markdown_text(runs)}
     for page in ("results", "results_tables", "recipe"):
         with written_aside(ROOT / f"docs/{page}.md") as scratch:
