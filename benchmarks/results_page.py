@@ -21,6 +21,7 @@ LONG = SHORT | {"data": "cifar10(train=5000)", "epochs": 160}
 UNSCALED = "ghost_neurons,ghost_skips,label_smoothing"
 FEWER = "ghost_neurons,ghost_skips,rescaled_init(iterations=25),label_smoothing"
 HUNDRED = LONG | {"data": "cifar100(train=5000)"}
+CONSTANT = "hand_over='constant'"  # the settings of the paper's code, in cifar10_part_schedules.flags
 TICKETS = LONG | {"mask": "imp(rounds=4, epochs=40)"}
 MOBILE = LONG | {"model": "mobilenet(width=0.25)"}
 SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
@@ -117,6 +118,8 @@ def main():
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
     facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
     facts |= {"mobile": study(found, MOBILE), "hundred": study(found, HUNDRED), "snip_parts": study(found, SNIP_98)}
+    (stayed,) = (run for run in runs if CONSTANT in run.settings["recipe"])
+    facts |= {"with_ghosts": stayed.history["val_accuracy"][-1], "stripped": stayed.accuracy}
     facts |= {"tickets": study(found, TICKETS), "ticket": by_recipe(runs, TICKETS, 0)}
     facts |= {"short": study(found, SHORT), "long": study(found, LONG), "tables": markdown_text(runs)}
     for page in ("results", "results_tables", "recipe"):
