@@ -34,7 +34,8 @@ def calls(monkeypatch):
 
     def watched(model, task, mask, recipe, **settings):
         before = values(model)
-        rate = float(schedule_of(task.make_optimizer())[1](0)) if task.optimizer else task.learning_rate
+        optimizer, schedule = schedule_of(task.make_optimizer())
+        rate = float(schedule(0) if schedule else optimizer.learning_rate)
         train(model, task, mask, recipe, **settings)
         rows.append(
             {"live": mask.live, "steps": settings["steps"], "before": before, "after": values(model), "rate": rate}
