@@ -79,6 +79,9 @@ def test_what_is_no_task_mask_or_policy_is_named(model):
         train(model, TASK, "snip")
     with pytest.raises(ValueError, match="dtype policy 'bfloat16'. Did you mean 'mixed_bfloat16'"):
         train(model, TASK, None, dtype="bfloat16")
+    half = keras.mixed_precision.Policy("mixed_float16")
+    with pytest.raises(ValueError, match="compact needs .* full precision or bfloat16"):
+        train(model, TASK, make_mask(model), "none", dtype=half, compact=True)
     policy = keras.mixed_precision.Policy("mixed_bfloat16")
     train(model, TASK, make_mask(model), "none", dtype=policy, verbose=0)
     with pytest.raises(ValueError, match="strategy must be a tf.distribute.Strategy, .* received 'mirrored'"):

@@ -60,6 +60,7 @@ class Settings:
         if self.dtype is not None:
             name = getattr(self.dtype, "name", self.dtype)
             lookup(dict.fromkeys(["float32", *filter(None, POLICIES.values())]), name, "dtype policy")
+            object.__setattr__(self, "dtype", name)  # of a Policy, too: it is compared with names
         if not isinstance(self.strategy, tf.distribute.Strategy | None):
             raise ValueError(
                 "strategy must be a tf.distribute.Strategy, such as tf.distribute.MirroredStrategy(), received "
