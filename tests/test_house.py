@@ -12,7 +12,20 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "tfsparse").rglob("*.py"))
 
 LEVELS = (
-    {"registry", "task", "paths", "flags", "files", "graph", "version", "progress", "memory", "_keras", "batch_norm"},
+    {
+        "registry",
+        "task",
+        "paths",
+        "flags",
+        "files",
+        "graph",
+        "version",
+        "progress",
+        "memory",
+        "values",
+        "_keras",
+        "batch_norm",
+    },
     {"mask", "surgery", "frozen", "positive"},
     {"compaction"},
     {"masks", "recipe", "models", "data", "training", "export", "report", "diagnosis", "doctor"},
@@ -21,7 +34,13 @@ LEVELS = (
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Below level 2 a part may use what stands further down the list of its own level.
-MAY_USE_BESIDE = {("task", "registry"), ("graph", "paths"), ("data", "registry"), ("export", "diagnosis")}
+MAY_USE_BESIDE = {
+    ("task", "registry"),
+    ("task", "values"),
+    ("graph", "paths"),
+    ("data", "registry"),
+    ("export", "diagnosis"),
+}
 
 
 def imports(path):

@@ -63,9 +63,9 @@ def lookup(table, name, kind):
     ...
     ValueError: Unknown mask method 'snap'. Did you mean 'snip'? Known: snip, synflow.
     """
-    if name in table:
+    if isinstance(name, str) and name in table:
         return table[name]
-    raise ValueError(f"Unknown {kind} {name!r}.{_hint(name, table)} Known: {', '.join(sorted(table))}.")
+    raise ValueError(f"Unknown {kind} {name!r}.{_hint(str(name), table)} Known: {', '.join(sorted(table))}.")
 
 
 def resolve(table, text, kind, *, further=None, common=()):

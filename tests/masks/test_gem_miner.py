@@ -134,7 +134,7 @@ def test_refusals(task, model, tmp_path):
 
     refused("'gem_miner' looks at training data: pass task", task=None)
     refused("2 epochs with period=5 never prune: .* a period of at most 1", "gem_miner")
-    refused("penalty must be a finite number of at least 0, received -1", penalty=-1)
+    refused("penalty must be a number in .0, inf., received -1", penalty=-1)
     refused("scores must be one of 'uniform', .* received 'constant'", scores="constant")
     refused("weights must be one of 'signed_constant', ", weights="zeros")
     refused("optimizer must be one of 'sgd', 'adam'", optimizer="lion")

@@ -115,11 +115,14 @@ def test_refusals(task, model):
 
     refused("'gradual' looks at training data: pass task", METHOD, task=None)
     refused("there are 12 of 16 steps, fewer than frequency=100: nothing would be pruned. Lower", "gradual")
-    refused("0 <= begin < end <= 1; received 0.5, 0.2", "gradual(begin=0.5, end=0.2)")
     refused(
-        "initial_sparsity must be from 0 to sparsity=0.5, received 0.6", "gradual(initial_sparsity=0.6, frequency=2)"
+        "begin must be a number in .0, 0.2., a share of the steps, before end; received 0.5",
+        "gradual(begin=0.5, end=0.2)",
     )
-    refused("power must be a finite number above 0, received 0", "gradual(power=0, frequency=2)")
+    refused(
+        "initial_sparsity must be a number in .0, 0.5., .* received 0.6", "gradual(initial_sparsity=0.6, frequency=2)"
+    )
+    refused("power must be a number in .0, inf., received 0", "gradual(power=0, frequency=2)")
 
 
 def test_averaged_weights_are_refused(task, model):

@@ -127,7 +127,7 @@ def test_other_losses_have_no_temperature():
 
 @pytest.mark.parametrize("temperature", [0, -1, "hot", float("nan"), float("inf"), True])
 def test_temperatures_out_of_range(temperature):
-    with pytest.raises(ValueError, match="temperature must be a finite number above 0"):
+    with pytest.raises(ValueError, match="temperature must be a number in .0, inf."):
         scores(small(), "grasp", task(), temperature=temperature)
 
 

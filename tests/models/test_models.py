@@ -110,7 +110,7 @@ def test_width_multiplies_channels_but_not_classes():
         ("resnet20(wdth=1)", 32, 10, 1.0, "no option 'wdth'"),
         ("resnet20(width=0)", 32, 10, 1.0, "width must be"),
         ("resnet20", 32, 10, -1, "width must be"),
-        ("resnet20(width='a')", 32, 10, 1.0, "width must be a finite number above 0, received 'a'"),
+        ("resnet20(width='a')", 32, 10, 1.0, "width must be a number in .0, inf., received 'a'"),
         ("vgg16(width=None)", 32, 10, 1.0, "width must be"),
         ("resnet20(width=0.5)", 32, 10, 0.5, "given twice"),
         ("vgg16", 8, 10, 1.0, "too small"),

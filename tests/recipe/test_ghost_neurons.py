@@ -142,11 +142,11 @@ def test_ghosts_compute_in_the_precision_of_the_model(task):
 def test_options_are_checked():
     for options, message in [
         ({"kind": "swich"}, "Unknown kind of soft neuron 'swich'. Did you mean 'swish'"),
-        ({"hand_over": "gradualy"}, "Unknown hand-over 'gradualy'. Did you mean 'gradual'"),
+        ({"hand_over": "gradualy"}, "Unknown hand_over 'gradualy'. Did you mean 'gradual'"),
         ({"beta": 2}, "beta must be two positive numbers, first and last; received 2"),
-        ({"beta": (0, 1)}, "two positive numbers"),
-        ({"share": 0}, "share must lie in .0, 1.*received 0"),
-        ({"share": "half"}, "share must lie in .0, 1.*received 'half'"),
+        ({"beta": (0, 1)}, "Each of beta's two must be a number in .0, inf., received 0"),
+        ({"share": 0}, "share must be a number in .0, 1.*received 0"),
+        ({"share": "half"}, "share must be a number in .0, 1.*received 'half'"),
     ]:
         with pytest.raises(ValueError, match=message):
             GhostNeurons(**options)

@@ -75,6 +75,9 @@ def test_the_gain_is_that_of_the_start(task):
     for one, other in zip(whole, small, strict=True):
         np.testing.assert_allclose(other, 0.25 * one, rtol=1e-6)
         assert np.std(one) == pytest.approx(np.sqrt(2 / one.shape[2]), rel=0.5)
-    for options, said in (({"gain": 0}, "gain above 0, received 0"), ({"gain": 0.5, "fill": 0.1}, "not both")):
+    for options, said in (
+        ({"gain": 0}, "gain must be a number in .0, inf., received 0"),
+        ({"gain": 0.5, "fill": 0.1}, "not both"),
+    ):
         with pytest.raises(ValueError, match=said):
             GhostSkips(**options)

@@ -131,10 +131,10 @@ def test_a_bias_that_a_norm_takes_out_keeps_its_size(task):
     assert {name for name in kept if name.endswith("bias")} == {"plain/bias"}
 
 
-@pytest.mark.parametrize("option", [{"iterations": 0}, {"min_scale": 1.5}])
-def test_options_are_checked(option):
-    with pytest.raises(ValueError, match="iterations >= 1"):
-        RescaledInit(**option)
+@pytest.mark.parametrize(("option", "value"), [("iterations", 0), ("min_scale", 1.5), ("rate", 0), ("eta", 0)])
+def test_options_are_checked(option, value):
+    with pytest.raises(ValueError, match=f"{option} must be .* received {value}"):
+        RescaledInit(**{option: value})
 
 
 def test_a_step_that_spoils_the_scales_is_an_error(task):

@@ -71,7 +71,7 @@ def test_the_hand_overs(hand_over, expected):
 
 
 def test_an_unknown_hand_over_is_refused():
-    with pytest.raises(ValueError, match="Unknown hand-over 'sudden'"):
+    with pytest.raises(ValueError, match="Unknown hand_over 'sudden'"):
         Strength(4, "sudden")
 
 

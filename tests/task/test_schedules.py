@@ -34,7 +34,7 @@ def test_drops_are_rising_shares(drops):
 
 @pytest.mark.parametrize("factor", ["-1", "0", "1.5", "'a'", "1e999"])
 def test_a_factor_lowers_the_rate(factor):
-    with pytest.raises(ValueError, match=r"factor must lie in \(0, 1\].* received"):
+    with pytest.raises(ValueError, match=r"factor must be a number in \(0, 1\].* received"):
         Task(make_data(), schedule=f"step(factor={factor})")
 
 

@@ -7,7 +7,8 @@ from tfsparse.data.encoded import encoded_data
 from tfsparse.data.memory import available_memory
 from tfsparse.data.tiny_imagenet import tiny_imagenet
 from tfsparse.registry import resolve
-from tfsparse.task import Data, checks
+from tfsparse.task import Data
+from tfsparse.values import whole
 
 DATASETS = {"digits": digits, "cifar10": cifar10, "cifar100": cifar100, "tiny_imagenet": tiny_imagenet}
 
@@ -35,7 +36,7 @@ def load_data(name, *, batch_size=128, seed=0, augment=None, data_dir=None, down
     Data('digits', input_shape=(32, 32, 3), num_classes=10, batch_size=64, steps_per_epoch=20)
     """
     entry, options = resolve(DATASETS, name, "data set")
-    seed = checks.whole(seed, "seed", least=0)
+    seed = whole(seed, "seed", least=0)
     augment = None if augment == "default" else augment
     augmentation("none" if augment is None else augment, 2)  # a wrong name is refused before anything is read
     images = entry(data_dir, download, **options)

@@ -7,7 +7,7 @@ from tfsparse.mask.axes import channel_axes
 from tfsparse.mask.mask_file import check_mask_file, is_mask_file, read_mask_file
 from tfsparse.masks.allocations import find_allocation
 from tfsparse.masks.patterns import find_pattern
-from tfsparse.masks.search import one_of, whole
+from tfsparse.values import one_of, whole
 
 SANITY = ("shuffle", "reinitialize", "invert")
 
@@ -42,8 +42,8 @@ class Choices:
         else:
             find_allocation(self.allocation or "global")
         find_pattern(self.pattern, {})
-        whole("min_per_layer", self.min_per_layer, least=0)
-        one_of("sanity", self.sanity, (None, *SANITY))
+        whole(self.min_per_layer, "min_per_layer", least=0)
+        one_of(self.sanity, "sanity", (None, *SANITY))
 
     def read(self, model):
         """The same, with the mask itself in the place of the path of an allocation's mask file."""

@@ -1,12 +1,10 @@
 """Gem-Miner: rare gems, masks under which random weights classify already."""
 
-import math
-import numbers
-
 from tfsparse.masks.gem_miner_scores import OPTIMIZERS, PENALTIES, SCORES, ScoredNetwork
 from tfsparse.masks.gem_miner_search import Mining
 from tfsparse.masks.gem_miner_start import WEIGHTS, start_weights
-from tfsparse.masks.search import Ranking, one_of, whole
+from tfsparse.masks.search import Ranking
+from tfsparse.values import one_of, real, whole
 
 
 def gem_miner(
@@ -66,14 +64,15 @@ def gem_miner(
         ValueError: no task, an option out of range, or too few epochs for one pruning.
     """
     task = search.require_task("gem_miner")
-    epochs = task.epochs if epochs is None else whole("epochs", epochs)
-    rounds = _rounds(epochs, whole("period", period))
+    epochs = task.epochs if epochs is None else whole(epochs, "epochs")
     penalty = min(30, 0.4 * search.total / search.count) / search.total if penalty is None else penalty
-    _at_least_0(penalty=penalty, learning_rate=learning_rate)
-    slope = PENALTIES[one_of("regularizer", regularizer, PENALTIES)]
-    make = OPTIMIZERS[one_of("optimizer", optimizer, OPTIMIZERS)]
-    draw, random = SCORES[one_of("scores", scores, SCORES)], search.random()
-    start = start_weights(search, one_of("weights", weights, WEIGHTS), random)
+    penalty, learning_rate = real(penalty, "penalty", "[0, inf)"), real(learning_rate, "learning_rate", "[0, inf)")
+    slope = PENALTIES[one_of(regularizer, "regularizer", PENALTIES)]
+    make = OPTIMIZERS[one_of(optimizer, "optimizer", OPTIMIZERS)]
+    draw, random = SCORES[one_of(scores, "scores", SCORES)], search.random()
+    start_from = one_of(weights, "weights", WEIGHTS)
+    rounds = _rounds(epochs, whole(period, "period"))
+    start = start_weights(search, start_from, random)
     first = {path: draw(random, variable.shape) for path, variable in search.weights.items()}
     network = ScoredNetwork(search, start, first, make(learning_rate), lambda scores: penalty * slope(scores))
     mining = Mining(search, network, epochs, period, learning_rate)
@@ -89,9 +88,3 @@ def _rounds(epochs, period):
             f"more epochs, or a period of at most {max(epochs - 1, 1)}."
         )
     return (epochs - 1) // period
-
-
-def _at_least_0(**values):
-    for name, value in values.items():
-        if not isinstance(value, numbers.Real) or not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be a finite number of at least 0, received {value!r}.")

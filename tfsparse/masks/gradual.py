@@ -1,14 +1,14 @@
 """Gradual magnitude pruning, as TensorFlow Model Optimization does it."""
 
 import dataclasses
-import numbers
 
 import numpy as np
 from tensorflow_model_optimization.sparsity import keras as tfmot
 
 from tfsparse.graph import require_graph
 from tfsparse.masks.gradual_training import GradualTraining
-from tfsparse.masks.search import Ranking, whole
+from tfsparse.masks.search import Ranking
+from tfsparse.values import real, whole
 
 
 def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100, power=3, epochs=None):
@@ -48,19 +48,15 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
     task = search.require_task("gradual")
     require_graph(search.model, "Gradual pruning wraps layers and")
     if epochs is not None:
-        task = dataclasses.replace(task, epochs=whole("epochs", epochs))
+        task = dataclasses.replace(task, epochs=whole(epochs, "epochs"))
     if getattr(task.make_optimizer(), "use_ema", False):
         raise ValueError(
             "The task's optimizer has use_ema=True, and 'gradual' trains by one fit an epoch: Keras puts the averages in the "
             "weights' place at the end of each, and their training is lost. Give an optimizer without it."
         )
-    first, last = _steps(task.steps, begin, end, whole("frequency", frequency))
-    if not isinstance(initial_sparsity, numbers.Real) or not 0 <= initial_sparsity <= search.sparsity:
-        raise ValueError(
-            f"initial_sparsity must be from 0 to sparsity={search.sparsity}, received {initial_sparsity!r}."
-        )
-    if not isinstance(power, numbers.Real) or not 0 < power < float("inf"):
-        raise ValueError(f"power must be a finite number above 0, received {power!r}.")
+    frequency, power = whole(frequency, "frequency"), real(power, "power", "(0, inf)")
+    real(initial_sparsity, "initial_sparsity", f"[0, {search.sparsity}]", "from nothing to the sparsity asked for")
+    first, last = _steps(task.steps, begin, end, frequency)
     schedule = tfmot.PolynomialDecay(initial_sparsity, search.sparsity, first, last, power=power, frequency=frequency)
     training = GradualTraining(search, task, schedule)
 
@@ -82,8 +78,8 @@ def _steps(steps, begin, end, frequency):
     >>> _steps(1000, 0.1, 0.5, 150)
     (100, 400)
     """
-    if not (isinstance(begin, numbers.Real) and isinstance(end, numbers.Real) and 0 <= begin < end <= 1):
-        raise ValueError(f"begin and end are shares of the steps, 0 <= begin < end <= 1; received {begin!r}, {end!r}.")
+    end = real(end, "end", "(0, 1]", "a share of the steps")
+    begin = real(begin, "begin", f"[0, {end})", "a share of the steps, before end")
     first, last = round(begin * steps), round(end * steps)
     if last - first < frequency:
         raise ValueError(

@@ -6,7 +6,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.masks.gradients import Mean, gradient, masked, normalised
-from tfsparse.masks.search import Ranking, whole
+from tfsparse.masks.search import Ranking
+from tfsparse.values import real, switch, whole
 
 
 def grasp(search, *, batches=1, temperature=200.0, bn_mode="batch", rounds=1, magnitude=False):
@@ -35,7 +36,8 @@ def grasp(search, *, batches=1, temperature=200.0, bn_mode="batch", rounds=1, ma
         ValueError: no task, an option out of range, or fewer training batches than asked for.
     """
     task = search.require_task("grasp")
-    data = task.data.scoring(whole("batches", batches))
+    switch(magnitude, "magnitude")
+    data = task.data.scoring(whole(batches, "batches"))
     loss, variables, sums = (
         _at_temperature(task.loss_for(search.model), temperature),
         list(search.weights.values()),
@@ -72,10 +74,7 @@ def _flow(gradients, variables):
 
 def _at_temperature(loss, temperature):
     """The loss of the logits divided by `temperature`."""
-    number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
-    if not number or not 0 < temperature < float("inf"):
-        raise ValueError(f"temperature must be a finite number above 0, received {temperature!r}.")
-    if temperature == 1:
+    if real(temperature, "temperature", "(0, inf)") == 1:
         return loss
     if type(loss) not in (keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy):
         raise ValueError(

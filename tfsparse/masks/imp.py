@@ -12,7 +12,8 @@ from tfsparse.files import write_json
 from tfsparse.frozen import frozen
 from tfsparse.mask.mask import Mask
 from tfsparse.masks.last_rate import at_last_rate, check_last_rate
-from tfsparse.masks.search import Ranking, one_of, whole
+from tfsparse.masks.search import Ranking
+from tfsparse.values import one_of, whole
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,9 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
     """
     task, _ = search.require_task("imp"), search.require_training("imp")
     if epochs is not None:
-        task = dataclasses.replace(task, epochs=whole("epochs", epochs))
-    if whole("rewind_steps", rewind_steps, least=0) >= task.steps:
+        task = dataclasses.replace(task, epochs=whole(epochs, "epochs"))
+    rounds, rewind_steps = whole(rounds, "rounds"), whole(rewind_steps, "rewind_steps", least=0)
+    if rewind_steps >= task.steps:
         raise ValueError(f"rewind_steps={rewind_steps} must come before the end of training, at {task.steps} steps.")
     if rewind_steps and getattr(task.make_optimizer(), "use_ema", False):
         raise ValueError(
@@ -57,7 +59,7 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
             "part of a training, which can be several calls of fit, and Keras puts the averages in the weights' place at the "
             "end of each. Take rewind_steps=0, or an optimizer without it."
         )
-    if one_of("retrain", retrain, RETRAIN) == "fine_tuning" and rounds != 1:
+    if one_of(retrain, "retrain", RETRAIN) == "fine_tuning" and rounds != 1:
         check_last_rate(task)
     tickets = _Tickets(search, task, rewind_steps, retrain)
 

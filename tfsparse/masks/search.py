@@ -1,7 +1,6 @@
 """What a mask method is given, and what it gives back."""
 
 import dataclasses
-import numbers
 import pathlib
 from collections.abc import Callable
 
@@ -10,6 +9,7 @@ import tf_keras as keras
 
 from tfsparse.masks.allocate import live_count
 from tfsparse.registry import lookup
+from tfsparse.values import whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Ranking:
     drawn: bool = False
 
     def __post_init__(self):
-        whole("rounds", self.rounds)
+        object.__setattr__(self, "rounds", whole(self.rounds, "rounds"))
         lookup(SCHEDULES, self.schedule, "schedule")
 
     def density(self, done, sparsity):
@@ -115,17 +115,3 @@ SCHEDULES = {
     "exponential": lambda share, sparsity: (1 - sparsity) ** share,
     "linear": lambda share, sparsity: 1 - sparsity * share,
 }
-
-
-def whole(name, value, least=1):
-    """`value` if it is a whole number of at least `least`, else ValueError."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, received {value!r}.")
-    return value
-
-
-def one_of(name, value, known):
-    """`value` if it is one of `known`, else ValueError."""
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, received {value!r}.")
-    return value

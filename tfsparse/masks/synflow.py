@@ -5,6 +5,7 @@ import numpy as np
 from tfsparse.graph import require_graph
 from tfsparse.masks.flow import Flow
 from tfsparse.masks.search import Ranking
+from tfsparse.values import whole
 
 _FEW = 10
 
@@ -35,6 +36,7 @@ def synflow(search, *, rounds=100, schedule="exponential"):
     Raises:
         ValueError: the model is subclassed, has an input of unknown size, or lets nothing through.
     """
+    rounds = whole(rounds, "rounds")
     require_graph(search.model, "SynFlow rebuilds the model and")
     flow, before = Flow(search.model, search.weights, search.task and search.task.data), None
 

@@ -5,7 +5,8 @@ import functools
 import tensorflow as tf
 
 from tfsparse.masks.gradients import Mean, gradient, masked
-from tfsparse.masks.search import Ranking, whole
+from tfsparse.masks.search import Ranking
+from tfsparse.values import whole
 
 
 def taylor(search, *, batches=1, rounds=1, bn_mode="batch"):
@@ -26,7 +27,7 @@ def taylor(search, *, batches=1, rounds=1, bn_mode="batch"):
         ValueError: no task, an option out of range, or fewer training batches than asked for.
     """
     task = search.require_task("taylor")
-    data = task.data.scoring(whole("batches", batches))
+    data = task.data.scoring(whole(batches, "batches"))
     loss, variables, mean = task.loss_for(search.model), list(search.weights.values()), None
 
     def score(live):

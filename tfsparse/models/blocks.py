@@ -4,6 +4,8 @@ import numbers
 
 import tf_keras as keras
 
+from tfsparse.values import real, whole
+
 _HE = "he_normal"
 
 
@@ -27,10 +29,8 @@ def start(input_shape, num_classes, width, stride):
             f"Images of {shape[0]}x{shape[1]} are too small: the network shrinks them {stride} times. "
             f"Enlarge them to {stride}x{stride} at least, or choose a network with fewer stages."
         )
-    if not isinstance(num_classes, numbers.Integral) or num_classes < 2:
-        raise ValueError(f"num_classes must be a whole number of at least 2, received {num_classes!r}.")
-    if not isinstance(width, numbers.Real) or not 0 < width < float("inf"):
-        raise ValueError(f"width must be a finite number above 0, received {width!r}.")
+    whole(num_classes, "num_classes", least=2)
+    real(width, "width", "(0, inf)")
     return keras.Input(shape, name="images")
 
 

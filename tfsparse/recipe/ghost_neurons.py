@@ -5,9 +5,10 @@ import tf_keras as keras
 
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.soft import SOFT, softened
-from tfsparse.recipe.strength import Ghost, check_hand_over, check_share, clock_for
+from tfsparse.recipe.strength import Ghost, checked, clock_for
 from tfsparse.registry import lookup
 from tfsparse.surgery import relu_limit
+from tfsparse.values import real
 
 
 class GhostNeurons(Ingredient):
@@ -35,10 +36,10 @@ class GhostNeurons(Ingredient):
 
     def __init__(self, *, kind="pswish", beta=(1.0, 50.0), share=0.1, hand_over="gradual"):
         lookup(SOFT, kind, "kind of soft neuron")
-        if not isinstance(beta, tuple | list) or len(beta) != 2 or min(beta) <= 0:
+        if not isinstance(beta, tuple | list) or len(beta) != 2:
             raise ValueError(f"beta must be two positive numbers, first and last; received {beta!r}.")
-        self.kind, self.beta = kind, tuple(beta)
-        self.share, self.hand_over = check_share(share), check_hand_over(hand_over)
+        self.kind, self.beta = kind, tuple(real(each, "Each of beta's two", "(0, inf)") for each in beta)
+        self.share, self.hand_over = checked(share, hand_over)
 
     def dress(self, surgery, mask, task):
         clock = clock_for(self, task, "ghost_neurons")

@@ -1,15 +1,13 @@
 """Ghost skips: learnable shortcuts around single convolutions that fade out early in training."""
 
-import math
-import numbers
-
 import tf_keras as keras
 
 from tfsparse.compaction import arrivals
 from tfsparse.recipe.ghost_places import chosen
 from tfsparse.recipe.ghost_skip import GhostSkip
 from tfsparse.recipe.ingredient import Ingredient
-from tfsparse.recipe.strength import check_hand_over, check_share, clock_for
+from tfsparse.recipe.strength import checked, clock_for
+from tfsparse.values import real, switch
 
 
 class GhostSkips(Ingredient):
@@ -48,14 +46,13 @@ class GhostSkips(Ingredient):
     needs_graph = True
 
     def __init__(self, *, share=0.1, hand_over="gradual", gain=1.0, fill=None, decays=True):
-        if not isinstance(gain, numbers.Real) or not 0 < gain < math.inf:
-            raise ValueError(f"ghost_skips needs a gain above 0, received {gain!r}.")
+        self.gain, self.decays = real(gain, "gain", "(0, inf)"), switch(decays, "decays")
+        self.fill = None if fill is None else real(fill, "fill", "(-inf, inf)")
         if fill is not None and gain != 1.0:
             raise ValueError(
                 f"ghost_skips takes gain={gain!r} or fill={fill!r}, not both: a constant start has no gain."
             )
-        self.share, self.hand_over = check_share(share), check_hand_over(hand_over)
-        self.gain, self.fill, self.decays = gain, None if fill is None else float(fill), bool(decays)
+        self.share, self.hand_over = checked(share, hand_over)
 
     def dress(self, surgery, mask, task):
         clock = clock_for(self, task, "ghost_skips")

@@ -4,6 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.values import one_of, real
 
 
 class LabelSmoothing(Ingredient):
@@ -23,11 +24,8 @@ class LabelSmoothing(Ingredient):
     """
 
     def __init__(self, *, amount=0.1, convention="paper"):
-        if not 0 <= amount < 1:
-            raise ValueError(f"amount of label smoothing must lie in [0, 1), received {amount!r}.")
-        if convention not in ("paper", "keras"):
-            raise ValueError(f"convention must be 'paper' or 'keras', received {convention!r}.")
-        self.amount, self.convention = float(amount), convention
+        self.amount = real(amount, "amount", "[0, 1)")
+        self.convention = one_of(convention, "convention", ("paper", "keras"))
 
     def loss(self, loss):
         return SmoothedCrossentropy(loss, self.amount, self.convention)

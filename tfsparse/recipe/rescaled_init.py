@@ -14,6 +14,7 @@ from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.scale_adam import ScaleAdam
 from tfsparse.recipe.scale_steps import ScaleSteps
 from tfsparse.surgery import Surgery
+from tfsparse.values import real, switch, whole
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +42,10 @@ class RescaledInit(Ingredient):
     """
 
     def __init__(self, *, iterations=180, rate=0.01, gamma=1.0, eta=0.1, min_scale=0.5, clip=1.0, masked=True):
-        if iterations < 1 or min(rate, gamma, eta, clip) <= 0 or not 0 <= min_scale <= 1:
-            raise ValueError(
-                "rescaled_init needs iterations >= 1, rate, gamma, eta and clip above 0, min_scale in [0, 1]; received "
-                f"{iterations}, {rate}, {gamma}, {eta}, {clip}, {min_scale}."
-            )
-        self.iterations, self.rate, self.gamma = iterations, rate, gamma
-        self.eta, self.min_scale, self.clip, self.masked = eta, min_scale, clip, masked
+        self.iterations, self.masked = whole(iterations, "iterations"), switch(masked, "masked")
+        self.rate, self.gamma = real(rate, "rate", "(0, inf)"), real(gamma, "gamma", "(0, inf)")
+        self.eta, self.clip = real(eta, "eta", "(0, inf)"), real(clip, "clip", "(0, inf)")
+        self.min_scale = real(min_scale, "min_scale", "[0, 1]")
 
     def before_mask(self, model, task):
         if not self.masked:

@@ -4,6 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.registry import lookup
+from tfsparse.values import real
 
 HAND_OVERS = ("gradual", "step", "constant")
 
@@ -27,7 +28,8 @@ class Strength(keras.layers.Layer):
     def __init__(self, steps, hand_over="gradual", *, name=None):
         super().__init__(dtype="float32", autocast=False, trainable=False, name=name)
         self.steps = steps
-        self.hand_over = check_hand_over(hand_over)
+        lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand_over")
+        self.hand_over = hand_over
         self.step = self.add_weight(
             "step",
             shape=(),
@@ -83,17 +85,10 @@ def clock_for(ingredient, task, name):
     return Strength(max(1, round(ingredient.share * task.steps)), ingredient.hand_over, name=name)
 
 
-def check_hand_over(hand_over):
-    """Raises ValueError unless `hand_over` is one of `HAND_OVERS`."""
-    lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand-over")
-    return hand_over
-
-
-def check_share(share):
-    """Raises ValueError unless `share` of a training is in (0, 1]."""
-    if not isinstance(share, int | float) or not 0 < share <= 1:
-        raise ValueError(f"share must lie in (0, 1], the part of the training that ghosts live; received {share!r}.")
-    return share
+def checked(share, hand_over):
+    """The options that ghosts have in common; ValueError where one is out of range."""
+    lookup(dict.fromkeys(HAND_OVERS), hand_over, "hand_over")
+    return real(share, "share", "(0, 1]", "the part of the training that ghosts live"), hand_over
 
 
 class Ghost(keras.layers.Layer):

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tfsparse.task import checks
 from tfsparse.task.augment import classes_to_spread, traced
 from tfsparse.task.streams import finisher, numbered_streams, ready, shuffle_seed
+from tfsparse.values import whole
 
 
 def from_arrays(
@@ -27,7 +28,7 @@ def from_arrays(
     splits = {key: checks.images_and_labels(pair, key) for key, pair in given.items() if pair is not None}
     if "train" not in splits:
         raise ValueError("train must be a pair (images, labels), received None.")
-    shape, seed = _shape(splits), checks.whole(seed, "seed", least=0)
+    shape, seed = _shape(splits), whole(seed, "seed", least=0)
     batch_size = checks.batch_size_for(len(splits["train"][0]), batch_size)
     num_classes = checks.class_count({key: labels for key, (_, labels) in splits.items()}, num_classes)
     mean, std = checks.mean_and_std(mean, std, shape)

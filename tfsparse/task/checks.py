@@ -1,9 +1,8 @@
 """What a user's images and labels must be, checked at the door."""
 
-import math
-import numbers
-
 import numpy as np
+
+from tfsparse.values import whole
 
 
 def images_and_labels(pair, argument):
@@ -117,14 +116,6 @@ def batch_size_for(count, batch_size):
             f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size."
         )
     return int(batch_size)
-
-
-def whole(value, argument, least=1):
-    """`value` as an int of at least `least`."""
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or int(value) != value or value < least:
-        raise ValueError(f"{argument} must be a whole number of at least {least}, received {value!r}.")
-    return int(value)
 
 
 def image_dtype(dtypes):

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfsparse.task import checks
 from tfsparse.task.augment import classes_to_spread
 from tfsparse.task.streams import Streams, finisher, ready
+from tfsparse.values import whole
 
 
 def from_datasets(
@@ -34,7 +35,7 @@ def from_datasets(
     counted, shape, batch_size, found["train"] = _survey(train.take(looked_at) if looked_at else train)
     # Vectors have said how many classes there are; class numbers say it together.
     learned = found["train"] if len(specs["train"][1].shape) == 2 else max(found.values())
-    steps, classes = steps or counted, checks.whole(learned if num_classes is None else num_classes, "num_classes")
+    steps, classes = steps or counted, whole(learned if num_classes is None else num_classes, "num_classes")
     for key, (images, labels) in specs.items():
         if found[key] > classes:
             raise ValueError(
@@ -120,7 +121,7 @@ def _evaluated(dataset, argument):
 def _steps(train, steps_per_epoch):
     """Batches an epoch, or None where nobody knows."""
     if steps_per_epoch is not None:
-        return checks.whole(steps_per_epoch, "steps_per_epoch")
+        return whole(steps_per_epoch, "steps_per_epoch")
     _refuse_infinite(train, "train", "Say how many batches are an epoch: steps_per_epoch=...")
     length = int(train.cardinality())
     if length == 0:

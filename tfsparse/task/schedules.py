@@ -7,6 +7,7 @@ import numbers
 import tf_keras as keras
 
 from tfsparse.registry import resolve
+from tfsparse.values import real
 
 
 def step(rate, steps, *, drops=(0.5, 0.75), factor=0.1):
@@ -24,8 +25,7 @@ def step(rate, steps, *, drops=(0.5, 0.75), factor=0.1):
             f"drops must be rising shares of the training, above 0 and below 1; received {drops!r}. For a step or an epoch "
             "write its share of the whole, 0.5 for half of the training: step(drops=(0.5, 0.75))."
         )
-    if not isinstance(factor, numbers.Real) or not 0 < factor <= 1:
-        raise ValueError(f"factor must lie in (0, 1], what is left of the rate after a drop; received {factor!r}.")
+    factor = real(factor, "factor", "(0, 1]", "what is left of the rate after a drop")
     # Keras keeps the old value at the boundary itself, the drop belongs before that step. (0.55 * 100 is not quite 55.)
     boundaries = [math.ceil(round(share * steps, 6)) - 1 for share in drops]
     values = [rate * factor**k for k in range(len(drops) + 1)]

@@ -1,16 +1,15 @@
 """`Task`: what a model is trained for."""
 
 import dataclasses
-import math
-import numbers
 from collections.abc import Callable
 
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.task import checks, fits, schedules
+from tfsparse.task import fits, schedules
 from tfsparse.task.data import Data
 from tfsparse.task.sgd import SGD
+from tfsparse.values import real, whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,19 +55,10 @@ class Task:
             raise TypeError(
                 f"Task needs Data (ts.load_data, ts.Data.from_arrays), received {type(self.data).__name__}."
             )
-        object.__setattr__(self, "epochs", checks.whole(self.epochs, "epochs"))
-        object.__setattr__(self, "seed", checks.whole(self.seed, "seed", least=0))
+        object.__setattr__(self, "epochs", whole(self.epochs, "epochs"))
+        object.__setattr__(self, "seed", whole(self.seed, "seed", least=0))
         for name in ("learning_rate", "momentum", "weight_decay"):
-            value = getattr(self, name)
-            if (
-                not isinstance(value, numbers.Real)
-                or not math.isfinite(value)
-                or value < 0
-                or (name == "momentum" and value >= 1)
-            ):
-                raise ValueError(
-                    f"{name} must be a finite number of at least 0 (momentum below 1), received {value!r}."
-                )
+            real(getattr(self, name), name, "[0, 1)" if name == "momentum" else "[0, inf)")
         fits.loss_and_optimizer(self.loss, self.optimizer)
         schedules.make_schedule(self.schedule, self.learning_rate, self.steps)  # a wrong option is refused here
 
