@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
-from tfsparse.task import Data
+from tfsparse import train
+from tfsparse.task import Data, Task
 
 
 def numbered(count, shape=(2, 2, 1)):
@@ -120,8 +122,10 @@ X, Y = numbered(6)
         ({"train": (X.astype(str), Y)}, "must be numbers"),
         ({"train": (np.where(X == 3, np.nan, X), Y)}, "Image 3 of train holds NaN"),
         ({"train": (X, Y - 1)}, "must be 0 or more, received -1"),
-        ({"train": (X, Y * 0.5)}, "must be whole numbers"),
-        ({"train": (X, np.eye(6) * 2)}, "Label 0 of train must be 0 or more and sum to 1"),
+        ({"train": (X, Y * 0.5)}, "must be whole numbers .* that one output shall give, num_classes=1"),
+        ({"train": (X, np.eye(6) * 2)}, "Label 0 of train must be 0 or more and sum to 1, .* go to Data.from_datasets"),
+        ({"num_classes": 1, "train": (X, np.full(6, np.nan))}, "labels of train hold NaN or infinity"),
+        ({"num_classes": 1, "train": (X, np.eye(6))}, r"must be numbers \(n,\) or \(n, 1\), received shape \(6, 6\)"),
         ({"num_classes": 4}, "reach 5; with num_classes=4 they end at 3"),
         ({"num_classes": 0}, "num_classes must be"),
         ({"test": (X[:, :1], Y)}, "images of test have the shape"),
@@ -141,6 +145,19 @@ def test_what_does_not_fit_is_refused(arguments, message):
 def test_epochs_backwards_are_refused(span):
     with pytest.raises(ValueError, match="0 <= start <= stop"):
         Data.from_arrays(train=(X, Y), batch_size=2).epochs(*span)
+
+
+def test_one_output_takes_its_labels_as_they_are():
+    heights = np.array([1.5, -2.0, 0.25, 7.0])
+    for labels in (heights, heights[:, None]):
+        data = Data.from_arrays(train=(np.zeros((4, 2, 2, 1)), labels), batch_size=4, shuffle=False, num_classes=1)
+        given = next(iter(data.train))[1]
+        assert given.dtype == tf.float32 and given.numpy().tolist() == heights[:, None].tolist()
+    model = keras.Sequential([keras.layers.Flatten(input_shape=(2, 2, 1)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="cross-entropy over one class is always 0. Give the task a loss"):
+        Task(data).loss_for(model)
+    history = train(model, Task(data, epochs=2, loss=keras.losses.MeanSquaredError()), None, recipe="none")
+    assert history.history["loss"][0] == pytest.approx(np.mean(heights**2), rel=1e-5)  # zero images: only the bias, 0, answers
 
 
 def test_class_names_that_are_numbers_are_texts():

@@ -25,7 +25,7 @@ def from_arrays(
 ):
     """The arguments of `Data` for arrays; `Data.from_arrays` says what is what."""
     given = {"train": train, "validation": validation, "test": test}
-    splits = {key: checks.images_and_labels(pair, key) for key, pair in given.items() if pair is not None}
+    splits = {key: checks.images_and_labels(pair, key, num_classes) for key, pair in given.items() if pair is not None}
     if "train" not in splits:
         raise ValueError("train must be a pair (images, labels), received None.")
     shape, seed = _shape(splits), whole(seed, "seed", least=0)

@@ -5,8 +5,10 @@ import numpy as np
 from tfsparse.values import whole
 
 
-def images_and_labels(pair, argument):
+def images_and_labels(pair, argument, num_classes=None):
     """The pair as arrays: images uint8 or float32, labels int64 or, as vectors over the classes, float32.
+
+    With `num_classes=1` a label is the number that a single output shall give, any number: float32, (n, 1).
 
     >>> images, labels = images_and_labels(([[1, 2], [3, 4]], [[0], [1]]), "train")
     >>> images.dtype.name, labels
@@ -17,7 +19,8 @@ def images_and_labels(pair, argument):
     """
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ValueError(f"{argument} must be a pair (images, labels), received {type(pair).__name__}.")
-    images, labels = _images(np.asarray(pair[0]), argument), _labels(np.asarray(pair[1]), argument)
+    read = _numbers if num_classes == 1 else _labels
+    images, labels = _images(np.asarray(pair[0]), argument), read(np.asarray(pair[1]), argument)
     if len(images) != len(labels):
         raise ValueError(f"{argument} has {len(images)} images and {len(labels)} labels: one label an image is needed.")
     return images, labels
@@ -57,12 +60,26 @@ def _labels(labels, argument):
         fits = (labels >= 0).all(axis=1) & (np.abs(labels.sum(axis=1) - 1) < 1e-3)
         if not fits.all():
             bad = int(np.argmin(fits))
-            raise ValueError(f"Label {bad} of {argument} must be 0 or more and sum to 1, received {labels[bad]}.")
+            raise ValueError(
+                f"Label {bad} of {argument} must be 0 or more and sum to 1, received {labels[bad]}. Labels each on their "
+                "own go to Data.from_datasets, with a loss such as BinaryCrossentropy."
+            )
         return labels
     raise ValueError(
         f"The labels of {argument} must be whole numbers (n,) or vectors over the classes (n, classes), "
-        f"received shape {labels.shape}, dtype {labels.dtype}."
+        f"received shape {labels.shape}, dtype {labels.dtype}. For numbers that one output shall give, num_classes=1."
     )
+
+
+def _numbers(labels, argument):
+    if labels.dtype.kind not in "uifb" or labels.shape not in ((len(labels),), (len(labels), 1)):
+        raise ValueError(
+            f"With num_classes=1 the labels of {argument} must be numbers (n,) or (n, 1), received shape {labels.shape}, "
+            f"dtype {labels.dtype}."
+        )
+    if not np.isfinite(labels).all():
+        raise ValueError(f"The labels of {argument} hold NaN or infinity. Remove such examples first.")
+    return labels.astype(np.float32).reshape(-1, 1)
 
 
 def class_count(labels, num_classes):

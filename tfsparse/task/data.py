@@ -122,7 +122,7 @@ class Data:
             shuffle: True: a new order every epoch, and the last partial batch is left out (a batch of a few images
                 spoils BatchNorm's statistics). False: the given order, every image.
             seed: decides order and augmentation, together with the number of the epoch.
-            num_classes: None: one more than the greatest label.
+            num_classes: None: one more than the greatest label. 1: labels are numbers that a single output shall give.
             augment: function (images, labels, seed) -> (images, labels) on a whole training batch before it is
                 normalised, its randomness made of `seed` alone; `tfsparse.data.augmentation("crop_flip")` makes one.
             mean: per channel, in the units of the images; needs `std`. Batches are (images - mean) / std.
@@ -145,7 +145,7 @@ class Data:
                 that fits no class would otherwise stop the training after its first epoch, or be taken for no class.
             steps_per_epoch: None: all batches of `train`, which is counted once if it does not know its length.
             num_classes: None: learned from the labels, of one epoch of `train` and of all the rest. If it is given, the
-                labels of `train` are looked at in the first batch only.
+                labels of `train` are looked at in the first batch only. 1: labels are (n, 1), as `from_arrays` takes them.
             mean: per channel, in the units of the images; needs `std`. Batches are (images - mean) / std.
             std: likewise.
             name: for tables and file names.

@@ -84,6 +84,11 @@ class Task:
         fits.model_and_data(model, self.data)
         if self.loss is not None:
             return self.loss
+        if self.data.num_classes == 1:
+            raise ValueError(
+                f"The data {self.data.name!r} has num_classes=1, and a cross-entropy over one class is always 0. Give the task "
+                "a loss: Task(data, loss=keras.losses.BinaryCrossentropy(from_logits=True)), or MeanSquaredError()."
+            )
         outputs = model.outputs[0].shape[-1] if model.outputs and len(model.outputs) == 1 else None  # None: subclassed
         if outputs is not None and outputs < self.data.num_classes:
             raise ValueError(
