@@ -133,7 +133,7 @@ def test_the_home_folder_in_flags_and_flagfiles(tmp_path, monkeypatch):
     ended = run("sweep.py", "--masks=erk", "--masks=~/mask.npz", "--output_dir=~/runs")
     assert f"{tmp_path}/mask.npz" in ended.stderr, ended.stderr
     folder.mkdir(parents=True)
-    RunFolder(folder).flags.write_text((tmp_path / "my.flags").read_text())
+    RunFolder(folder).write_flags(Experiment(output_dir="~/runs"))
     assert Experiment.from_flagfile(RunFolder(folder).flags).output_dir == str(tmp_path / "runs")
 
 

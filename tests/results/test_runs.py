@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.results.test_report import grid, run
-from tfsparse.experiment import Experiment, run_experiment
+from tfsparse.experiment import Experiment, RunFolder, run_experiment
 from tfsparse.results import csv_text, load_runs, markdown_text, read_runs, save_runs, write_report
 
 
@@ -85,7 +85,7 @@ def test_a_dense_run_has_no_sparsity():
     [("metrics.json", "[1]"), ("metrics.json", "{"), ("diagnosis.json", '{"layers": [{"path": "a"}]}')],
 )
 def test_a_damaged_file_is_named(tmp_path, file, text):
-    (tmp_path / "flags.txt").write_text("--data=digits\n")
+    RunFolder(tmp_path).write_flags(Experiment())
     (tmp_path / "metrics.json").write_text('{"test_accuracy": 0.5}')
     (tmp_path / file).write_text(text)
     with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path))}.* is damaged"):
