@@ -26,8 +26,9 @@ def main(argv):
     out = pathlib.Path(OUT.value)
     with flags.reported_errors():
         runs, unfinished = read_runs(argv[1:])
+        texts = {".csv": csv_text(runs), ".md": markdown_text(runs)}  # all are made before one is written
         write_report(runs, out, unfinished=unfinished, title=TITLE.value)
-        for suffix, text in ((".csv", csv_text(runs)), (".md", markdown_text(runs))):
+        for suffix, text in texts.items():
             with written_aside(out.with_suffix(suffix)) as scratch:
                 scratch.write_text(text, encoding="utf-8")
         if JSON.value:
