@@ -70,6 +70,9 @@ def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
     outcomes = run_sweep(grid)
     assert [outcome.state for outcome in outcomes] == ["finished", "finished", "failed"]
     assert "4000" in outcomes[2].reason and ".log" in outcomes[2].reason
+    assert "0000 00:00" not in outcomes[2].reason, "what TensorFlow says at its start hides the error"
+    again = run_sweep(grid[2:])
+    assert again[0].reason.count("4000") == outcomes[2].reason.count("4000"), "and what an earlier attempt said"
     first, second = (tmp_path / cell.name for cell in grid[:2])
     assert Mask.load(first / "mask.safetensors") == Mask.load(second / "mask.safetensors")
     logs = [(tmp_path / "logs" / f"{cell.name}.log").read_text() for cell in grid[:2]]
