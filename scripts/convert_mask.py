@@ -22,6 +22,7 @@ from rich.table import Table
 from tfsparse import flags
 from tfsparse.data import load_data
 from tfsparse.experiment import Experiment
+from tfsparse.files import check_out
 from tfsparse.mask import Mask, export_mask, import_mask, prunable
 from tfsparse.mask.foreign import load_table
 from tfsparse.mask.matching import torch_name
@@ -44,6 +45,7 @@ def main(argv):
             raise ValueError(f"--out={OUT.value} is the file to read, which would be lost.")
         if not TO_PYTORCH.value and pathlib.Path(OUT.value).suffix != ".safetensors":
             raise ValueError(f"--out={OUT.value}: our masks are .safetensors files.")
+        check_out(OUT.value, "--out")
         model = build_model(absl_flags.FLAGS.model, _sizes(flags.read(Experiment)))
         if TO_PYTORCH.value:
             mask = _export(Mask.load(PATH.value), model)

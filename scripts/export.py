@@ -15,6 +15,7 @@ from rich.console import Console
 
 from tfsparse import flags
 from tfsparse.experiment import Experiment, examine, export_run
+from tfsparse.files import check_out
 
 PATH = flags.define_path("path", None, "Run folder.")
 FORMAT = absl_flags.DEFINE_string(
@@ -31,8 +32,13 @@ DOCTOR = absl_flags.DEFINE_boolean(
     "doctor", False, "Say which layers will run sparsely where, and export nothing; without --path before any training."
 )
 
+# Settings that may be given beside --path; all others are the run's own.
+_OF_A_RUN = ("data_dir", "compact_export")
+
 
 def main(argv):
+    if PATH.value:
+        _check_settings()
     if DOCTOR.value:
         with flags.reported_errors():
             found = examine(PATH.value, flags.read(Experiment))
@@ -44,7 +50,14 @@ def main(argv):
     given = flags.read(Experiment)
     changes = {"compact_export": given.compact_export} | ({"data_dir": given.data_dir} if given.data_dir else {})
     with flags.reported_errors():
+        check_out(OUT.value, "--out", may_be_folder=True)
         print(export_run(PATH.value, FORMAT.value, OUT.value, outputs=OUTPUTS.value, **changes))
+
+
+def _check_settings():
+    others = [f"--{name}" for name in flags.given(Experiment) if name not in _OF_A_RUN]
+    if others:
+        sys.exit(f"{', '.join(others)}: a run has its own settings. Leave them out beside --path.")
 
 
 if __name__ == "__main__":

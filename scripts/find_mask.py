@@ -18,6 +18,7 @@ from rich.console import Console
 from tfsparse import flags
 from tfsparse.diagnosis import diagnose
 from tfsparse.experiment import Experiment, check, load_task, search_mask
+from tfsparse.files import check_out
 from tfsparse.models import build_model
 
 OUT = flags.define_path("out", "mask.safetensors", "File that the mask is written to.")
@@ -32,6 +33,7 @@ def main(argv):
         out = pathlib.Path(OUT.value)
         if out.suffix != ".safetensors":
             raise ValueError(f"A mask file's name ends in .safetensors: --out={out} does not.")
+        check_out(out, "--out")
         task = load_task(experiment)
         model = build_model(experiment.model, task.data)
         mask = search_mask(experiment, model, task, out.with_suffix(".rounds"))

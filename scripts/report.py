@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chat
 from absl import flags as absl_flags
 
 from tfsparse import flags
-from tfsparse.files import written_aside
+from tfsparse.files import check_out, written_aside
 from tfsparse.results import csv_text, markdown_text, read_runs, save_runs, write_report
 
 OUT = flags.define_path("out", "report.html", "File to write; .csv and .md files get its name.")
@@ -25,9 +25,13 @@ def main(argv):
         sys.exit("Give run folders, folders of run folders, or files that --json wrote: scripts/report.py FOLDER...")
     out = pathlib.Path(OUT.value)
     with flags.reported_errors():
+        check_out(out, "--out")
+        if JSON.value:
+            check_out(JSON.value, "--json")
         runs, unfinished = read_runs(argv[1:])
+        texts = {".csv": csv_text(runs), ".md": markdown_text(runs)}  # all are made before one is written
         write_report(runs, out, unfinished=unfinished, title=TITLE.value)
-        for suffix, text in ((".csv", csv_text(runs)), (".md", markdown_text(runs))):
+        for suffix, text in texts.items():
             with written_aside(out.with_suffix(suffix)) as scratch:
                 scratch.write_text(text, encoding="utf-8")
         if JSON.value:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from tfsparse import flags
 from tfsparse.experiment import Experiment, sanity_checks, sanity_table
-from tfsparse.files import write_json
+from tfsparse.files import check_out, write_json
 
 SEEDS = absl_flags.DEFINE_integer("seeds", 3, "Runs of each, with seeds from --seed on.", lower_bound=1)
 OUT = flags.define_path("out", "sanity.json", "File that the numbers are written to.")
@@ -25,6 +25,7 @@ OUT = flags.define_path("out", "sanity.json", "File that the numbers are written
 def main(argv):
     experiment = flags.read(Experiment)
     with flags.reported_errors("The same command goes on from the last completed epoch."):
+        check_out(OUT.value, "--out")
         rows = sanity_checks(experiment, SEEDS.value)
         write_json(OUT.value, rows)
     Console().print(sanity_table(rows))

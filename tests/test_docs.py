@@ -5,9 +5,11 @@ import re
 
 import pytest
 
+from tests.conformance import test_ingredients, test_models, test_options
+from tests.conftest import make_model
 from tfsparse.data import DATASETS
 from tfsparse.export import EXPORTERS
-from tfsparse.masks import METHODS
+from tfsparse.masks import METHODS, find_mask
 from tfsparse.models import MODELS
 from tfsparse.recipe import INGREDIENTS
 
@@ -26,6 +28,17 @@ def python_in(page):
     return "\n".join(lines) if any(lines) else ""
 
 
+def assert_new_entries_conform(folder):
+    """Whoever takes the page at its word finds the tests of `tests/conformance/` green."""
+    test_models.test_every_model_goes_all_the_way("three_layers", folder)
+    test_ingredients.test_an_ingredient_trains_and_leaves_nothing_behind("scaled_head")
+    test_ingredients.test_an_ingredient_is_documented_and_says_what_it_needs("scaled_head")
+    test_options.test_an_ingredient_refuses_it("scaled_head", "factor")
+    test_options.test_a_model_refuses_it("three_layers", "width")
+    test_options.test_a_mask_method_refuses_it("large_columns", "power")
+    assert find_mask(make_model(), "large_columns", sparsity=0.5).sparsity == pytest.approx(0.5, abs=0.01)
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if python_in(page)], ids=lambda page: page.name)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -34,6 +47,8 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     scope = {"__name__": page.stem}
     try:
         exec(compile(python_in(page), str(page), "exec"), scope)
+        if page.name == "adding.md":
+            assert_new_entries_conform(tmp_path)
     finally:
         for table, entries in zip(tables, before, strict=True):
             table.clear()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tfsparse.files import written_aside
+from tfsparse.files import check_out, written_aside
 
 
 def folder(path, text):
@@ -54,3 +54,13 @@ def test_a_rename_that_fails_gives_the_name_back(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no"):
         write(old, "new")
     assert [entry.name for entry in tmp_path.iterdir()] == ["x"] and (old / "file").read_text() == "old"
+
+
+def test_a_file_takes_the_place_of_no_folder(tmp_path):
+    """`--out=saved_models` would have put a table of numbers in the place of all runs."""
+    kept = folder(tmp_path / "x", "years of work")
+    with pytest.raises(ValueError, match=r"--out=.*x is a folder: give the name of a file"):
+        check_out(kept, "--out")
+    check_out(kept, "--out", may_be_folder=True)
+    check_out(tmp_path / "new" / "a.json", "--out")
+    assert (kept / "file").read_text() == "years of work" and not list((tmp_path / "new").iterdir())

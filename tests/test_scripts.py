@@ -69,6 +69,8 @@ def test_wrong_flags_are_refused_before_anything_runs(flag, messages, tmp_path):
         ({"export": "tflight"}, ["'tflite'"]),
         ({"augment": "cropflip"}, ["'crop_flip'"]),
         ({"sparsity": -0.1}, ["[0, 1)", "-0.1"]),
+        ({"seed": -1}, ["--seed must", "-1"]),
+        ({"seed": 1 << 32}, ["--seed must"]),
         ({"epochs": 0}, ["--epochs", "at least 1"]),
         ({"learning_rate": float("nan")}, ["learning_rate"]),
     ],
@@ -133,7 +135,7 @@ def test_the_home_folder_in_flags_and_flagfiles(tmp_path, monkeypatch):
     ended = run("sweep.py", "--masks=erk", "--masks=~/mask.npz", "--output_dir=~/runs")
     assert f"{tmp_path}/mask.npz" in ended.stderr, ended.stderr
     folder.mkdir(parents=True)
-    RunFolder(folder).flags.write_text((tmp_path / "my.flags").read_text())
+    RunFolder(folder).write_flags(Experiment(output_dir="~/runs"))
     assert Experiment.from_flagfile(RunFolder(folder).flags).output_dir == str(tmp_path / "runs")
 
 
@@ -147,6 +149,31 @@ def test_find_mask_shows_and_writes_what_is_left(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"mask.safetensors", "mask.json", "mask.png"}
     ended = run("find_mask.py", *flags[:-1], f"--out={tmp_path}/mask.json")
     assert ended.returncode == 1 and "name ends in .safetensors" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "flag", "file", "others"),
+    [
+        ("find_mask.py", "--out", "mask.safetensors", []),
+        ("report.py", "--out", "report.html", ["nowhere"]),
+        ("report.py", "--json", "runs.json", ["nowhere"]),
+        ("sanity_check.py", "--out", "sanity.json", []),
+        ("convert_mask.py", "--out", "mask.safetensors", ["--path=nowhere.npz"]),
+        ("export.py", "--out", "model.tflite", ["--path=nowhere"]),
+    ],
+)
+def test_what_cannot_be_written_is_found_out_before_the_work(script, flag, file, others, tmp_path):
+    """It was after it, in a message that named another file than the user had."""
+    (tmp_path / "taken").write_text("a file, where a folder is needed")
+    ended = run(script, f"--out={tmp_path}/report.html", f"{flag}={tmp_path}/taken/{file}", *others)
+    assert ended.returncode == 1
+    assert f"Cannot write to {tmp_path}/taken (" in ended.stderr and f"another place with {flag}" in ended.stderr
+
+
+def test_the_settings_of_a_run_are_its_own():
+    """They were accepted, and changed nothing."""
+    ended = run("export.py", "--path=nowhere", "--out=a.tflite", "--sparsity=0.5", "--data_dir=x", "--nocompact_export")
+    assert ended.returncode == 1 and ended.stderr.splitlines()[-1].startswith("--sparsity: a run has its own settings.")
 
 
 def test_masks_go_to_pytorch_and_back(tmp_path):

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import tempfile
 
 UNFINISHED, _OLD = ".unfinished", ".replaced"
 
@@ -38,6 +39,40 @@ def written_aside(path):
         put_back(old, path)
         raise
     remove(old)
+
+
+def check_writable(folder, remedy):
+    """Makes a folder, and sees that it can be written.
+
+    Args:
+        folder: its path.
+        remedy: a sentence that says what to do if it can not.
+
+    Raises:
+        OSError: it can not.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # It has no name: another process may be doing the same.
+        with tempfile.TemporaryFile(dir=folder, prefix=".writable") as scratch:
+            scratch.write(b"\0" * 4096)
+            scratch.flush()
+            os.fsync(scratch.fileno())
+    except OSError as error:
+        raise OSError(f"Cannot write to {folder} ({error.strerror or error}). {remedy}") from error
+
+
+def check_out(path, flag, *, may_be_folder=False):
+    """Sees that what a flag names can be written, before the work whose result it is for; what is there stays as it is.
+
+    Raises:
+        OSError: its folder cannot be written.
+        ValueError: it is a folder, which a file would replace with all that is in it.
+    """
+    path = pathlib.Path(path)
+    check_writable(path.parent, f"Choose another place with {flag}, or make space.")
+    if path.is_dir() and not may_be_folder:
+        raise ValueError(f"{flag}={path} is a folder: give the name of a file.")
 
 
 def write_json(path, content):

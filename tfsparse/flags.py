@@ -67,6 +67,12 @@ def read(cls):
     return cls(**{f.name: defined[f.name] for f in dataclasses.fields(cls) if f.name in defined})
 
 
+def given(cls):
+    """Names of the fields of `cls` whose flags stand on the command line, or in a flagfile."""
+    defined = flags.FLAGS
+    return [field.name for field in dataclasses.fields(cls) if field.name in defined and defined[field.name].present]
+
+
 def run(main, arguments=False):
     """Runs `main(argv)` as absl does, with the library's messages on the terminal.
 

@@ -2,14 +2,25 @@
 
 import dataclasses
 import json
+import shlex
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tests.conftest import make_data
 from tfsparse.data import load_data
-from tfsparse.experiment import Experiment, evaluate_files, export_run, finished, run, run_experiment
+from tfsparse.experiment import (
+    Experiment,
+    RunFolder,
+    evaluate_files,
+    export_run,
+    finished,
+    open_run,
+    run,
+    run_experiment,
+)
 from tfsparse.export import ExportError, export_model
 from tfsparse.models import build_model
 from tfsparse.report import accuracy
@@ -121,3 +132,26 @@ def test_a_format_that_is_refused_loses_neither_the_others_nor_the_numbers(tmp_p
 def test_a_run_that_has_not_finished_is_told_how_to(tmp_path):
     with pytest.raises(ValueError, match="no run folder"):
         export_run(tmp_path, "tflite", tmp_path / "x.tflite")
+
+
+def test_a_file_is_evaluated_on_as_many_classes_as_it_knows(tmp_path, monkeypatch):
+    """Class 7 of ten would be wrong, or right by accident, for a network that knows three others."""
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    path = export_model(model, "tflite", tmp_path / "three.tflite", data=make_data()).path
+    monkeypatch.setattr(finished, "load_data", lambda name: make_data(classes=int(name)))
+    assert 0 <= evaluate_files(path, "test", data="3")[str(path)] <= 1
+    with pytest.raises(ValueError, match=r"three.tflite tells 3 classes apart, and .* has 5.* Give --data"):
+        evaluate_files(path, "test", data="5")
+
+
+def test_a_run_that_was_moved_goes_on_where_it_is(tmp_path):
+    """Its flags name the folder that it was begun in: a new run would begin there."""
+    begun = RunFolder(tmp_path / "there" / "run")
+    begun.make()
+    begun.write_flags(Experiment(mask="none", output_dir=str(tmp_path / "there"), run_name="run"))
+    moved = begun.path.rename(tmp_path / "it is here")
+    with pytest.raises(ValueError, match="has not finished training") as error:
+        open_run(moved)
+    name, *flags = shlex.split(str(error.value).partition("Go on with: python ")[2])
+    assert name == "scripts/train.py"
+    assert flags == [f"--flagfile={moved}/flags.txt", f"--output_dir={tmp_path}", "--run_name=it is here"]

@@ -8,7 +8,8 @@ import shutil
 
 import pytest
 
-from tfsparse.experiment import Experiment, RunFolder, run, run_experiment
+from tfsparse.experiment import Experiment, RunFolder, open_run, run, run_experiment
+from tfsparse.results import read_runs
 
 
 def experiment(tmp_path, **settings):
@@ -138,6 +139,24 @@ def test_flags_bring_the_experiment_back(tmp_path):
     folder.make()
     folder.write_flags(one)
     assert Experiment.from_flagfile(folder.flags) == one
+
+
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        (slice(0), "does not say data, model, mask"),
+        (slice(7), "does not say recipe, epochs"),
+        (slice(-1), "has no end"),
+    ],
+)
+def test_flags_that_have_lost_lines_are_no_other_run(tmp_path, kept, message):
+    """Read with today's defaults, they would give a run settings that it never had."""
+    folder = finished(tmp_path, mask="erk")
+    lines = folder.flags.read_text().splitlines(keepends=True)
+    folder.flags.write_text("".join(lines[kept]) + ("--run_name=r" if kept.stop < 0 else ""))
+    for read in (Experiment.from_flagfile, lambda path: open_run(path.parent), lambda path: read_runs([path.parent])):
+        with pytest.raises(ValueError, match=rf"flags.txt is damaged: .*{message}"):
+            read(folder.flags)
 
 
 def test_the_name_says_what_decides():

@@ -11,7 +11,8 @@ import tf_keras as keras
 
 from tests.conftest import make_data, make_mask, make_model, two_devices
 from tfsparse.mask import Mask, prunable
-from tfsparse.masks import find_mask, scores
+from tfsparse.masks import METHODS, find_mask, scores
+from tfsparse.masks.search import Ranking
 from tfsparse.task import Task
 from tfsparse.version import __version__
 
@@ -161,3 +162,52 @@ def test_models_of_others(build):
         assert list(mask) == list(prunable(model))
         assert mask.live == round((1 - 0.8) * mask.total)
     assert [variable.numpy().tobytes() for variable in model.variables] == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_frozen_weights_are_named(dtype, caplog):
+    """They are pruned like the others, and no training makes up for it."""
+    keras.mixed_precision.set_global_policy(dtype)
+    base = make_model("base", classes=4)
+    model = keras.Sequential([base, keras.layers.Dense(3, name="head")])
+    find_mask(model, "erk", sparsity=0.5)
+    assert not caplog.records
+    base.trainable = False
+    find_mask(model, "erk", sparsity=0.5)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("5 of the 6 weights to be pruned are frozen and cannot adapt")
+    assert "exclude=['base'] leaves them alone" in record.getMessage()
+    assert list(find_mask(model, "erk", sparsity=0.5, exclude=["base"])) == ["head/kernel"]
+    base.trainable, base.get_layer("conv1").trainable = True, False
+    find_mask(model, "erk", sparsity=0.5)
+    assert "1 of the 6" in caplog.text and "exclude=['base/conv1/kernel']" in caplog.text
+    assert len(caplog.records) == 2, "none where the frozen ones are excluded"
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (lambda weights: None, "gives a dict from weight path to array of scores, received None"),
+        (lambda weights: {}, "'stem/kernel' has no scores"),
+        (lambda weights: {**weights, "other": np.ones(3)}, "'other' is no weight to be pruned"),
+        (
+            lambda weights: {**weights, "conv1/kernel": None},
+            r"'conv1/kernel' .* of shape \(3, 3, 4, 4\), received NoneType",
+        ),
+        (
+            lambda weights: {**weights, "head/kernel": np.ones((3, 8))},
+            r"'head/kernel' .* received float64 of shape \(3, 8\)",
+        ),
+        (lambda weights: {**weights, "head/kernel": np.ones((8, 3), object)}, "'head/kernel' .* received object"),
+    ],
+)
+def test_scores_of_a_method_of_ones_own_are_looked_at(score, message, model, monkeypatch):
+    """They ended in a division by zero, in an attribute of None, in a broadcast of NumPy's."""
+
+    def own(search):
+        return Ranking(lambda live: score({path: abs(variable.numpy()) for path, variable in search.weights.items()}))
+
+    monkeypatch.setitem(METHODS, "own", own)
+    for call in (lambda: find_mask(model, "own", sparsity=0.5), lambda: scores(model, "own")):
+        with pytest.raises(ValueError, match=rf"\A[^\n]*{message}[^\n]*\Z"):
+            call()

@@ -178,6 +178,19 @@ def test_the_page_stands_alone(tmp_path):
     assert '<td class="long">ghost_neurons,<wbr>rescaled_init,<wbr>label_smoothing</td>' in page
 
 
+def test_a_history_that_lacks_epochs_is_named(tmp_path):
+    """An emptied history.csv gave a report without curves and times, and without a word."""
+    whole, cut = run("none", 0, 0.5), run("none", 1, 0.5)
+    for one in (whole, cut):
+        one.metrics["epochs"] = 4
+    cut.history.clear()
+    write_report([whole, cut], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert (
+        f"The history of these runs lacks epochs; their curves and times are those of the others: {cut.name}." in page
+    )
+
+
 def test_names_in_a_page_are_text(tmp_path):
     runs = [dataclasses.replace(one, name="a,<script>alert(1)</script>") for one in grid()[:2]]
     write_report(runs, tmp_path / "report.html")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.results.test_report import grid, run
-from tfsparse.experiment import Experiment, run_experiment
+from tfsparse.experiment import Experiment, RunFolder, run_experiment
 from tfsparse.results import csv_text, load_runs, markdown_text, read_runs, save_runs, write_report
 
 
@@ -76,20 +76,57 @@ def test_runs_from_before_there_was_a_setting(tmp_path):
     assert markdown_text(load_runs(tmp_path / "runs.json")).count("0.5000 0.6000") == 1
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_settings_of_another_version_are_refused(tmp_path, place):
+    """Left out, runs that differ in them would be one; in the first run they ended in a KeyError, in a later one in nothing."""
+    runs = [run("none", 0, 0.5), run("none", 1, 0.6)]
+    runs[place].settings["dropout"] = 0.1
+    save_runs(runs, tmp_path / "runs.json")
+    with pytest.raises(
+        ValueError, match=r"runs.json have settings that this version, .*, does not know: dropout. Read it"
+    ):
+        read_runs([tmp_path / "runs.json"])
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "message"),
+    [
+        ("metrics", "test_accuracy", "0.9", "test_accuracy of the run .* is no number"),
+        ("metrics", "seconds", True, "seconds of the run"),
+        ("history", "val_accuracy", ["0.1", 0.2, 0.3, 0.4], "val_accuracy of the run"),
+        ("settings", "seed", "1", "the setting seed is '1'"),
+        ("settings", "learning_rate", None, "the setting learning_rate is None"),
+    ],
+)
+def test_what_is_no_number_is_refused(tmp_path, part, name, value, message):
+    save_runs([run("none", 0, 0.5)], tmp_path / "runs.json")
+    kept = json.loads((tmp_path / "runs.json").read_text())
+    kept["runs"][0][part][name] = value
+    (tmp_path / "runs.json").write_text(json.dumps(kept))
+    with pytest.raises(ValueError, match=rf"runs.json is no file of runs.*{message}"):
+        load_runs(tmp_path / "runs.json")
+
+
 def test_a_dense_run_has_no_sparsity():
     assert run("none", 0, 0.5, mask="none", sparsity=0.9).settings["sparsity"] == 0
 
 
 @pytest.mark.parametrize(
     ("file", "text"),
-    [("metrics.json", "[1]"), ("metrics.json", "{"), ("diagnosis.json", '{"layers": [{"path": "a"}]}')],
+    [
+        ("metrics.json", ""),
+        ("metrics.json", "[1]"),
+        ("metrics.json", "{"),
+        ("diagnosis.json", '{"layers": [{"path": "a"}]}'),
+    ],
 )
 def test_a_damaged_file_is_named(tmp_path, file, text):
-    (tmp_path / "flags.txt").write_text("--data=digits\n")
+    RunFolder(tmp_path).write_flags(Experiment())
     (tmp_path / "metrics.json").write_text('{"test_accuracy": 0.5}')
     (tmp_path / file).write_text(text)
-    with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path))}.* is damaged"):
+    with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path))}.* is damaged") as error:
         read_runs([tmp_path])
+    assert str(error.value).count("is damaged") == 1, "one message inside another"
 
 
 def test_run_folders_are_read(tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -41,12 +42,37 @@ def test_a_grid_has_every_combination_once():
         cells(Experiment(), seeds=[1, 1])
 
 
+@pytest.mark.parametrize(
+    ("choices", "same"),
+    [
+        ({"masks": ["none", "erk", "erk()"]}, "'erk' and 'erk()'"),
+        ({"masks": ["snip(batches=1, rounds=2)", "snip( rounds=2 )"]}, "'snip( rounds=2 )' are the same"),
+        ({"masks": ["a/m.safetensors", "a/../a/m.safetensors"]}, "'a/../a/m.safetensors' are the same"),
+        ({"recipes": ["none", ""]}, "'none' and ''"),
+        ({"recipes": ["ghost_skips,label_smoothing", "label_smoothing,ghost_skips"]}, "are the same"),
+        ({"recipes": ["tost", "label_smoothing,rescaled_init,ghost_skips,ghost_neurons(share=0.1)"]}, "'tost' and"),
+    ],
+)
+def test_one_experiment_in_two_spellings_is_one(choices, same):
+    """Both would be trained, and compared with each other."""
+    with pytest.raises(ValueError, match=rf"must differ: .*{re.escape(same)}"):
+        cells(Experiment(), **choices)
+    apart = {
+        "masks": ["snip", "snip(rounds=2)", "snip(pattern='2:4')"],
+        "recipes": ["ghost_skips", "ghost_skips(share=0.2)"],
+    }
+    assert len(cells(Experiment(), **apart)) == 6
+
+
 def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
     grid = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
     grid += cells(experiment(tmp_path, mask="erk", batch_size=4000))  # more than the training set has
     outcomes = run_sweep(grid)
     assert [outcome.state for outcome in outcomes] == ["finished", "finished", "failed"]
     assert "4000" in outcomes[2].reason and ".log" in outcomes[2].reason
+    assert "0000 00:00" not in outcomes[2].reason, "what TensorFlow says at its start hides the error"
+    again = run_sweep(grid[2:])
+    assert again[0].reason.count("4000") == outcomes[2].reason.count("4000"), "and what an earlier attempt said"
     first, second = (tmp_path / cell.name for cell in grid[:2])
     assert Mask.load(first / "mask.safetensors") == Mask.load(second / "mask.safetensors")
     logs = [(tmp_path / "logs" / f"{cell.name}.log").read_text() for cell in grid[:2]]

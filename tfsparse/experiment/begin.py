@@ -7,19 +7,27 @@ import tf_keras as keras
 from tfsparse.files import check_same, write_json
 from tfsparse.graph import is_graph
 from tfsparse.task.decides import decides
+from tfsparse.task.schedules import schedule_of
 from tfsparse.training import is_chief
 
 TRAINING = "training.json"
 _NEED_ZEROS = ("use_ema", "clipnorm", "global_clipnorm")
+_SET_RATES = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
 
-def check(model, task, recipe, settings, steps):
-    """Raises ValueError where settings, optimizer and model do not go together; arguments as of `train`."""
+def check(model, task, recipe, settings, steps, callbacks=()):
+    """Raises ValueError where settings, optimizer, callbacks and model do not go together; arguments as of `train`."""
     optimizer = task.make_optimizer()
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise ValueError(
             f"The task's optimizer must be one of tf_keras.optimizers, received {type(optimizer).__module__}."
             f"{type(optimizer).__name__}. Those in `legacy` have no place for masked gradients."
+        )
+    setter = next((type(callback).__name__ for callback in callbacks if isinstance(callback, _SET_RATES)), None)
+    if setter and schedule_of(optimizer)[1] is not None:  # Keras lets it set a number that nothing reads
+        raise ValueError(
+            f"{setter} would change nothing: the optimizer's learning rate follows a schedule. Leave the callback out, or give "
+            "the task a rate that is a number: optimizer=lambda task: keras.optimizers.SGD(0.1)."
         )
     if steps is not None and (recipe.needs_graph or not 0 <= steps[0] < steps[1] <= task.steps):
         raise ValueError(f"steps={steps} must lie in 0 to {task.steps}, and the recipe must have no ghosts.")

@@ -37,6 +37,8 @@ def check(experiment, folder=None):
         raise ValueError(
             f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}."
         )
+    if not 0 <= experiment.seed < 1 << 32:
+        raise ValueError(f"--seed must be a whole number from 0 to {(1 << 32) - 1}, got {experiment.seed}.")
     Recipe(experiment.recipe)
     make_schedule(experiment.schedule, experiment.learning_rate, 100)
     name = experiment.run_name

@@ -108,26 +108,36 @@ class Experiment:
         """Reads what `RunFolder.write_flags` wrote.
 
         Raises:
-            ValueError: a line that is no setting of an experiment.
+            ValueError: a line that is no setting of an experiment, or the file is cut: it would be read as another run.
         """
         fields, given = {field.name: field for field in dataclasses.fields(cls)}, {}
-        for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
+        text = pathlib.Path(path).read_text(encoding="utf-8")
+        for line in text.splitlines():
             name, _, value = line.removeprefix("--").partition("=")
             if name not in fields:
                 raise ValueError(f"{path}: {line!r} is no setting of an experiment.")
-            given[name] = _value(fields[name], value)
+            given[name] = _value(path, fields[name], value)
+        missing = [name for name in _ALWAYS if name not in given]
+        if missing or not text.endswith("\n"):
+            what = f"it does not say {', '.join(missing)}" if missing else "its last line has no end"
+            raise ValueError(f"{path} is damaged: {what}. Put the file back as it was, or delete the run.")
         return cls(**given)
 
 
-def _value(field, text):
-    """The value of a setting that stands as `text` in a flagfile."""
+def _value(path, field, text):
+    """The value of a setting that stands as `text` in the flagfile at `path`."""
     kind = type(field.default)
     if kind is bool:
         return text == "True"
     if kind in (int, float):
-        return kind(text)
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(f"{path} is damaged: --{field.name}={text} is no number.") from None
     return os.path.expanduser(text) if field.metadata["path"] else text
 
 
+# What every run has written since there are runs: a flagfile without one of them has lost lines.
+_ALWAYS = ("data", "model", "mask", "sparsity", "recipe", "epochs", "seed")
 # What does not change what is computed.
 _ELSEWHERE = ("data_dir", "download", "export", "compact_export", "output_dir", "run_name", "overwrite")

@@ -2,17 +2,17 @@
 
 import dataclasses
 import pathlib
+import shlex
 
 import numpy as np
 
 from tfsparse.data import load_data
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.facts import facts
+from tfsparse.experiment.file_accuracy import file_accuracy, part_of, predictor
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.stages import load_model, load_task
-from tfsparse.export import EXPORTERS, export_model, load_exported, make_exporter
-from tfsparse.export.card import read_card
-from tfsparse.export.outputs import NUMBERS
+from tfsparse.export import EXPORTERS, export_model, make_exporter
 from tfsparse.report import accuracy
 from tfsparse.task.accuracy import threshold_of
 from tfsparse.training.checkpoints import saved_epochs
@@ -36,9 +36,15 @@ def open_run(path, **changes):
         raise ValueError(f"{folder.path} has lost its {folder.mask.name}, and no other tells which weights live.")
     saved = saved_epochs(folder.checkpoints)
     if not saved or int(saved[0].rsplit("-", 1)[1]) < experiment.epochs:
+        here = folder.path.resolve()  # its flags say where it was begun; it may have been moved since
+        command = [
+            "scripts/train.py",
+            f"--flagfile={folder.flags}",
+            f"--output_dir={here.parent}",
+            f"--run_name={here.name}",
+        ]
         raise ValueError(
-            f"The run in {folder.path} has not finished training. "
-            f"Go on with: python scripts/train.py --flagfile={folder.flags} --run_name={folder.path.name}"
+            f"The run in {folder.path} has not finished training. Go on with: python {shlex.join(command)}"
         )
     return experiment, folder
 
@@ -56,26 +62,26 @@ def evaluate_files(path, split, **settings):
         Dict from what was evaluated to its accuracy.
 
     Raises:
-        ValueError: no run folder, or not finished; no such part; data of another kind than the run's; one output, and labels
-            that are not 0 and 1.
+        ValueError: no run folder, or not finished; no such part; data of another kind than the run's, or with another
+            number of classes than a file; one output, and labels that are not 0 and 1.
         FileNotFoundError: no such file.
     """
     path = pathlib.Path(path)
     given = {name: value for name, value in settings.items() if value}
     if not (path / "flags.txt").is_file():
-        predict = _predictor(path)  # before the data: a wrong path is found at once
+        predict = predictor(path)  # before the data: a wrong path is found at once
         if "data" not in given:
             raise ValueError("Give --data: the data set that the file is evaluated on.")
-        return {str(path): _accuracy(path, load_data(given.pop("data"), **given), split, *predict)}
+        return {str(path): file_accuracy(path, load_data(given.pop("data"), **given), split, *predict)}
     name = given.pop("data", None)
     experiment, folder = open_run(path, **given)
     task = load_task(experiment)
     data = task.data if name in (None, experiment.data) else _like(task.data, load_data(name, **given))
     model, _, _ = load_model(experiment, task, folder)
     predict = model if data is task.data else lambda images: model(_as_trained(images, data, task.data))
-    rows = {"model": accuracy(predict, _part(data, split), threshold=threshold_of(model))}
+    rows = {"model": accuracy(predict, part_of(data, split), threshold=threshold_of(model))}
     for name, file in folder.exported(EXPORTERS).items():
-        rows[name] = _accuracy(file, data, split, *_predictor(file))
+        rows[name] = file_accuracy(file, data, split, *predictor(file))
     return rows
 
 
@@ -112,34 +118,3 @@ def _as_trained(images, data, own):
     """Images of `data`, normalised as a run's `own` data were."""
     stored = data.stored(images).astype("float32")
     return stored if own.mean is None else (stored - np.asarray(own.mean, "float32")) / np.asarray(own.std, "float32")
-
-
-def _part(data, split):
-    dataset = getattr(data, split)
-    if dataset is None:
-        raise ValueError(f"Data set {data.name!r} has no {split} part.")
-    return dataset
-
-
-def _predictor(file):
-    """An exported file, loaded, and the threshold of a single output: files give probabilities, unless their card says no."""
-    exported = load_exported(file)
-    meaning = (read_card(file) or {}).get("outputs", {}).get("meaning")
-    return exported, 0.0 if meaning == NUMBERS else 0.5
-
-
-def _accuracy(file, data, split, exported, threshold):
-    found = accuracy(
-        lambda images: exported(_as_taken(data.stored(images), exported.dtype)), _part(data, split), threshold=threshold
-    )
-    if found is None:
-        raise ValueError(
-            f"{file} gives one number an image, and the labels of {data.name!r} are not all 0 or 1: there is no accuracy. "
-            "Give the data set that the network was trained on."
-        )
-    return found
-
-
-def _as_taken(images, dtype):
-    """Images of the data's dtype in that of a file: it may have been exported with another `image_dtype`."""
-    return np.rint(images).clip(0, 255).astype(dtype) if dtype == np.uint8 else images.astype(dtype)

@@ -4,12 +4,10 @@ import contextlib
 import dataclasses
 import fcntl
 import json
-import os
 import pathlib
 import shutil
-import tempfile
 
-from tfsparse.files import UNFINISHED, written_aside
+from tfsparse.files import UNFINISHED, check_writable, written_aside
 from tfsparse.training.fit import BEST, CHECKPOINTS, HISTORY
 
 NEEDED_BYTES = 200 << 20
@@ -88,18 +86,7 @@ class RunFolder:
         Raises:
             OSError: it can not, or has not.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            # It has no name: another process may be doing the same.
-            with tempfile.TemporaryFile(dir=self.path, prefix=".writable") as scratch:
-                scratch.write(b"\0" * 4096)
-                scratch.flush()
-                os.fsync(scratch.fileno())
-        except OSError as error:
-            raise OSError(
-                f"Cannot write to {self.path} ({error.strerror or error}). "
-                "Choose another folder with --output_dir, or make space."
-            ) from error
+        check_writable(self.path, "Choose another folder with --output_dir, or make space.")
         free = shutil.disk_usage(self.path).free
         if free < NEEDED_BYTES:
             raise OSError(

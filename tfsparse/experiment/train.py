@@ -34,7 +34,8 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
     Raises:
         TypeError: `task` is none.
         ValueError: the mask does not fit; the training in `folder` is another one (mask, recipe, task); the recipe needs a
-            graph that a subclassed model does not show; the model has a loss or training step of its own.
+            graph that a subclassed model does not show; the model has a loss or training step of its own; a callback sets
+            learning rates that a schedule sets already.
         Diverged: the loss is NaN or infinite; `model` is as it was, unless it is subclassed.
     """
     recipe = recipes.Recipe(recipe)
@@ -47,7 +48,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
     trained_with = recipe.loss(loss)  # refused before the work of rescaling, if at all
     if steps is not None and tuple(steps) == (0, task.steps):
         steps = None  # a part that is the whole; what parts cannot have is allowed
-    check(model, task, recipe, settings, steps)
+    check(model, task, recipe, settings, steps, callbacks)
     resumed = training.has_checkpoint(settings.folder)  # then the weights come from there
     # A copy is rescaled before the strategy's scope: on one device, in full precision.
     early = is_graph(model) and not resumed

@@ -12,7 +12,7 @@ from tfsparse.masks.given import given_mask
 from tfsparse.masks.rank import checked, rank
 from tfsparse.masks.reinitialized import reinitialized
 from tfsparse.masks.rounds import Rounds, workplace
-from tfsparse.masks.start import begin
+from tfsparse.masks.start import begin, note_frozen
 from tfsparse.progress import progress
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ def find_mask(
     else:
         start = begin(model, method, task, seed, prunable, exclude, sparsity, options, train=train)
         check_room(start.search, strict)
+        note_frozen(start.search)
         mask = _search(start, folder)
     check_collapse(mask, strict)
     if time.monotonic() - started > 1:

@@ -1,5 +1,7 @@
 """From a ranking to a mask, round by round."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tfsparse.masks.allocate import keep_top
@@ -65,13 +67,15 @@ def _shuffled(search, live, pattern):
 
 
 def checked(scores, weights, live):
-    """The scores; ValueError if there is no order among them: any is NaN or infinite, or all that count are 0.
+    """The scores; ValueError if they are not those of the weights, or there is no order among them: any is NaN or infinite,
+    or all that count are 0.
 
     Args:
         scores: path -> array.
         weights: path -> variable, to tell a layer that is zero itself.
         live: path -> boolean array; only these scores count.
     """
+    _check_shapes(scores, weights)
     for path, array in scores.items():
         if not np.isfinite(array).all():
             bad = int(np.count_nonzero(~np.isfinite(array)))
@@ -87,3 +91,21 @@ def checked(scores, weights, live):
         f"All scores are 0, those of {', '.join(zero)} too: nothing tells the weights apart. Is a layer all zero, or an "
         "activation saturated, so that nothing comes through? 'random' and 'erk' do not look at the network."
     )
+
+
+def _check_shapes(scores, weights):
+    """Raises ValueError unless there is an array of numbers, as a weight is shaped, for each: methods may be a user's own."""
+    if not isinstance(scores, Mapping):
+        raise ValueError(f"A method's score gives a dict from weight path to array of scores, received {scores!r}.")
+    for path in [*weights, *scores]:
+        if path not in scores or path not in weights:
+            known = "is no weight to be pruned" if path in scores else "has no scores"
+            raise ValueError(f"{path!r} {known}: a method's score gives one array for each path in search.weights.")
+        array, shape = scores[path], tuple(weights[path].shape)
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.shape != shape:
+            received = (
+                f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+            )
+            raise ValueError(
+                f"The scores of {path!r} must be a NumPy array of numbers of shape {shape}, received {received}."
+            )

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -16,6 +17,10 @@ from tfsparse.masks.search import Search
 from tfsparse.registry import options, parse, resolve
 from tfsparse.task.decides import decides
 from tfsparse.version import __version__
+
+log = logging.getLogger(__name__)
+
+_NAMED = 3  # layers in a note
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +90,22 @@ def read_method(method, further=None):
     entry, given = resolve(METHODS, method, "mask method", further=further, common=common)
     choices = Choices(**{name: value for name, value in given.items() if name in common})
     return entry, {name: value for name, value in given.items() if name not in common}, choices
+
+
+def note_frozen(search):
+    """Says how many of the weights to be pruned no training will adapt, as those of a pretrained base that is held fast."""
+    trained = {id(variable) for variable in search.model.trainable_variables}
+    stuck = [path for path, variable in search.weights.items() if id(variable) not in trained]
+    if not stuck:
+        return
+    mixed = {path.split("/")[0] for path in search.weights if path not in stuck}
+    names = list(dict.fromkeys(path if path.split("/")[0] in mixed else path.split("/")[0] for path in stuck))
+    log.warning(
+        "%d of the %d weights to be pruned are frozen and cannot adapt to what is pruned: exclude=%s leaves them alone.",
+        len(stuck),
+        len(search.weights),
+        names if len(names) <= _NAMED else [*names[:_NAMED], "..."],
+    )
 
 
 def _without(weights, exclude):

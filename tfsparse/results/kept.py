@@ -7,6 +7,9 @@ import pathlib
 from tfsparse.experiment import Experiment
 from tfsparse.files import written_aside
 from tfsparse.results.run import Run
+from tfsparse.version import __version__
+
+_TODAY = Experiment().deciding()
 
 
 def save_runs(runs, path):
@@ -20,13 +23,33 @@ def load_runs(path):
     """Reads what `save_runs` wrote; settings that there were not yet then have the defaults of today.
 
     Raises:
-        ValueError: another kind of file.
+        ValueError: another kind of file, or one with settings that there are not, or not any more: without them runs that
+            differ would be taken for the same.
     """
     try:
         rows = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["runs"]
-        return [Run(**{**row, "settings": {**Experiment().deciding(), **row["settings"]}}) for row in rows]
+        unknown = sorted({name for row in rows for name in row["settings"]} - _TODAY.keys())
+        runs = [] if unknown else [Run(**{**row, "settings": _settings(row["settings"])}) for row in rows]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no file of runs, as scripts/report.py --json writes it ({error!r}).") from error
+    if unknown:
+        raise ValueError(
+            f"The runs in {path} have settings that this version, {__version__}, does not know: {', '.join(unknown)}. "
+            "Read it with the version that wrote it."
+        )
+    return runs
+
+
+def _settings(kept):
+    """All settings of a run; ValueError if one is not of its kind: they are sorted, and compared with others."""
+    wrong = [name for name, value in kept.items() if not isinstance(value, _kinds(_TODAY[name]))]
+    if wrong:
+        raise ValueError(f"the setting {wrong[0]} is {kept[wrong[0]]!r}")
+    return {**_TODAY, **kept}
+
+
+def _kinds(default):
+    return {float: int | float, type(None): str | None}.get(type(default), type(default))
 
 
 def rounded(value):

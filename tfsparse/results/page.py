@@ -41,6 +41,7 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
         unfinished=[str(folder) for folder in unfinished],
         unlike=[f"{one} and {other}" for one, other in unlike(found)],
         confirmed=confirmed(found),
+        lacking=[run.name for run in runs if run.lacks_epochs],
         sections=_sections(found),
         tables=tables(found),
         settings=_settings(runs),

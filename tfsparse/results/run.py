@@ -37,6 +37,12 @@ class Run:
             raise ValueError(f"the {wrong[0] if wrong else 'history'} of a run is not of its kind")
         if any(min(layer["total"], layer["outputs"]) < 1 for layer in self.layers):
             raise ValueError("a layer without weights or channels")
+        texts = [name for name, value in self.metrics.items() if name != "files" and not _is_number(value)]
+        texts += [
+            name for name, c in self.history.items() if not all(value is None or _is_number(value) for value in c)
+        ]
+        if texts:
+            raise ValueError(f"{texts[0]} of the run {self.name} is no number")
         object.__setattr__(self, "settings", _with_own_sparsity(self.settings, self.metrics))
 
     @property
@@ -50,6 +56,11 @@ class Run:
         return {epoch: value for epoch, value in rows if value is not None}
 
     @property
+    def lacks_epochs(self):
+        """Whether the history has fewer epochs than the run was trained for: its file was cut, or deleted on the way."""
+        return len(self.history.get("epoch", [])) < self.metrics.get("epochs", 0)
+
+    @property
     def ghosts_until(self):
         """The last epoch that began with a living ghost; 0: none ever lived."""
         last = max(self.history.get("epoch", []), default=0)
@@ -59,6 +70,10 @@ class Run:
         ]
         began = any(name in self.history for name in ("ghost_neurons", "ghost_skips"))
         return min(1 + max(ends, default=0), last) if began else 0
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _with_own_sparsity(settings, metrics):

@@ -69,9 +69,10 @@ def _read(folder):
     rows = read_history(folder.history)
     history = {name: [row.get(name) for row in rows] for name in _KEPT if any(name in row for row in rows)}
     mask = Mask.load(folder.mask).digest if folder.mask.is_file() else ""
+    metrics = folder.read_metrics()
     try:
         found = json.loads(folder.diagnosis.read_text(encoding="utf-8"))["layers"] if folder.diagnosis.is_file() else []
         layers = [{name: layer[name] for name in _LAYER} for layer in found]
-        return Run(folder.path.name, settings, folder.read_metrics(), history, layers, mask)
+        return Run(folder.path.name, settings, metrics, history, layers, mask)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"A file in {folder.path} is damaged: {error!r}.") from error

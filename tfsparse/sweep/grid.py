@@ -4,6 +4,12 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import pathlib
+
+from tfsparse.mask.mask_file import is_mask_file
+from tfsparse.masks import read_method
+from tfsparse.recipe import Recipe
+from tfsparse.registry import options
 
 # What comes after the mask is found; a method that trains between its rounds does so by the default protocol.
 _LATER = {"recipe", "export", "compact_export", "compact", "live_gradients", "output_dir", "run_name", "overwrite"}
@@ -34,8 +40,11 @@ def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
     choices = {"seed": seeds, "mask": masks, "sparsity": sparsities, "recipe": recipes}
     lists = {name: [getattr(experiment, name)] if given is None else given for name, given in choices.items()}
     for name, given in lists.items():
-        if len(set(given)) < len(given) or not given:
-            raise ValueError(f"The values of {name} must differ, and there must be one: got {given}.")
+        if not given:
+            raise ValueError(f"There must be a value of {name}: got {given}.")
+        for one, other in itertools.combinations(given, 2):
+            if _meaning(name, one) == _meaning(name, other):
+                raise ValueError(f"The values of {name} must differ: {one!r} and {other!r} are the same.")
     found = {}
     for values in itertools.product(*lists.values()):
         cell = dataclasses.replace(experiment, **dict(zip(lists, values, strict=True)))
@@ -45,6 +54,22 @@ def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
             cell = dataclasses.replace(cell, sparsity=experiment.sparsity, exclude="")
         found[cell.name] = cell
     return list(found.values())
+
+
+def _meaning(name, value):
+    """What a value of a setting stands for, to be compared: `"erk()"` is `"erk"`, and a recipe's parts have no order.
+
+    >>> _meaning("recipe", "ghost_skips,label_smoothing") == _meaning("recipe", "label_smoothing(amount=0.1),ghost_skips")
+    True
+    """
+    if name == "recipe":
+        return {type(part): vars(part) for part in Recipe(value).parts}
+    if name != "mask" or value == "none":
+        return value
+    if is_mask_file(value):
+        return pathlib.Path(value).resolve()
+    entry, given, choices = read_method(value)
+    return entry, {**options(entry), **given}, choices
 
 
 def groups(experiments):

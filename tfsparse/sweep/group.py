@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from tfsparse.sweep.outcome import Outcome, finished
 
 _SHARED = ("picture", "diagnosis", "mask")  # the mask last: it says that the stage is done
 _LAST = 5  # lines of what a failed cell wrote
+# What TensorFlow says at every start, whatever its log level: it stood where the error is looked for.
+_CHATTER = re.compile(r"[IWE]0000 |WARNING: All log messages before absl")
 
 
 def run_group(group, threads=None):
@@ -88,11 +91,22 @@ def _run(cell, folder, threads):
     command = [sys.executable, "-m", "tfsparse.sweep.cell", str(flags), *([] if threads is None else [str(threads)])]
     # The cell ends when its input does, with this process: an orphan would hold the run folder.
     pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    before = log.stat().st_size if log.is_file() else 0  # of earlier attempts
     with open(log, "ab") as out, subprocess.Popen(command, stdout=out, **pipes) as process:
         status = _wait(process)
     found = finished(folder.path)
     if status == 0 and found is not None:
         return Outcome(cell.name, "finished", found.get("test_accuracy"))
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_LAST:]
+    written = log.read_bytes()[before:].decode(errors="replace")
     end = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
-    return Outcome(cell.name, "failed", reason=f"{end}; {log}: " + " | ".join(line[:200] for line in lines))
+    return Outcome(cell.name, "failed", reason=f"{end}; {log}: {last_lines(written)}")
+
+
+def last_lines(text):
+    """The last lines of a log, shortened, on one line.
+
+    >>> last_lines("I0000 00:00:17.4 port.cc:153] oneDNN is on\\nFinding a mask\\nValueError: no such thing\\n")
+    'Finding a mask | ValueError: no such thing'
+    """
+    lines = [line[:200] for line in text.strip().splitlines() if not _CHATTER.match(line)]
+    return " | ".join(lines[-_LAST:])
