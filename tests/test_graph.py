@@ -234,3 +234,30 @@ def test_what_was_changed_after_a_subclass_was_made_is_copied():
     np.testing.assert_allclose(clone(model)(x), model(x), atol=1e-6)
     large = np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype("float32")
     np.testing.assert_allclose(clone(named)(large), named(large), atol=1e-6)
+
+
+def tied():
+    """The kernel of one layer set as another's."""
+    first, second, x = keras.layers.Dense(3, name="first"), keras.layers.Dense(3, name="second"), keras.Input((3,))
+    model = keras.Model(x, second(first(x)))
+    second.kernel = first.kernel
+    return model
+
+
+def held_twice():
+    """Two wrappers around one layer."""
+    dense, x = keras.layers.Dense(3, name="dense"), keras.Input((4, 3))
+    wrapped = [keras.layers.TimeDistributed(dense, name=name) for name in ("first", "second")]
+    return keras.Model(x, wrapped[1](wrapped[0](x)))
+
+
+@pytest.mark.parametrize("copy", [clone, fresh, Surgery, lambda model: sparsify(model, Mask.ones(model))])
+def test_layers_that_share_a_variable_or_a_path_are_refused(copy):
+    """Copied one by one, tied layers would go apart, and of two layers of one path the weights of one would go to both."""
+    for make in (tied, held_twice):
+        with pytest.raises(ValueError, match="Layers 'first' and 'second' of model .* share the variable .*kernel"):
+            copy(make())
+    x = keras.Input((3,))
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, name="b")], name="a")
+    with pytest.raises(ValueError, match="has two layers of the path 'a/b'"):
+        copy(keras.Model(x, keras.layers.Dense(3, name="a/b")(inner(x))))

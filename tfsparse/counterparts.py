@@ -8,6 +8,24 @@ from tfsparse import paths
 _NOT_COMPARED = ("name", "trainable", "build_config", "shared_object_id")
 
 
+def require_separate(model):
+    """Raises ValueError for a model whose layers cannot be copied one by one: two have one path, or hold one variable."""
+    seen, holders = set(), {}
+    for path, layer in paths.layers(model):
+        if path in seen:
+            raise ValueError(
+                f"Model {model.name!r} has two layers of the path {path!r}, one of them nested: rename one."
+            )
+        seen.add(path)
+        for variable in layer.weights:
+            other, holder = holders.setdefault(id(variable), (path, layer))
+            if layer not in holder._flatten_layers() and holder not in layer._flatten_layers():
+                raise ValueError(
+                    f"Layers {other!r} and {path!r} of model {model.name!r} share the variable {variable.name!r}; in a copy "
+                    "each would get its own. Call one layer in both places, or write one layer that holds both."
+                )
+
+
 def copy_weights(source, target):
     """Copies the weights of all layers that both models have (by path); one model may have more (ghosts).
 

@@ -3,7 +3,7 @@
 import tf_keras as keras
 
 from tfsparse import paths
-from tfsparse.counterparts import alike, copy_flags, copy_model_flags, copy_weights
+from tfsparse.counterparts import alike, copy_flags, copy_model_flags, copy_weights, require_separate
 
 
 def is_graph(model):
@@ -60,8 +60,12 @@ def clone(model, replace=None, input_dtype=None):
     Returns:
         A model of the same architecture and names; of the same class, too, if nothing is replaced and the class's own
         configuration brings it back (KerasCV's do), else a plain functional or Sequential one.
+
+    Raises:
+        ValueError: the graph is hidden, a layer cannot be copied from its configuration, or two share a variable or a path.
     """
     require_graph(model, "Copying")
+    require_separate(model)
     as_it_is = replace is None and input_dtype is None
     copy = (_by_its_class(model) if as_it_is else None) or _by_layers(model, replace, input_dtype)
     copy_weights(model, copy)
@@ -71,6 +75,7 @@ def clone(model, replace=None, input_dtype=None):
 def fresh(model):
     """A copy of `model` whose weights are drawn anew, by its layers' own initialisers and the process's random state."""
     require_graph(model, "Initialising anew")
+    require_separate(model)
     return _by_its_class(model) or _by_layers(model)
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.counterparts import copy_flags, copy_weights, frozen_from_outside
+from tfsparse.counterparts import copy_flags, copy_weights, frozen_from_outside, require_separate
 from tfsparse.graph import copy_layer, require_graph
 from tfsparse.surgery.calls import Reader, Ref
 
@@ -22,11 +22,12 @@ class Surgery:
     dressed like any other.
 
     Raises:
-        ValueError: the model is subclassed: its graph cannot be seen.
+        ValueError: the model is subclassed: its graph cannot be seen; or two of its layers share a variable or a path.
     """
 
     def __init__(self, model, purpose="Changing a model's graph", dtype=None):
         require_graph(model, purpose)
+        require_separate(model)
         self.model, self.dtype = model, dtype
         self._after = {}
         self._instead = {}
