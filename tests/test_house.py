@@ -16,6 +16,7 @@ LEVELS = (
         "registry",
         "task",
         "paths",
+        "counterparts",
         "flags",
         "files",
         "graph",
@@ -37,7 +38,9 @@ LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MAY_USE_BESIDE = {
     ("task", "registry"),
     ("task", "values"),
+    ("counterparts", "paths"),
     ("graph", "paths"),
+    ("graph", "counterparts"),
     ("data", "registry"),
     ("export", "diagnosis"),
 }

@@ -9,7 +9,7 @@ import tf_keras as keras
 from tests.conftest import make_model
 from tests.test_graph import TINY, Own
 from tfsparse import paths
-from tfsparse.surgery import Surgery
+from tfsparse.surgery import Surgery, relu_limit
 
 K = keras.layers
 
@@ -187,3 +187,31 @@ def test_what_normalises_raw_inputs_stays_precise():
         copy = Surgery(keras.Model(x, K.Dense(2)(y)), dtype="mixed_bfloat16").build()
         assert copy.layers[1].compute_dtype == "float32" and copy.get_layer("hidden").compute_dtype == "bfloat16"
         np.testing.assert_array_equal(copy.layers[1].mean, layer.mean)
+
+
+class Negative(K.Dense):
+    """What it does with its ReLU is its own."""
+
+    def call(self, x):
+        return -super().call(x)
+
+
+class Shifted(K.Activation):
+    def call(self, x):
+        return super().call(x) - 0.5
+
+
+def test_relus_of_derived_layers_stay_inside():
+    layers = [Negative(4, activation="relu", name="negative"), Shifted("relu", name="shifted"), K.Dense(2)]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    surgery = Surgery(model)
+    assert [call.path for call in surgery.calls][:2] == ["negative", "shifted"]
+    assert not any(relu_limit(call) for call in surgery.calls)
+    np.testing.assert_allclose(surgery.build()(inputs(model)), model(inputs(model)), atol=1e-6)
+
+
+def test_relus_of_transposed_convolutions_are_calls_of_their_own():
+    model = keras.Sequential([keras.Input((4, 4, 3)), K.Conv2DTranspose(2, 3, activation="relu", name="up")])
+    surgery = Surgery(model)
+    assert [call.path for call in surgery.calls] == ["up", "up/relu"]
+    np.testing.assert_allclose(surgery.build()(inputs(model)), model(inputs(model)), atol=1e-6)

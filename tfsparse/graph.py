@@ -3,6 +3,7 @@
 import tf_keras as keras
 
 from tfsparse import paths
+from tfsparse.counterparts import alike, copy_flags, copy_model_flags, copy_weights, require_separate
 
 
 def is_graph(model):
@@ -38,12 +39,14 @@ def copy_layer(layer, /, **changes):
         ValueError: the layer's configuration does not bring it back.
     """
     try:
-        return type(layer).from_config({**layer.get_config(), **changes})
+        copy = type(layer).from_config({**layer.get_config(), **changes})
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ValueError(
             f"Layer {layer.name!r} ({type(layer).__name__}) cannot be copied from its configuration: {error}. "
             "A custom layer needs a get_config that returns its constructor's arguments."
         ) from error
+    copy._trainable = changes.get("trainable", layer._trainable)  # a configuration may leave it out
+    return copy
 
 
 def clone(model, replace=None, input_dtype=None):
@@ -57,10 +60,14 @@ def clone(model, replace=None, input_dtype=None):
     Returns:
         A model of the same architecture and names; of the same class, too, if nothing is replaced and the class's own
         configuration brings it back (KerasCV's do), else a plain functional or Sequential one.
+
+    Raises:
+        ValueError: the graph is hidden, a layer cannot be copied from its configuration, or two share a variable or a path.
     """
     require_graph(model, "Copying")
+    require_separate(model)
     as_it_is = replace is None and input_dtype is None
-    copy = (_by_its_class(model) if as_it_is else None) or _clone(model, replace, "", input_dtype, {})
+    copy = (_by_its_class(model) if as_it_is else None) or _by_layers(model, replace, input_dtype)
     copy_weights(model, copy)
     return copy
 
@@ -68,22 +75,32 @@ def clone(model, replace=None, input_dtype=None):
 def fresh(model):
     """A copy of `model` whose weights are drawn anew, by its layers' own initialisers and the process's random state."""
     require_graph(model, "Initialising anew")
-    return _by_its_class(model) or _clone(model, None, "", None, {})
+    require_separate(model)
+    return _by_its_class(model) or _by_layers(model)
 
 
 def _by_its_class(model):
-    """A copy made by the configuration that a subclass wrote; None where there is none, or it gives other layers."""
+    """A copy made by the configuration that a subclass wrote; None where there is none, or it gives other layers: what was
+    changed after the model was made (a rate, an epsilon) is not in it."""
     if type(model).get_config.__module__.startswith("tf_keras"):
         return None
     try:
         copy = type(model).from_config(model.get_config())
     except (TypeError, ValueError, NotImplementedError):
         return None  # the graph itself is copied then
-    return copy if _weighted(copy) == _weighted(model) else None
+    if not alike(model, copy):
+        return None
+    copy_model_flags(model, copy)
+    return copy
 
 
-def _weighted(model):
-    return [path for path, layer in paths.layers(model) if layer.weights]
+def _by_layers(model, replace=None, input_dtype=None):
+    copy = _clone(model, replace, "", input_dtype, {})
+    given = dict(paths.layers(model))
+    for path, layer in paths.layers(copy):  # not before: a layer may make its parts when it is called
+        if path in given:
+            copy_flags(given[path], layer, parts_only=True)
+    return copy
 
 
 def _clone(model, replace, prefix, input_dtype, copies):
@@ -102,24 +119,11 @@ def _clone(model, replace, prefix, input_dtype, copies):
 
     require_graph(model, "Copying")
     inputs = [_input(tensor, input_dtype) for tensor in model.inputs] if input_dtype else None
-    return keras.models.clone_model(model, inputs, clone_function=one)
+    copy = keras.models.clone_model(model, inputs, clone_function=one)
+    copy._trainable = model._trainable  # (Keras' own setter would tell all the layers inside as well)
+    return copy
 
 
 def _input(tensor, dtype):
     name, dtype = tensor.node.layer.name, dtype if tensor.dtype.is_floating else tensor.dtype
     return keras.Input(batch_shape=tensor.shape, dtype=dtype, name=name)
-
-
-def copy_weights(source, target):
-    """Copies the weights of all layers that both models have (by path); one model may have more (ghosts).
-
-    Raises:
-        ValueError: each has layers that the other lacks: they are not two forms of one model.
-    """
-    given = {path: layer for path, layer in paths.layers(source) if layer.weights}
-    places = {path: layer for path, layer in paths.layers(target) if layer.weights}
-    if not (given.keys() <= places.keys() or places.keys() <= given.keys()):
-        alone = sorted(given.keys() - places.keys())[0]
-        raise ValueError(f"Model {target.name!r} has no layer {alone!r} to take the weights of {source.name!r}.")
-    for path in [path for path in given if path in places]:  # in order: several workers assign in step
-        places[path].set_weights(given[path].get_weights())

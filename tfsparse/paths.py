@@ -18,20 +18,26 @@ def layers(model):
     >>> [path for path, _ in layers(outer)]
     ['inner/dense', 'dense']
     """
-    yield from _layers(model, "", set())
+    yield from ((path, layer) for path, layer in _below(model, "", set()) if not isinstance(layer, keras.Model))
 
 
-def _layers(model, prefix, seen):
+def models(model):
+    """Yields (path, model) for `model` itself, whose path is `""`, and every model nested in it, outside in."""
+    yield "", model
+    yield from ((path, layer) for path, layer in _below(model, "", set()) if isinstance(layer, keras.Model))
+
+
+def _below(model, prefix, seen):
     for layer in model.layers:
         layer = unwrap(layer)
         if id(layer) in seen:
             continue
         seen.add(id(layer))
         path = prefix + layer.name
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer, path + "/", seen)
-        elif not isinstance(layer, keras.layers.InputLayer):
+        if not isinstance(layer, keras.layers.InputLayer):
             yield path, layer
+        if isinstance(layer, keras.Model):
+            yield from _below(layer, path + "/", seen)
 
 
 def inside(path, names):
@@ -78,6 +84,27 @@ def owned_weights_of(layer):
         yield name, variable, owner
 
 
+def parts(layer):
+    """Yields (name, part) for `layer` itself, whose name is `""`, and every layer inside it; named as its weights are."""
+    yield from _parts(layer, "", set())
+
+
+def _parts(layer, name, seen):
+    if id(layer) not in seen:
+        seen.add(id(layer))
+        yield name, layer
+        for local, child in _children(layer):
+            yield from _parts(child, f"{name}/{local}".lstrip("/"), seen)
+
+
+def _children(layer):
+    siblings = set()
+    for child in layer._flatten_layers(recursive=False, include_self=False):
+        name = _unused(_stable_name(child, layer), siblings)
+        siblings.add(name)
+        yield name, child
+
+
 def _inside(layer, seen, recurse=True):
     """Weights of one layer, composite layers taken apart: (name from the layer inwards, variable, owner)."""
     parts = layer._flatten_layers(include_self=False) if recurse else ()
@@ -89,10 +116,7 @@ def _inside(layer, seen, recurse=True):
             yield variable.name.split(":")[0].rsplit("/", 1)[-1], variable, layer
     if not recurse:
         return
-    siblings = set()
-    for child in layer._flatten_layers(recursive=False, include_self=False):
-        name = _unused(_stable_name(child, layer), siblings)
-        siblings.add(name)
+    for name, child in _children(layer):
         for local, variable, owner in _inside(child, seen):
             yield f"{name}/{local}", variable, owner
     for variable in layer.weights:  # what is left is kept in modules that are no layers

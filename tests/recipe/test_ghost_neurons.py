@@ -150,3 +150,21 @@ def test_options_are_checked():
     ]:
         with pytest.raises(ValueError, match=message):
             GhostNeurons(**options)
+
+
+@pytest.mark.parametrize("relu", ["fused", "layer", "operation"])
+def test_padding_stays_padding_behind_a_ghost(task, relu):
+    """Keras' layers hand a mask on, and `tf.nn.relu` does not: without the ghosts the model computes what it did."""
+    words = keras.Input((6,), dtype="int32")
+    x = K.Embedding(10, 5, mask_zero=True)(words)
+    x = K.Dense(7, activation="relu" if relu == "fused" else None)(x)
+    x = {"fused": lambda x: x, "layer": K.ReLU(), "operation": tf.nn.relu}[relu](x)
+    model = keras.Model(words, K.Dense(3)(K.LSTM(4)(x)))
+    prepared = prepare(model, None, GhostNeurons(), task, initialize=False)
+    restored = keras.Model.from_config(prepared.get_config())
+    restored.set_weights(prepared.get_weights())
+    texts = np.arange(12).reshape(2, 6) % 4
+    for each in (prepared, restored):
+        for ghost in each.layers:
+            ghost.gone = True
+        np.testing.assert_allclose(each(texts), model(texts), atol=1e-6)

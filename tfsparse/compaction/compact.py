@@ -10,6 +10,7 @@ from tfsparse.compaction.needed import needed, readers
 from tfsparse.compaction.places import places
 from tfsparse.compaction.roles import OTHER
 from tfsparse.compaction.weights import live_weights
+from tfsparse.counterparts import copy_layer_weights
 from tfsparse.mask import Mask
 from tfsparse.surgery import Surgery
 
@@ -86,6 +87,6 @@ def _build(surgery, channels, stays, kept, changed):
                 for name, variable in own.items():
                     variable.assign(values[name][kept.get(name, ...)])
             elif layer.weights:  # as Keras does it: what a layer makes of its weights, or keeps in modules, comes along
-                layer.set_weights(originals[path].get_weights())
+                copy_layer_weights(originals[path], layer)
 
     return surgery.build(transfer)

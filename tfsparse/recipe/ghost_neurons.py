@@ -29,7 +29,7 @@ class GhostNeurons(Ingredient):
             a constant ghost the stripped model, which has ReLUs, is not the one that was trained.
 
     Covers `ReLU` layers (with a maximum, too), `Activation("relu")`, `tf.nn.relu` and ReLUs fused into convolution and
-    dense layers, in nested models too. A ReLU inside a composite or custom layer stays.
+    dense layers, in nested models too. A ReLU inside a composite or custom layer stays, also in one derived from these.
     """
 
     needs_graph = True
@@ -49,6 +49,7 @@ class GhostNeurons(Ingredient):
             if limit is not None:
                 if id(call.layer) not in neurons:
                     named = {"name": f"{call.path}/ghost", "dtype": surgery.policy(call)}
+                    named["masking"] = call.layer.supports_masking  # tf.nn.relu drops Keras' masks, its layers do not
                     neurons[id(call.layer)] = GhostNeuron(self.kind, self.beta, limit, clock.name, **named)
                 surgery.replace(call, self._soften(surgery, clock, neurons[id(call.layer)]))
         if not neurons:
@@ -62,20 +63,27 @@ class GhostNeurons(Ingredient):
 
 @keras.utils.register_keras_serializable(package="tfsparse")
 class GhostNeuron(Ghost):
-    """One soft activation on `[x, strength]`; ReLU when the strength is 0 or the ghost has left."""
+    """One soft activation on `[x, strength]`; ReLU when the strength is 0 or the ghost has left.
 
-    def __init__(self, kind, beta, max_value, clock, **kwargs):
+    `masking`: whether Keras' mask of `x`, which padding is no part of, goes on with the output.
+    """
+
+    def __init__(self, kind, beta, max_value, clock, masking=True, **kwargs):
         super().__init__(clock, **kwargs)
         self.kind, self.beta, self.max_value = kind, tuple(beta), max_value
+        self.supports_masking = masking
 
     def call(self, inputs):
         x, strength = inputs
         y = tf.nn.relu(x) if self.gone else softened(x, tf.cast(strength, tf.float32), self.kind, self.beta)
         return y if self.max_value == float("inf") else tf.minimum(y, tf.cast(self.max_value, y.dtype))
 
+    def compute_mask(self, inputs, mask=None):
+        return mask[0] if self.supports_masking and mask is not None else None
+
     def compute_output_shape(self, input_shape):
         return input_shape[0]
 
     def get_config(self):
-        own = {"kind": self.kind, "beta": self.beta, "max_value": self.max_value}
+        own = {"kind": self.kind, "beta": self.beta, "max_value": self.max_value, "masking": self.supports_masking}
         return {**super().get_config(), **own}

@@ -1,6 +1,7 @@
 """From a plain model to a prepared one, and back."""
 
-from tfsparse.graph import clone, copy_weights, is_graph, require_graph
+from tfsparse.counterparts import copy_weights
+from tfsparse.graph import clone, is_graph, require_graph
 from tfsparse.mask import apply_mask, checked, sparsify
 from tfsparse.mask.sparsify import release
 from tfsparse.recipe.checks import check_trainable, hold_zeros, warn_of_living_ghosts, warn_of_other_start

@@ -10,6 +10,7 @@ from tfsparse.graph import require_graph
 
 RELU = (keras.activations.relu, tf.nn.relu)  # as an `activation`, either is common
 
+# Known by their very class: one that is derived may do anything with what it has activated.
 _MAY_FUSE = (
     keras.layers.Conv1D,
     keras.layers.Conv2D,
@@ -19,6 +20,7 @@ _MAY_FUSE = (
 )
 _MAY_FUSE += (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 _MAY_FUSE += (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
+_MAY_FUSE += (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Reader:
         if "training" in kwargs and not layer._expects_training_arg:
             kwargs = {k: v for k, v in kwargs.items() if k != "training"}
         outputs = tf.nest.map_structure(self._ref, node.outputs)
-        if isinstance(layer, _MAY_FUSE) and layer.activation in RELU and layer.activity_regularizer is None:
+        if type(layer) in _MAY_FUSE and layer.activation in RELU and layer.activity_regularizer is None:
             middle = self._ref(node.outputs)  # (a regularizer of activities means those behind the ReLU)
             self.calls.append(Call(path, layer, args, kwargs, middle, {"activation": "linear"}))
             relu = self._fused.setdefault(id(layer), keras.layers.ReLU(dtype=layer.dtype_policy))

@@ -11,6 +11,6 @@ def relu_limit(call):
     layer = call.layer
     if type(layer) is keras.layers.ReLU and not float(layer.threshold) and not float(layer.negative_slope):
         return float("inf") if layer.max_value is None else float(layer.max_value)
-    if isinstance(layer, keras.layers.Activation):
+    if type(layer) is keras.layers.Activation:  # one that is derived may do more
         return float("inf") if layer.activation in RELU else 6.0 if layer.activation is tf.nn.relu6 else None
     return {"nn.relu": float("inf"), "nn.relu6": 6.0}.get(operation(call))

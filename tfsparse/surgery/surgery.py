@@ -3,7 +3,8 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.graph import copy_layer, copy_weights, require_graph
+from tfsparse.counterparts import copy_flags, copy_weights, frozen_from_outside, require_separate
+from tfsparse.graph import copy_layer, require_graph
 from tfsparse.surgery.calls import Reader, Ref
 
 
@@ -21,11 +22,12 @@ class Surgery:
     dressed like any other.
 
     Raises:
-        ValueError: the model is subclassed: its graph cannot be seen.
+        ValueError: the model is subclassed: its graph cannot be seen; or two of its layers share a variable or a path.
     """
 
     def __init__(self, model, purpose="Changing a model's graph", dtype=None):
         require_graph(model, purpose)
+        require_separate(model)
         self.model, self.dtype = model, dtype
         self._after = {}
         self._instead = {}
@@ -79,8 +81,17 @@ class Surgery:
                 tensors[ref.number] = tensor
         outputs = tf.nest.map_structure(self._full_precision, _fill(self.outputs, tensors))
         copy = keras.Model(tf.nest.pack_sequence_as(self.model._nested_inputs, inputs), outputs, name=self.model.name)
+        self._tell_what_is_trained(copies)
         transfer(self.model, copy)
         return copy
+
+    def _tell_what_is_trained(self, copies):
+        """The nested models are gone, and what `trainable=False` on one of them said is for its layers to say."""
+        stopped = frozen_from_outside(self.model)
+        for layer in {id(call.layer): call.layer for call in self.calls if id(call.layer) in copies}.values():
+            copy_flags(layer, copies[id(layer)])
+            if id(layer) in stopped:
+                copies[id(layer)]._trainable = False
 
     def _full_precision(self, output):
         if self.dtype is None or output.dtype not in (tf.bfloat16, tf.float16):
