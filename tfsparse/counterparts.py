@@ -36,7 +36,10 @@ def copy_weights(source, target):
     places = {path: layer for path, layer in paths.layers(target) if layer.weights}
     if not (given.keys() <= places.keys() or places.keys() <= given.keys()):
         alone = sorted(given.keys() - places.keys())[0]
-        raise ValueError(f"Model {target.name!r} has no layer {alone!r} to take the weights of {source.name!r}.")
+        raise ValueError(
+            f"Model {target.name!r} has no layer {alone!r} to take the weights of {source.name!r}. Layers are matched by their "
+            "names, and those that Keras counts itself differ from model to model: give the layers names."
+        )
     for path in [path for path in given if path in places]:  # in order: several workers assign in step
         copy_layer_weights(given[path], places[path])
 

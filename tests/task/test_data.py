@@ -157,7 +157,8 @@ def test_one_output_takes_its_labels_as_they_are():
     with pytest.raises(ValueError, match="cross-entropy over one class is always 0. Give the task a loss"):
         Task(data).loss_for(model)
     history = train(model, Task(data, epochs=2, loss=keras.losses.MeanSquaredError()), None, recipe="none")
-    assert history.history["loss"][0] == pytest.approx(np.mean(heights**2), rel=1e-5)  # zero images: only the bias, 0, answers
+    # Images of 0 and a bias of 0: the first loss is that of saying 0.
+    assert history.history["loss"][0] == pytest.approx(np.mean(heights**2), rel=1e-5)
 
 
 def test_class_names_that_are_numbers_are_texts():
