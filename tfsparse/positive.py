@@ -2,14 +2,16 @@
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 from tf_keras.src.mixed_precision.policy import policy_scope
 
 from tfsparse import paths
 from tfsparse.graph import clone, copy_layer
+from tfsparse.task.endings import computes, last_layers, operation
 
-_SQUASHING = (keras.activations.softmax, keras.activations.sigmoid)
+_SQUASHING = ("softmax", "sigmoid", "log_softmax")
 _NORMS = (keras.layers.LayerNormalization, keras.layers.GroupNormalization, keras.layers.UnitNormalization)
 _PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization)
 
@@ -28,22 +30,20 @@ def positive(model, dtype="float64", replace=None):
     Returns:
         Keras model with the same weight paths.
     """
-    ends = {id(layer) for layer in _output_layers(model)}
+    ends = {id(paths.unwrap(layer)) for layer in last_layers(model)}
 
     def one(_, layer):
         layer = paths.unwrap(layer)
         own = replace(layer) if replace else None
         if own is not None:
             return own
-        at_end = id(layer) in ends
-        if isinstance(layer, _PREPROCESSING) or (at_end and isinstance(layer, keras.layers.Softmax)):
+        if isinstance(layer, _PREPROCESSING):
             return keras.layers.Activation("linear", name=layer.name, dtype=dtype)
-        changes = {"dtype": dtype}
-        if at_end and getattr(layer, "activation", None) in _SQUASHING:
-            changes["activation"] = "linear"
-        if isinstance(layer, keras.layers.ReLU) and not _is_gate(layer):
-            changes["max_value"] = None
-        return copy_layer(layer, **changes)
+        if id(layer) in ends and any(computes(layer, name) for name in _SQUASHING):
+            return _opened(layer, dtype, "linear")
+        if (isinstance(layer, keras.layers.ReLU) or computes(layer, "relu6")) and not _is_gate(layer):
+            return _opened(layer, dtype, "relu")
+        return _copied(layer, dtype)
 
     with policy_scope(dtype):  # parts that a composite layer makes do not see the dtype of its configuration
         copy = clone(model, one, dtype)
@@ -92,16 +92,51 @@ def ones(model, data=None, dtype="float64"):
     return examples if len(examples) > 1 else examples[0]
 
 
+def _opened(layer, dtype, activation):
+    """What stands for a layer that saturates: it does `activation` instead."""
+    if isinstance(layer, keras.layers.ReLU):
+        return copy_layer(layer, dtype=dtype, max_value=None)  # keeps its slope and threshold
+    if operation(layer):
+        return _copied_operation(layer, dtype, lambda x, *_, **__: keras.activations.get(activation)(x))
+    if hasattr(layer, "activation") or isinstance(layer, keras.layers.TimeDistributed):
+        return _copied(layer, dtype, activation=activation)
+    return keras.layers.Activation(activation, name=layer.name, dtype=dtype)
+
+
+def _copied(layer, dtype, **changes):
+    if type(layer) is keras.layers.TimeDistributed:
+        inner = keras.layers.serialize(_copied(layer.layer, dtype, **changes))
+        return copy_layer(layer, dtype=dtype, layer=inner)
+    if type(layer).__name__ == "TFOpLambda":
+        to = layer.output.dtype if operation(layer) == "cast" else None
+        cast = to is not None and to.is_floating
+        return _copied_operation(layer, dtype, (lambda x, *_, **__: tf.cast(x, dtype)) if cast else None)
+    return copy_layer(layer, dtype=dtype, **changes)
+
+
+def _copied_operation(layer, dtype, instead=None):
+    """A TensorFlow function called on tensors, in another precision, and so the constants that were written beside them."""
+    copy = copy_layer(layer, dtype=dtype)
+    function = instead or copy.function
+
+    def in_dtype(*args, **kwargs):
+        args, kwargs = tf.nest.map_structure(lambda value: _in(dtype, value), (args, kwargs))
+        return function(*args, **kwargs)
+
+    copy.function = in_dtype
+    return copy
+
+
+def _in(dtype, value):
+    array = tf.is_tensor(value) or isinstance(value, np.ndarray)
+    return tf.cast(value, dtype) if array and tf.as_dtype(value.dtype).is_floating else value
+
+
 def _is_gate(layer):
     """Whether a ReLU6 is part of a hard sigmoid, relu6(x + 3) / 6: without its ceiling hard swish would be a square."""
-    before = [source for node in layer.inbound_nodes for source in tf.nest.flatten(node.inbound_layers)]
-    return any(type(source).__name__ == "TFOpLambda" for source in before)
-
-
-def _output_layers(model):
-    for tensor in model.outputs:
-        layer = tensor.node.layer
-        if isinstance(layer, keras.Model):
-            yield from _output_layers(layer)
-        else:
-            yield layer
+    before = [source.node for node in layer.inbound_nodes for source in tf.nest.flatten(node.keras_inputs)]
+    shifted = any(operation(node.layer) == "add" and len(node.keras_inputs) == 1 for node in before)
+    return shifted and any(
+        operation(node.layer) in ("multiply", "truediv") or isinstance(node.layer, keras.layers.Multiply)
+        for node in layer.outbound_nodes
+    )

@@ -155,3 +155,31 @@ def test_probabilities_that_are_all_but_0():
     model = keras.Sequential([keras.Input((8, 8, 3)), *convs, *head])
     found = scores(model, "grasp", Task(Data.from_arrays(train=(images, np.arange(32) % 4), batch_size=32), epochs=1))
     assert all(np.isfinite(array).all() for array in found.values())
+
+
+@pytest.mark.parametrize("bn_mode", ["batch", "inference"])
+def test_half_precision_finds_the_mask_of_full_precision(bn_mode):
+    """Gradients of a loss whose logits are divided by 200 are below what float16 can hold."""
+    L, random = keras.layers, np.random.default_rng(0)
+
+    def net(policy):
+        parts = [
+            (L.Conv2D(w, 3, padding="same", use_bias=False, dtype=policy), L.BatchNormalization(dtype=policy), L.ReLU())
+            for w in (16, 32, 32)
+        ]
+        head = [
+            L.GlobalAveragePooling2D(),
+            L.Dense(10, dtype=policy, name="head"),
+            L.Activation("linear", dtype="float32"),
+        ]
+        return keras.Sequential([keras.Input((8, 8, 1)), *(part for three in parts for part in three), *head])
+
+    images = random.normal(size=(64, 8, 8, 1)).astype("float32")
+    task = Task(Data.from_arrays(train=(images, random.integers(0, 10, 64)), batch_size=64))
+    keras.utils.set_random_seed(0)
+    full, half = net("float32"), net("mixed_float16")
+    half.set_weights(full.get_weights())
+    expected, found = (
+        find_mask(model, "grasp", bn_mode=bn_mode, sparsity=0.95, task=task).values() for model in (full, half)
+    )
+    assert sum((a & b).sum() for a, b in zip(expected, found, strict=True)) > 0.95 * sum(a.sum() for a in expected)

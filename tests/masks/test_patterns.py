@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from tests.conftest import make_model
+from tfsparse.mask import prunable
 from tfsparse.mask.axes import channel_axes
 from tfsparse.masks import METHODS, find_mask
 from tfsparse.masks.allocate import keep_top
@@ -165,6 +167,49 @@ def test_inputs_of_attention_are_not_its_heads(heads):
     assert set(mask["attention/output/kernel"].reshape(-1, 4, 16).sum(1).flat) == {2}
     whole = find_mask(attention(heads), "random", sparsity=0.5, pattern="filter")["attention/query/kernel"]
     assert (whole.all(0) | ~whole.any(0)).all() and 0 < whole.any(0).sum() < 8 * heads
+
+
+def whole_heads(outputs, exclude=()):
+    """The layers that a mask of filters leaves whole, where `outputs` makes the ends of a network from its features."""
+
+    def dense(units, name):
+        return keras.layers.Dense(units, name=name)(keras.layers.GlobalMaxPooling2D()(features))
+
+    def conv(x, name):
+        return keras.layers.Conv2D(16, 1, name=name)(x)
+
+    inputs = keras.Input((8, 8, 3))
+    features = keras.layers.Conv2D(64, 3, activation="relu", name="b")(
+        keras.layers.Conv2D(32, 3, activation="relu", name="a")(inputs)
+    )
+    model = keras.Model(inputs, outputs(features, dense, conv))
+    for path, kernel in prunable(model).items():
+        if path not in ("a/kernel", "b/kernel"):
+            kernel.assign(kernel * 1e-3)  # the global ranking takes all of it
+    mask = find_mask(model, "magnitude", sparsity=0.5, pattern="filter", exclude=["a", *exclude])
+    return [path.removesuffix("/kernel") for path, array in mask.items() if array.all()]
+
+
+HEADS = {
+    "one": (lambda x, dense, conv: dense(10, "c"), ["c"]),
+    "two": (lambda x, dense, conv: [dense(10, "c"), dense(5, "d")], ["c", "d"]),
+    "one behind the other": (lambda x, dense, conv: [y := conv(x, "c"), conv(y, "d")], ["c", "d"]),
+    "reshaped": (lambda x, dense, conv: keras.layers.Reshape((4, 3))(dense(12, "c")), ["c"]),
+    "pixels shuffled": (lambda x, dense, conv: tf.nn.depth_to_space(conv(x, "c"), 2), ["c"]),
+    "averaged": (lambda x, dense, conv: keras.layers.Average()([dense(4, "c"), dense(4, "d")]), ["c", "d"]),
+    "around a shortcut": (lambda x, dense, conv: (y := conv(x, "c")) + conv(tf.nn.relu(y), "d"), ["d"]),
+    "nested": (lambda x, dense, conv: keras.Model(x, tf.nn.softmax(conv(x, "c")), name="in")(x), ["in/c"]),
+}
+
+
+@pytest.mark.parametrize("form", sorted(HEADS))
+def test_whatever_makes_the_outputs_is_kept_whole(form):
+    outputs, expected = HEADS[form]
+    assert whole_heads(outputs) == expected
+
+
+def test_what_is_before_an_excluded_head_is_pruned():
+    assert whole_heads(lambda x, dense, conv: dense(64, "c"), exclude=["c"]) == []
 
 
 def body(filters=16, count=4):

@@ -65,45 +65,101 @@ def test_overflow_of_scaled_float64_is_an_error():
         scores(steep(1e32, 30), "synflow")
 
 
-@pytest.mark.parametrize("final", ["softmax", "sigmoid"])
-def test_squashed_outputs_are_opened(final):
-    keras.utils.set_random_seed(1)
-    plain = mlp([6, 8, 3])
-    squashed = mlp([6, 8, 3], final)
-    squashed.set_weights(plain.get_weights())
-    as_layer = keras.Sequential([keras.Input((6,)), *plain.layers, keras.layers.Softmax()])
-    expected = list(scores(plain, "synflow").values())
-    for model in (squashed, as_layer):
-        for found, array in zip(scores(model, "synflow").values(), expected, strict=True):
-            np.testing.assert_allclose(found, array, rtol=2e-6)
+ENDS = {
+    "softmax": lambda x, head: head(x, "softmax"),
+    "sigmoid": lambda x, head: head(x, "sigmoid"),
+    "softmax, a layer": lambda x, head: keras.layers.Softmax()(head(x)),
+    "softmax, TensorFlow's": lambda x, head: head(x, tf.nn.softmax),
+    "softmax, Keras' other": lambda x, head: keras.layers.Activation(keras.backend.softmax)(head(x)),
+    "softmax, an operator": lambda x, head: tf.nn.softmax(head(x), axis=-1),
+    "log softmax": lambda x, head: tf.nn.log_softmax(head(x)),
+    "softmax, a function in a layer": lambda x, head: keras.layers.Lambda(tf.nn.softmax)(head(x)),
+    "softmax, float32": lambda x, head: keras.layers.Activation("linear", dtype="float32")(head(x, "softmax")),
+    "softmax, reshaped": lambda x, head: keras.layers.Reshape((3, 1))(head(x, "softmax")),
+    "sigmoid, cast": lambda x, head: tf.cast(head(x, "sigmoid"), tf.float16),
+    "softmax, averaged": lambda x, head: keras.layers.Average()([tf.nn.softmax(y := head(x)), tf.nn.softmax(y)]),
+}
 
 
-def test_ceilings_and_image_scaling_are_opened():
+@pytest.mark.parametrize("end", sorted(ENDS))
+def test_squashed_outputs_are_opened(end):
+    """What a softmax lets through of large numbers is rounding: its scores would be noise."""
+
+    def build(end):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((6,))
+        x = keras.layers.Dense(8, "relu", name="a")(inputs)
+        return keras.Model(inputs, end(x, lambda x, last=None: keras.layers.Dense(3, last, name="b")(x)))
+
+    expected = scores(build(lambda x, head: head(x)), "synflow")
+    for path, found in scores(build(ENDS[end]), "synflow").items():
+        np.testing.assert_allclose(found, expected[path], rtol=2e-6)
+
+
+def test_squashed_outputs_of_every_step_are_opened():
+    def build(last):
+        keras.utils.set_random_seed(1)
+        return keras.Sequential(
+            [keras.Input((4, 6)), keras.layers.TimeDistributed(keras.layers.Dense(3, last), name="t")]
+        )
+
+    for found, expected in zip(*(scores(build(last), "synflow").values() for last in ("softmax", None)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-6)
+
+
+CEILINGS = {
+    "layer": keras.layers.ReLU(6.0),
+    "function": keras.layers.Activation(tf.nn.relu6),
+    "operator": tf.nn.relu6,
+    "after a sum": lambda x: keras.layers.ReLU(6.0)(x + 0.0),
+    "after a sum of two, then scaled": lambda x: tf.nn.relu6(x * 0.5 + x * 0.5) * 1.0,
+}
+
+
+@pytest.mark.parametrize("form", sorted(CEILINGS))
+def test_ceilings_and_image_scaling_are_opened(form):
     def build(first, ceiling):
-        layers = [
-            keras.layers.Dense(8, name="a"),
-            keras.layers.ReLU(max_value=ceiling),
-            keras.layers.Dense(3, name="b"),
-        ]
-        model = keras.Sequential([keras.Input((6,)), *first, *layers])
+        x = inputs = keras.Input((6,))
+        for layer in [*first, keras.layers.Dense(8, name="a"), ceiling, keras.layers.Dense(3, name="b")]:
+            x = layer(x)
+        model = keras.Model(inputs, x)
         model.set_weights([np.full(w.shape, 3.0) for w in model.get_weights()])
         return scores(model, "synflow")
 
-    expected, found = build([], None), build([keras.layers.Rescaling(1 / 127.5, -1)], 6.0)
+    expected = build([], keras.layers.ReLU())
+    found = build([keras.layers.Rescaling(1 / 127.5, -1)], CEILINGS[form])
     for path in expected:
         np.testing.assert_allclose(found[path], expected[path], rtol=2e-6)
 
 
-def test_a_hard_sigmoid_keeps_its_ceiling():
+HARD_SIGMOIDS = {
+    "layer": lambda x: keras.layers.ReLU(6.0)(x + 3.0) * (1 / 6),
+    "operator": lambda x: tf.nn.relu6(x + 3.0) / 6.0,
+    "constant first": lambda x: keras.layers.Activation(tf.nn.relu6)(3.0 + x) * (1 / 6),
+    "functions": lambda x: tf.multiply(tf.nn.relu6(tf.add(x, 3.0)), 1 / 6),
+}
+
+
+@pytest.mark.parametrize("form", sorted(HARD_SIGMOIDS))
+def test_a_hard_sigmoid_keeps_its_ceiling(form):
     def build(gated):
         inputs = keras.Input((6,))
         x = keras.layers.Dense(8, kernel_initializer="ones", name="a")(inputs)
-        x = x * (keras.layers.ReLU(6.0)(x + 3.0) * (1 / 6)) if gated else x
+        x = keras.layers.Multiply()([x, HARD_SIGMOIDS[form](x)]) if gated else x
         return scores(keras.Model(inputs, keras.layers.Dense(3, kernel_initializer="ones", name="b")(x)), "synflow")
 
     expected, found = build(False), build(True)
     for path in expected:
         np.testing.assert_allclose(found[path], expected[path], rtol=2e-6)
+
+
+def test_constants_in_the_graph_come_along_to_other_precisions():
+    inputs = keras.Input((6,))
+    x = 3.0 + keras.layers.Dense(8, name="a")(inputs) * np.ones(8, "float32")
+    x = tf.cast(keras.layers.Dense(4, name="b")(x), tf.float32)
+    model = keras.Model(inputs, keras.layers.Dense(3, name="c")(x))
+    model.set_weights([np.full(w.shape, 1e20) for w in model.get_weights()])
+    assert all(np.isfinite(array).all() and array.min() > 1e60 for array in scores(model, "synflow").values())
 
 
 def test_a_layer_called_twice_has_one_mask():

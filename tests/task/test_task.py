@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tf_keras as keras
 
 from tests.conftest import make_data, make_model
 from tfsparse.task import Data, Task
 from tfsparse.task.sgd import SGD
-from tfsparse.task.task import ends_in
 
 K = keras.layers
 
@@ -79,26 +77,3 @@ def test_a_class_without_an_output_is_refused(labels):
         Task(data).loss_for(small)
     assert Task(data).loss_for(large)
     assert Task(data, loss=keras.losses.MeanSquaredError()).loss_for(small)
-
-
-def test_probabilities_are_recognised():
-    x = keras.Input((3,))
-    logits = K.Dense(2)
-    inner = keras.Sequential([keras.Input((3,)), K.Dense(2, activation=tf.nn.softmax)])
-    yes = [
-        K.Softmax()(logits(x)),
-        K.Activation("softmax", dtype="float32")(logits(x)),
-        tf.nn.softmax(logits(x)),
-        inner(x),
-    ]
-    assert all(ends_in(keras.Model(x, outputs), "softmax") for outputs in yes)
-    labels = [
-        K.Dense(2, activation="sigmoid")(x),
-        K.Activation("sigmoid")(x),
-        tf.nn.sigmoid(x),
-        K.Flatten()(tf.sigmoid(x)),
-    ]
-    assert all(ends_in(keras.Model(x, outputs), "sigmoid") for outputs in labels)
-    others = [logits(x), K.ReLU()(x), tf.nn.relu(x), x * 2.0]
-    assert not any(ends_in(keras.Model(x, outputs), "softmax") for outputs in labels + others)
-    assert not any(ends_in(keras.Model(x, outputs), "sigmoid") for outputs in yes + others)

@@ -5,7 +5,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.export.result import ExportError
-from tfsparse.task.task import ends_in, last_layer
+from tfsparse.task.endings import ends_in, last_layer
 
 ENDINGS = {"softmax": tf.nn.softmax, "sigmoid": tf.sigmoid, "as_is": tf.identity}  # what is put behind the model
 OUTPUTS = {"auto": None, **ENDINGS}

@@ -44,22 +44,21 @@ class Block(_Cells):
 class Filter(_Cells):
     """All weights that lead to one output channel."""
 
-    def __init__(self, axes, outputs):
+    def __init__(self, axes, last=()):
         super().__init__(axes)
-        self.outputs = outputs
+        self.last = last
 
     def box(self, path, shape):
         return tuple(1 if axis in self.axes[path][1] else length for axis, length in enumerate(shape))
 
     def check(self, shapes, count):
         whole = {path: math.prod(shapes[path]) for path in self.whole(shapes)}
-        if sum(whole.values()) >= count:
+        if whole and sum(whole.values()) >= count:
+            layers, have = ("layer", "alone has") if len(whole) == 1 else ("layers", "alone have")
             raise ValueError(
-                f"The pattern 'filter' keeps the last layer whole, and {', '.join(whole)} alone has {sum(whole.values()):,} "
+                f"The pattern 'filter' keeps the last {layers} whole, and {', '.join(whole)} {have} {sum(whole.values()):,} "
                 f"weights where {count:,} shall live. Lower the sparsity, or leave it out of the count: exclude={list(whole)}."
             )
 
     def whole(self, shapes):
-        path = list(shapes)[-1]
-        last = math.prod(shapes[path][axis] for axis in self.axes[path][1])
-        return [path] if self.outputs in (None, last) else []
+        return [path for path in shapes if path in self.last]

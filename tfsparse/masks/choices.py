@@ -6,6 +6,7 @@ import math
 from tfsparse.mask.axes import channel_axes
 from tfsparse.mask.mask_file import check_mask_file, is_mask_file, read_mask_file
 from tfsparse.masks.allocations import find_allocation
+from tfsparse.masks.last_kernels import last_kernels
 from tfsparse.masks.patterns import find_pattern
 from tfsparse.values import one_of, whole
 
@@ -53,9 +54,8 @@ class Choices:
 
     def pattern_for(self, search):
         """The pattern, checked against the layers of the search."""
-        outputs = search.model.output_shape if search.model.outputs else None
-        outputs = outputs[-1] if isinstance(outputs, tuple) else None
-        pattern = find_pattern(self.pattern, channel_axes(search.model), outputs)
+        last = last_kernels(search.model) if self.pattern == "filter" else ()
+        pattern = find_pattern(self.pattern, channel_axes(search.model), last)
         shapes = {path: tuple(variable.shape) for path, variable in search.weights.items()}
         pattern.check(shapes, search.count)
         whole = pattern.whole(shapes)

@@ -1,6 +1,7 @@
 """GraSP: weights whose removal would weaken the gradient flow."""
 
 import functools
+import math
 
 import tensorflow as tf
 import tf_keras as keras
@@ -73,7 +74,8 @@ def _flow(gradients, variables):
 
 
 def _at_temperature(loss, temperature):
-    """The loss of the logits divided by `temperature`."""
+    """The loss of the logits divided by `temperature`, times the power of two next to that: else its gradients would be too
+    small for float16. Where scores are normalised, the factor goes without a trace."""
     if real(temperature, "temperature", "(0, inf)") == 1:
         return loss
     if type(loss) not in (keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy):
@@ -81,10 +83,10 @@ def _at_temperature(loss, temperature):
             f"grasp's temperature divides the logits of a cross-entropy; the task's loss is {type(loss).__name__}. "
             "Use temperature=1."
         )
-    config = loss.get_config()
+    config, factor = loss.get_config(), 2.0 ** round(math.log2(temperature))
     of_logits = type(loss).from_config({**config, "from_logits": True})
     if config.get("from_logits", False):
-        return lambda y, outputs: of_logits(y, outputs / temperature)
+        return lambda y, outputs: factor * of_logits(y, outputs / temperature)
     # Logarithms of probabilities are logits, up to a constant that the softmax does not see. Their second derivative, one
     # over the probability squared, must stay finite.
-    return lambda y, outputs: of_logits(y, tf.math.log(outputs + 1e-12) / temperature)
+    return lambda y, outputs: factor * of_logits(y, tf.math.log(outputs + 1e-12) / temperature)

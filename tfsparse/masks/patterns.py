@@ -2,8 +2,8 @@
 
 - `"2:4"` (n:m): of every m consecutive input channels at most n live, for each output and each place of the kernel.
 - `"block(1x4)"` (a x b): blocks of a output units by b consecutive input channels.
-- `"filter"`: whole filters, all weights that lead to one output channel. The last layer, whose filters are the
-  network's outputs, is kept whole.
+- `"filter"`: whole filters, all weights that lead to one output channel. The last layers, whose filters are
+  the network's outputs, are kept whole.
 
 A pattern turns the scores of weights into those of cells (single weights, blocks, filters), and cells back into weights.
 """
@@ -15,13 +15,13 @@ from tfsparse.masks.of_every import OfEvery
 from tfsparse.masks.pattern import Pattern
 
 
-def find_pattern(text, axes, outputs=None):
+def find_pattern(text, axes, last=()):
     """The pattern that `text` names.
 
     Args:
         text: `"2:4"`, `"block(1x4)"`, `"filter"`, or None: single weights.
         axes: path -> (axes of the input channels, of the output channels).
-        outputs: number of outputs of the network, which tells the last layer; None: not known.
+        last: paths of the kernels that make the network's outputs.
 
     Raises:
         ValueError: not a pattern.
@@ -29,7 +29,7 @@ def find_pattern(text, axes, outputs=None):
     if text is None:
         return Pattern(axes)
     if text == "filter":
-        return Filter(axes, outputs)
+        return Filter(axes, last)
     numbers = re.fullmatch(r"(\d+):(\d+)|block\((\d+)x(\d+)\)", str(text).replace(" ", ""))
     n, m, a, b = (int(number or 0) for number in numbers.groups()) if numbers else (0, 0, 0, 0)
     if 0 < n <= m:

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfsparse.task.task import ends_in
+from tfsparse.task.endings import ends_in
 
 
 def accuracy(predict, dataset, *, threshold=None):

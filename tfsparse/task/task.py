@@ -3,11 +3,11 @@
 import dataclasses
 from collections.abc import Callable
 
-import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.task import fits, schedules
 from tfsparse.task.data import Data
+from tfsparse.task.endings import ends_in
 from tfsparse.task.sgd import SGD
 from tfsparse.values import real, whole
 
@@ -103,34 +103,3 @@ class Task:
     def soft_labels(self):
         """Whether training labels are vectors over the classes (one-hot, MixUp, CutMix) instead of class numbers."""
         return len(self.data.train.element_spec[1].shape) == 2
-
-
-def ends_in(model, activation):
-    """Whether `activation`, `"softmax"` or `"sigmoid"`, is the last thing that `model` does.
-
-    >>> ends_in(keras.Sequential([keras.layers.Dense(2, activation="softmax", input_shape=(3,))]), "softmax")
-    True
-    """
-    layer = last_layer(model)
-    if activation == "softmax" and isinstance(layer, keras.layers.Softmax):
-        return True
-    if (getattr(layer, "symbol", None) or "").endswith(f".{activation}"):  # tf.nn.softmax, tf.sigmoid in a graph
-        return True
-    return getattr(layer, "activation", None) in (getattr(keras.activations, activation), getattr(tf.nn, activation))
-
-
-def last_layer(model):
-    """The layer that makes the outputs; what changes their shape or precision alone is passed over. None without layers."""
-    if model.outputs:
-        layer = model.outputs[0].node.layer
-        while _changes_nothing(layer):
-            layer = layer.input.node.layer
-    else:  # subclassed: the last that it made is the best guess
-        layer = model.layers[-1] if model.layers else None
-    return last_layer(layer) if isinstance(layer, keras.Model) else layer
-
-
-def _changes_nothing(layer):
-    """Whether a layer passes numbers on: in another shape, or in another precision, as mixed networks end."""
-    linear = isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.linear
-    return linear or isinstance(layer, keras.layers.Reshape | keras.layers.Flatten)
