@@ -78,9 +78,9 @@ def _say_where_none_is(search, scores):
             idle.append(path)
     if idle and len(idle) < len(scores):  # with none at all there is an error
         log.warning(
-            "SynFlow finds no flow through most units of %d of %d layers: %s. An activation saturates there (tanh, sigmoid) or "
-            "a layer is 0; which of these weights live is decided by the seed.",
-            *(len(idle), len(scores), ", ".join(idle)),
+            "SynFlow finds no flow through most units of %d of %d layers: %s. An activation saturates there (tanh, sigmoid, "
+            "the gate of a squeeze-and-excite block) or a layer is 0; which of these weights live is decided by the seed.",
+            *(len(idle), len(scores), ", ".join(idle[:3]) + ", ..." * (len(idle) > 3)),
         )
 
 
