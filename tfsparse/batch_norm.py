@@ -1,6 +1,7 @@
 """Batch normalisation on the batch's own statistics: nothing is kept of them, second derivatives are right, and quick."""
 
 import contextlib
+import inspect
 
 import tensorflow as tf
 
@@ -13,9 +14,11 @@ def on_batch_statistics(norm):
     instance and come off again; Keras' bookkeeping of attributes is passed by.
     """
     own, call = vars(norm), norm.call
+    names = list(inspect.signature(type(norm).call).parameters)[2:]  # after self and the inputs
 
     def in_training(inputs, *args, **kwargs):
-        return call(inputs, *args, **{**kwargs, "training": True})
+        named = dict(zip(names, args, strict=False))  # composite layers may pass `training` by its place
+        return call(inputs, **{**named, **kwargs, "training": True})
 
     changes = {
         "call": in_training,

@@ -29,7 +29,8 @@ def frozen(model, bn_mode="inference"):
         model: built tf_keras model of any kind.
         bn_mode: `"inference"`, BatchNorm uses its moving averages; `"batch"`, the batch's own mean and variance, as in
             training (except where training would not either: layers with `trainable=False`, or models called with
-            `training=False` when the graph was built). The moving averages do not follow.
+            `training=False` when the graph was built; one that a composite layer's own code calls so is not seen). The
+            moving averages do not follow.
 
     Yields:
         The function `forward`.
@@ -111,7 +112,9 @@ def batch_norms(model):
 def _held_in_inference(model):
     """Layers below a call with `training=False` in the graph: frozen features keep their statistics in training too."""
     for node in [node for nodes in getattr(model, "_nodes_by_depth", {}).values() for node in nodes]:
-        if not node.is_input and node.call_kwargs.get("training") is False:
+        if not node.is_input and any(
+            value is False for value in (node.call_kwargs.get("training"), *node.call_args[1:2])
+        ):
             yield from node.layer._flatten_layers()
         elif isinstance(node.layer, keras.Model):
             yield from _held_in_inference(node.layer)

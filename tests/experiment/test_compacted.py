@@ -86,6 +86,14 @@ def test_a_constant_ghost_never_leaves_and_nothing_is_taken_out(tmp_path, task):
     assert not (tmp_path / FILE).exists()
 
 
+def test_an_optimizer_that_keeps_no_number_a_weight_is_refused_before_training(model):
+    task = Task(make_data(), epochs=2, optimizer=lambda task: keras.optimizers.Adafactor(0.01))
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="Adafactor keeps means of rows and columns. Leave compact, or Adafactor, out"):
+        train(model, task, killing_mask(model), "none", compact=True, verbose=0)
+    assert all(np.array_equal(*pair) for pair in zip(model.get_weights(), before, strict=True))
+
+
 def test_what_cannot_be_compacted_is_refused_before_training(model, mask, task):
     with pytest.raises(ValueError, match="float16"):
         train(model, task, mask, compact=True, dtype="mixed_float16")

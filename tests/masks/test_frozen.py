@@ -110,10 +110,24 @@ def test_what_training_would_keep_in_inference_stays_there():
     untrainable = norm_only(trainable=False)
     inputs = keras.Input((6, 6, 3))
     features = keras.Model(inputs, norm_only()(inputs, training=False))
+    by_place = keras.Model(inputs, keras.layers.BatchNormalization()(inputs, False))
     follows = keras.Model(inputs, norm_only()(inputs))
-    for model, batch in ((untrainable, False), (features, False), (follows, True)):
+    for model, batch in ((untrainable, False), (features, False), (by_place, False), (follows, True)):
         with frozen(model, "batch") as forward:
             assert (abs(forward(X).numpy().mean()) < 1e-3) == batch
+
+
+def test_a_composite_layer_may_pass_training_by_its_place():
+    class Block(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.norm = keras.layers.BatchNormalization()
+
+        def call(self, inputs, training=None):
+            return self.norm(inputs, training)
+
+    with frozen(keras.Sequential([keras.Input((6, 6, 3)), Block()]), "batch") as forward:
+        assert abs(forward(X).numpy().mean()) < 1e-3
 
 
 @pytest.mark.parametrize("fused", [True, False])

@@ -194,6 +194,19 @@ def test_no_flow_is_an_error():
         )
 
 
+def test_layers_that_saturate_are_named(caplog):
+    def build(activation):
+        wide = {"kernel_initializer": "ones"}
+        stack = [keras.layers.Dense(32, activation, name=name, **wide) for name in ("a", "b")]
+        return keras.Sequential([keras.Input((32,)), *stack, keras.layers.Dense(4, name="c")])
+
+    find_mask(build("relu"), "synflow(rounds=3)", sparsity=0.5)
+    assert not caplog.records
+    find_mask(build("tanh"), "synflow(rounds=3)", sparsity=0.5)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 1 and "no flow through most units of 2 of 3 layers: a/kernel, b/kernel" in messages[0]
+
+
 def test_a_subclassed_model_is_refused():
     class Subclassed(keras.Model):
         def __init__(self):

@@ -1,11 +1,16 @@
 """SynFlow: weights that carry the most paths, found without data."""
 
+import logging
+
 import numpy as np
 
 from tfsparse.graph import require_graph
+from tfsparse.mask.axes import channel_axes
 from tfsparse.masks.flow import Flow
 from tfsparse.masks.search import Ranking
 from tfsparse.values import whole
+
+log = logging.getLogger(__name__)
 
 _FEW = 10
 
@@ -43,6 +48,8 @@ def synflow(search, *, rounds=100, schedule="exponential"):
     def score(live):
         nonlocal before
         scores = flow(live)
+        if before is None:
+            _say_where_none_is(search, scores)
         if any(array.any() for array in scores.values()):
             before = scores
         elif before is None:
@@ -58,6 +65,23 @@ def synflow(search, *, rounds=100, schedule="exponential"):
         schedule=schedule,
         safe=_some_is_left if rounds > 1 and schedule == "exponential" else None,
     )
+
+
+def _say_where_none_is(search, scores):
+    """Warns of layers most of whose units nothing flows through although they have weights. (Single weights of a unit may well
+    be idle: kernels that are larger than their image.)"""
+    axes, idle = channel_axes(search.model), []
+    for path, array in scores.items():
+        inputs = tuple(axis for axis in range(array.ndim) if axis not in axes[path][1])
+        units = np.any(search.weights[path].numpy(), inputs)
+        if units.any() and np.mean(array.any(inputs)[units]) < 0.5:
+            idle.append(path)
+    if idle and len(idle) < len(scores):  # with none at all there is an error
+        log.warning(
+            "SynFlow finds no flow through most units of %d of %d layers: %s. An activation saturates there (tanh, sigmoid, "
+            "the gate of a squeeze-and-excite block) or a layer is 0; which of these weights live is decided by the seed.",
+            *(len(idle), len(scores), ", ".join(idle[:3]) + ", ..." * (len(idle) > 3)),
+        )
 
 
 def _some_is_left(scores, before, after):
