@@ -28,6 +28,23 @@ class Block(keras.layers.Layer):
         return self.second(self.first(x))
 
 
+class _Private(keras.layers.Layer):
+    """Keras makes its name up by another rule."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+class Around(_Private):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = _Private()
+
+
 def nested():
     inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, name="dense")], name="inner")
     x = keras.Input((3,))
@@ -73,6 +90,11 @@ def test_a_copy_made_later_has_the_same_paths():
     keras.layers.Dense(1), Block()  # Keras' counters go on
     replaced = clone(model, lambda path, layer: type(layer).from_config(layer.get_config()))
     assert list(paths.weights(replaced)) == list(paths.weights(model))
+
+
+def test_parts_of_private_classes_have_the_same_paths_in_a_copy():
+    model = keras.Sequential([keras.Input((3,)), Around(name="around")])
+    assert list(paths.weights(sparsify(model, make_mask(model)))) == list(paths.weights(model))
 
 
 def test_wrappers_are_transparent():

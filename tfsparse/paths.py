@@ -135,6 +135,7 @@ def _stable_name(part, whole):
     own = part.name.removeprefix(prefix).strip("/_") or part.name
     words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", type(part).__name__)  # Keras' own rule: Conv2D -> conv2d
     automatic = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+    automatic = f"private{automatic}" if automatic.startswith("_") else automatic  # no name may begin so
     return automatic if re.fullmatch(rf"{automatic}(_\d+)?", own) else own
 
 
