@@ -211,3 +211,9 @@ def test_scores_of_a_method_of_ones_own_are_looked_at(score, message, model, mon
     for call in (lambda: find_mask(model, "own", sparsity=0.5), lambda: scores(model, "own")):
         with pytest.raises(ValueError, match=rf"\A[^\n]*{message}[^\n]*\Z"):
             call()
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_weights_of_half_precision_have_masks(dtype):
+    model = keras.Sequential([keras.layers.Dense(6, input_shape=(4,), dtype=dtype), keras.layers.Dense(2, dtype=dtype)])
+    assert find_mask(model, "magnitude", sparsity=0.5).live == 18

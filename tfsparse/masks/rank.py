@@ -8,6 +8,7 @@ from tfsparse.masks.allocate import keep_top
 from tfsparse.masks.allocations import find_allocation
 
 SHUFFLE = 1 << 31  # the number of the draws that no round has
+_NUMBERS = "fiuV"  # kinds of dtypes; V is that of bfloat16
 
 
 def rank(search, ranking, choices, rounds=None):
@@ -102,7 +103,7 @@ def _check_shapes(scores, weights):
             known = "is no weight to be pruned" if path in scores else "has no scores"
             raise ValueError(f"{path!r} {known}: a method's score gives one array for each path in search.weights.")
         array, shape = scores[path], tuple(weights[path].shape)
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.shape != shape:
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in _NUMBERS or array.shape != shape:
             received = (
                 f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
             )
