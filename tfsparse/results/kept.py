@@ -14,7 +14,7 @@ _TODAY = Experiment().deciding()
 
 def save_runs(runs, path):
     """Writes runs to one JSON file, a run a line: kept in git, a new run is a new line. What was measured has five digits."""
-    lines = ",\n".join(json.dumps(_short(run)) for run in runs)
+    lines = ",\n".join(json.dumps(_short(run), separators=(",", ":")) for run in runs)
     with written_aside(path) as scratch:
         scratch.write_text(f'{{"runs": [\n{lines}\n]}}\n', encoding="utf-8")
 
