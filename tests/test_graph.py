@@ -6,12 +6,10 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_mask, make_model
+from tests.conftest import make_model
 from tfsparse import paths
 from tfsparse.counterparts import copy_weights
 from tfsparse.graph import clone, copy_layer, fresh, is_graph, require_graph
-from tfsparse.mask import Mask, sparsify
-from tfsparse.surgery import Surgery
 
 TINY = {"stackwise_filters": [4, 8], "stackwise_blocks": [1, 1], "stackwise_strides": [1, 2]}
 
@@ -157,107 +155,3 @@ def test_whatever_keras_can_compute_is_copied(make):
     assert copy.count_params() == model.count_params()
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
     np.testing.assert_allclose(copy(x), model(x), atol=1e-6)
-
-
-class Composite(keras.layers.Layer):
-    """Two norms side by side, of the same shapes."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.norm, self.other = keras.layers.BatchNormalization(), keras.layers.BatchNormalization()
-
-    def call(self, x, training=None):
-        return self.norm(x, training=training) - self.other(x, training=training)
-
-
-def trained(model):
-    """Paths of the weights that are trained."""
-    ids = {id(variable) for variable in model.trainable_weights}
-    return [path for path, variable in paths.weights(model).items() if id(variable) in ids]
-
-
-def frozen_kerascv():
-    """The configuration of such a model does not say which of its layers are trained."""
-    model = kerascv()
-    for layer in model.backbone.layers[:-6]:
-        layer.trainable = False
-    return model
-
-
-def frozen_part():
-    model = keras.Sequential([keras.Input((8, 8, 3)), Composite(name="both"), keras.layers.Dense(3, name="head")])
-    model.layers[0].norm.trainable = False
-    return model
-
-
-def frozen_outside():
-    """Keras trains the head only, whatever the layer inside says of itself."""
-    model = nested()
-    model.get_layer("inner").trainable = False
-    model.get_layer("inner").layers[0].trainable = True
-    return model
-
-
-@pytest.mark.parametrize("make", [frozen_kerascv, frozen_part, frozen_outside])
-def test_what_is_frozen_stays_frozen_in_every_copy(make):
-    model = make()
-    assert 0 < len(trained(model)) < len(model.trainable_weights) + len(model.non_trainable_weights)
-    masked = sparsify(model, make_mask(model))
-    for copy in (
-        clone(model),
-        fresh(model),
-        clone(model, lambda _, layer: copy_layer(layer)),
-        Surgery(model).build(),
-        masked,
-    ):
-        assert trained(copy) == trained(model)
-    assert trained(clone(masked)) == trained(model)
-
-
-def test_weights_of_parts_do_not_change_places_when_some_are_frozen():
-    """Keras lists what is trained before what is not: by their order the two norms would swap."""
-    model = frozen_part()
-    model.layers[0].norm.gamma.assign([1.0, 2.0, 3.0])
-    model.layers[0].other.gamma.assign([-1.0, 5.0, 0.5])
-    x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
-    for copy in (clone(model), Surgery(model).build(), sparsify(model, Mask.ones(model))):
-        np.testing.assert_allclose(copy(x), model(x), atol=1e-6)
-
-
-def test_what_was_changed_after_a_subclass_was_made_is_copied():
-    """Its own configuration knows nothing of it."""
-    model, x = Described(4), np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
-    named = kerascv()
-    for layer in [layer for _, layer in paths.layers(named) if isinstance(layer, keras.layers.BatchNormalization)]:
-        layer.epsilon = 10.0
-    model.layers[1].activation = keras.activations.tanh
-    np.testing.assert_allclose(clone(model)(x), model(x), atol=1e-6)
-    large = np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype("float32")
-    np.testing.assert_allclose(clone(named)(large), named(large), atol=1e-6)
-
-
-def tied():
-    """The kernel of one layer set as another's."""
-    first, second, x = keras.layers.Dense(3, name="first"), keras.layers.Dense(3, name="second"), keras.Input((3,))
-    model = keras.Model(x, second(first(x)))
-    second.kernel = first.kernel
-    return model
-
-
-def held_twice():
-    """Two wrappers around one layer."""
-    dense, x = keras.layers.Dense(3, name="dense"), keras.Input((4, 3))
-    wrapped = [keras.layers.TimeDistributed(dense, name=name) for name in ("first", "second")]
-    return keras.Model(x, wrapped[1](wrapped[0](x)))
-
-
-@pytest.mark.parametrize("copy", [clone, fresh, Surgery, lambda model: sparsify(model, Mask.ones(model))])
-def test_layers_that_share_a_variable_or_a_path_are_refused(copy):
-    """Copied one by one, tied layers would go apart, and of two layers of one path the weights of one would go to both."""
-    for make in (tied, held_twice):
-        with pytest.raises(ValueError, match="Layers 'first' and 'second' of model .* share the variable .*kernel"):
-            copy(make())
-    x = keras.Input((3,))
-    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, name="b")], name="a")
-    with pytest.raises(ValueError, match="has two layers of the path 'a/b'"):
-        copy(keras.Model(x, keras.layers.Dense(3, name="a/b")(inner(x))))

@@ -42,6 +42,11 @@ def check(model, task, recipe, settings, steps, callbacks=()):
             "Adafactor takes no gradients that are 0 for dead weights, which live_gradients, use_ema and clipping by a norm "
             "need: leave them, or Adafactor, out."
         )
+    if isinstance(optimizer, keras.optimizers.Adafactor) and settings.compact:
+        raise ValueError(
+            "compact cuts what an optimizer keeps of the weights as it cuts the weights; Adafactor keeps means of rows and "
+            "columns. Leave compact, or Adafactor, out."
+        )
     if settings.strategy is not None and not is_graph(model):
         raise ValueError(
             f"A strategy needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied."

@@ -53,15 +53,6 @@ class Compacted(keras.callbacks.Callback):
             variable.assign(self.compaction.expand(path, _value(part), _value(variable)))
 
 
-def check_slots(optimizer):
-    """Raises ValueError for an optimizer whose slots have another shape than their weights: they cannot be cut like these."""
-    if isinstance(optimizer, keras.optimizers.Adafactor):
-        raise ValueError(
-            "compact cuts what an optimizer keeps of the weights as it cuts the weights; Adafactor keeps means of rows and "
-            "columns. Leave compact, or Adafactor, out."
-        )
-
-
 def _by_name(optimizer):
     """Variables of an optimizer by their names."""
     found = {variable.name: variable for variable in optimizer.variables}

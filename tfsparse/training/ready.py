@@ -4,7 +4,6 @@ import logging
 
 import tf_keras as keras
 
-from tfsparse.training.compacted import check_slots
 from tfsparse.training.devices import synchronise
 from tfsparse.training.later import from_step
 from tfsparse.training.live_gradients import exchange_live_only
@@ -17,8 +16,6 @@ def make_ready(model, task, loss, plain_loss, settings, first=0):
     """Compiles `model` for a task from its step `first` on, as the `Settings` say; returns its optimizer, built."""
     if settings.sync_batch_norm:
         synchronise(model)
-    if settings.compact:
-        check_slots(task.make_optimizer())
     optimizer = scaled(from_step(task.make_optimizer(), first), settings.dtype)
     undecayed = [v for layer in model.layers if not getattr(layer, "decays", True) for v in layer.trainable_variables]
     if undecayed:
