@@ -7,6 +7,7 @@ import tf_keras as keras
 from tests.conftest import make_mask
 from tests.test_graph import Described, kerascv, nested
 from tfsparse import paths
+from tfsparse.counterparts import copy_weights
 from tfsparse.graph import clone, copy_layer, fresh
 from tfsparse.mask import Mask, sparsify
 from tfsparse.surgery import Surgery
@@ -73,7 +74,9 @@ def test_weights_of_parts_do_not_change_places_when_some_are_frozen():
     model.layers[0].norm.gamma.assign([1.0, 2.0, 3.0])
     model.layers[0].other.gamma.assign([-1.0, 5.0, 0.5])
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
-    for copy in (clone(model), Surgery(model).build(), sparsify(model, Mask.ones(model))):
+    trains_all = keras.Sequential([keras.Input((8, 8, 3)), Composite(name="both"), keras.layers.Dense(3, name="head")])
+    copy_weights(model, trains_all)  # as of a prepared model from a file, which does not hold what parts train
+    for copy in (clone(model), Surgery(model).build(), sparsify(model, Mask.ones(model)), trains_all):
         np.testing.assert_allclose(copy(x), model(x), atol=1e-6)
 
 
