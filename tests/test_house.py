@@ -25,6 +25,7 @@ LEVELS = (
         "memory",
         "values",
         "_keras",
+        "_onednn",
         "batch_norm",
     },
     {"mask", "surgery", "frozen", "positive"},

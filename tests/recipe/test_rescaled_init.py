@@ -13,7 +13,7 @@ from tests.conftest import make_mask, make_model
 from tests.fixtures_net import SHARED, build, images, load, to_keras
 from tfsparse import paths
 from tfsparse.graph import clone
-from tfsparse.mask import apply_mask
+from tfsparse.mask import Mask, apply_mask
 from tfsparse.recipe import RescaledInit, prepare, strip
 from tfsparse.task import Data, Task
 
@@ -94,6 +94,20 @@ def test_learns_before_or_after_the_mask(task, masked):
     weights = paths.weights(strip(found))
     for path, variable in paths.weights(expected).items():
         np.testing.assert_array_equal(weights[path].numpy(), variable.numpy(), err_msg=path)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize(("tickets", "alike"), [(False, True), (True, False)])
+def test_a_start_that_was_found_with_its_mask_stays_as_it_was_found(task, masked, tickets, alike):
+    model = make_model()
+    mask = Mask(make_mask(model), weights={path: variable.numpy() for path, variable in paths.weights(model).items()})
+    others, full = (
+        "ghost_neurons,ghost_skips,label_smoothing",
+        f"iterations=2,rate=0.05,masked={masked},tickets={tickets}",
+    )
+    without, rescaled = (prepare(model, mask, recipe, task) for recipe in (others, f"{others},rescaled_init({full})"))
+    pairs = zip(without.get_weights(), rescaled.get_weights(), strict=True)
+    assert all(np.array_equal(ours, theirs) for ours, theirs in pairs) is alike
 
 
 def test_both_kinds_of_step_lower_what_they_should(task):

@@ -10,8 +10,8 @@ class Ingredient:
 
     needs_graph = False  # whether the part changes the graph, which a subclassed model does not show
 
-    def before_mask(self, model, task):
-        """Changes the weights of the plain model that no mask has been applied to."""
+    def before_mask(self, model, mask, task):
+        """Changes the weights of the plain model, in which `mask` has not been applied yet (`mask` may be None)."""
 
     def initialize(self, model, mask, task):
         """Changes the weights of the plain model, in which `mask` has been applied once (`mask` may be None)."""

@@ -63,7 +63,7 @@ def initial(model, mask, recipe, task):
         recipe.dress(Surgery(model, "Preparing a model"), mask, task)
     warn_of_other_start(model, mask)
     start = clone(model)
-    recipe.before_mask(start, task)
+    recipe.before_mask(start, mask, task)
     if mask is not None:
         apply_mask(start, mask)
     recipe.initialize(start, mask, task)
@@ -111,7 +111,7 @@ def transfer(prepared, model):
 def _prepare_in_place(model, mask, recipe, task, initialize):
     if initialize:
         warn_of_other_start(model, mask)
-        recipe.before_mask(model, task)
+        recipe.before_mask(model, mask, task)
     if mask is not None:
         sparsify(model, mask)
     if initialize:

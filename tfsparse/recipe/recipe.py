@@ -44,9 +44,9 @@ class Recipe(Ingredient):
     def needs_graph(self):
         return any(part.needs_graph for part in self.parts)
 
-    def before_mask(self, model, task):
+    def before_mask(self, model, mask, task):
         for part in self.parts:
-            part.before_mask(model, task)
+            part.before_mask(model, mask, task)
 
     def initialize(self, model, mask, task):
         for part in self.parts:

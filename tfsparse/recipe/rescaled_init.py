@@ -28,7 +28,8 @@ class RescaledInit(Ingredient):
 
     Paper: Zhu et al., GradInit: Learning to Initialize Neural Networks for Stable and Efficient Training, NeurIPS 2021;
     on masked networks Jaiswal et al., ICML 2022. Different from the latter's code: pruned weights have no gradient here,
-    so that they take part neither in G nor in the step; a scale that cannot matter (a bias before a norm) stays 1.
+    so that they take part neither in G nor in the step; a scale that cannot matter (a bias before a norm) stays 1; and a
+    start that was found together with its mask (a lottery ticket's, Gem-Miner's) is left as it was found.
 
     Args:
         iterations: steps of the scales.
@@ -39,21 +40,33 @@ class RescaledInit(Ingredient):
             there, its layer gives next to nothing. What was measured of both is in docs/results.md.
         clip: bound of a scale's derivative.
         masked: False learns the scales on the dense network and masks afterwards, as some of the paper's scripts do.
+        tickets: True rescales the weights that a mask brings along (`Mask.weights`), too, as the paper does.
     """
 
-    def __init__(self, *, iterations=180, rate=0.01, gamma=1.0, eta=0.1, min_scale=0.5, clip=1.0, masked=True):
+    def __init__(
+        self, *, iterations=180, rate=0.01, gamma=1.0, eta=0.1, min_scale=0.5, clip=1.0, masked=True, tickets=False
+    ):
         self.iterations, self.masked = whole(iterations, "iterations"), switch(masked, "masked")
+        self.tickets = switch(tickets, "tickets")
         self.rate, self.gamma = real(rate, "rate", "(0, inf)"), real(gamma, "gamma", "(0, inf)")
         self.eta, self.clip = real(eta, "eta", "(0, inf)"), real(clip, "clip", "(0, inf)")
         self.min_scale = real(min_scale, "min_scale", "[0, 1]")
 
-    def before_mask(self, model, task):
-        if not self.masked:
+    def before_mask(self, model, mask, task):
+        if not self.masked and self._rescales(mask):
             self.run(model, None, task)
 
     def initialize(self, model, mask, task):
-        if self.masked:
+        if self.masked and self._rescales(mask):
             self.run(model, mask, task)
+
+    def _rescales(self, mask):
+        found = mask is not None and mask.weights is not None
+        if found and not self.tickets:
+            log.info(
+                "The mask brings the weights to start from: they are not rescaled (rescaled_init(tickets=True) does)."
+            )
+        return self.tickets or not found
 
     def run(self, model, mask, task):
         """Rescales the weights of `model` in place.
