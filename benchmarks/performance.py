@@ -27,16 +27,6 @@ Masked steps multiply as many numbers as dense ones: TensorFlow's convolutions k
 convolutions, and they keep both cores busy. What makes it faster is bfloat16 (`--mixed_precision=auto` measures
 whether it does for your network), and `--compact`.
 """
-ONEDNN = """
-## oneDNN where there is no AVX-512
-
-`python benchmarks/onednn.py`: {cores} cores ({processor}), float32, batches of {batch_size}; masked steps with and without
-`TF_ENABLE_ONEDNN_OPTS=1`, processes in turn, medians of {turns}. TensorFlow has oneDNN compute on processors with AVX-512 only.
-tfsparse asks for it on every x86 processor, unless the variable is set or TensorFlow was imported before.
-
-| network | seconds with | without | times as fast |
-|---|---|---|---|
-"""
 COMPACT = """
 ## Without dead channels: `--compact`
 
@@ -116,15 +106,6 @@ def _precisions(rows):
     return text
 
 
-def onednn(measured):
-    rows = measured["rows"]
-    text = ONEDNN.format(turns=len(rows[0]["seconds"]), **measured)
-    for one in rows:
-        medians = [f"{statistics.median(column):.3f}" for column in zip(*one["seconds"], strict=True)]
-        text += row(one["model"], *medians, spread([without / fast for fast, without in one["seconds"]]))
-    return text
-
-
 def compaction(measured):
     rows = measured["rows"]
     text = COMPACT.format(batch_size=measured["batch_size"], turns=len(rows[0]["seconds"]))
@@ -161,7 +142,7 @@ def memory(measured):
 
 
 def main():
-    sections = {"train_step": steps, "onednn": onednn, "compaction": compaction, "rescaled_init": rescaled}
+    sections = {"train_step": steps, "compaction": compaction, "rescaled_init": rescaled}
     sections |= {"data_against_step": data, "memory": memory}
     measured = {name: read(name) for name in sections if (RESULTS / f"{name}.json").is_file()}
     text = HEAD.format(**measured["train_step"]) + "".join(sections[name](found) for name, found in measured.items())

@@ -25,7 +25,6 @@ LEVELS = (
         "memory",
         "values",
         "_keras",
-        "_onednn",
         "batch_norm",
     },
     {"mask", "surgery", "frozen", "positive"},

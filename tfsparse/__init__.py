@@ -13,10 +13,8 @@ Import it before TensorFlow's other users: it chooses Keras 2 (`import tf_keras 
 """
 
 from tfsparse._keras import choose_keras_2
-from tfsparse._onednn import choose_onednn
 
 choose_keras_2()  # before anything imports TensorFlow, KerasCV or TF-MOT
-choose_onednn()
 
 from tfsparse.compaction import Compaction, compact
 from tfsparse.data import load_data

@@ -14,6 +14,15 @@ FEW, MANY = range(25), range(25, 1000)
 IMAGES = np.random.default_rng(0).normal(size=(4, 9, 9, 3)).astype("float32")
 
 
+@pytest.fixture
+def float64():
+    """Random networks in training make of a rounding what they like: in float64 there is next to none."""
+    keras.backend.set_floatx("float64")
+    keras.mixed_precision.set_global_policy("float64")
+    yield
+    keras.backend.set_floatx("float32")
+
+
 def assert_same(large, small, images=IMAGES):
     expected = large.predict_on_batch(images)
     np.testing.assert_allclose(
@@ -37,7 +46,7 @@ def trains_the_same(seed):
         layer.rate = 0.0
     small = compact(model, mask(model, seed))
     trained = [sparsify(model, mask(model, seed)), sparsify(small.model, small.mask)]
-    images, targets = tf.constant(IMAGES), tf.one_hot([0, 1, 2, 0], 3)
+    images, targets = tf.constant(IMAGES, tf.float64), tf.one_hot([0, 1, 2, 0], 3, dtype=tf.float64)
     for net in trained:
         optimizer = keras.optimizers.SGD(0.001, momentum=0.9)
         for _ in range(3):
@@ -46,11 +55,11 @@ def trains_the_same(seed):
             gradients = tape.gradient(loss, net.trainable_variables)
             pairs = [p for p in zip(gradients, net.trainable_variables, strict=True) if p[0] is not None]
             optimizer.apply_gradients([(tf.clip_by_value(g, -1, 1), v) for g, v in pairs])
-    expected = trained[0].predict_on_batch(IMAGES)
+    expected = trained[0].predict_on_batch(images)
     if not np.isfinite(expected).all() or abs(expected).max() > 1e4:
         pytest.skip("this random network diverges")
     np.testing.assert_allclose(
-        trained[1].predict_on_batch(IMAGES), expected, rtol=2e-3, atol=2e-4 * max(1, abs(expected).max())
+        trained[1].predict_on_batch(images), expected, rtol=1e-9, atol=1e-9 * max(1, abs(expected).max())
     )
 
 
@@ -94,12 +103,14 @@ def test_outputs_are_equal_a_thousand_times():
     assert np.mean(np.array(taken_out) > 0) > 0.5, "the test is about networks of which something goes"
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("seed", range(10))
 def test_training_is_equal(seed):
     trains_the_same(seed)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("seed", range(10, 200))
 def test_training_is_equal_many_times(seed):
     trains_the_same(seed)
