@@ -102,7 +102,7 @@ def test_a_job_that_lost_a_worker_goes_on(tmp_path, alone):
     assert_same(tmp_path, alone)
 
 
-@pytest.mark.parametrize("method", ["snip", "imp(rounds=1)"])
+@pytest.mark.parametrize("method", [pytest.param("snip", marks=pytest.mark.slow), "imp(rounds=1)"])
 def test_the_chief_finds_the_mask_and_the_others_load_it(method, tmp_path):
     run(tmp_path, ["-m", "tests.experiment.mask_worker", str(tmp_path), method])
     masks = [Mask.load(tmp_path / f"{name}.safetensors") for name in ("mask", "chief", "other")]

@@ -14,8 +14,9 @@ from tfsparse.task import Data, Task
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 GHOSTS = "ghost_neurons(share=0.5),ghost_skips(share=0.5)"
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("resnet56", "resnet104")]
-NETWORKS = [name for name in sorted(MODELS) if name not in ("resnet56", "resnet104")] + SLOW
+# Long to trace, and made of the same blocks as others of the table.
+LONG = ("resnet18", "resnet32", "resnet56", "resnet104", "mobilenet_xnnpack")
+NETWORKS = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in sorted(MODELS)]
 
 
 def images(model, count=4):
