@@ -40,7 +40,7 @@ class RescaledInit(Ingredient):
             there, its layer gives next to nothing. What was measured of both is in docs/results.md.
         clip: bound of a scale's derivative.
         masked: False learns the scales on the dense network and masks afterwards, as some of the paper's scripts do.
-        tickets: True rescales the weights that a mask brings along (`Mask.weights`), too, as the paper does.
+        tickets: True rescales the weights that a mask brings along (`Mask.weights`), too, as the paper's code does.
     """
 
     def __init__(
