@@ -1,6 +1,7 @@
 """Our TFDS builder, on a folder of a few images."""
 
 import shutil
+from concurrent import futures
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.data_sets.conftest import WNIDS, paint
 from tfsparse.data import DATASETS, DatasetCorruptedError, DatasetNotFoundError, load_data
 from tfsparse.data import tiny_imagenet as module
+from tfsparse.data.alone import alone
 
 MANUAL = "downloads/manual/tiny-imagenet-200"
 
@@ -85,6 +87,19 @@ def test_more_images_take_the_place_of_a_part(tiny_dir, packed, caplog):
     caplog.clear()
     DATASETS["tiny_imagenet"](tiny_dir)
     assert not any("anew" in record.getMessage() for record in caplog.records), "once is enough"
+
+
+def test_of_two_that_begin_at_once_one_prepares_and_the_other_waits(tiny_dir, caplog):
+    DATASETS["tiny_imagenet"](tiny_dir)
+    for wnid in WNIDS:
+        paint(tiny_dir / MANUAL / "train" / wnid / "images" / f"{wnid}_20.JPEG", 0, 0)
+    caplog.set_level("INFO")
+    with futures.ThreadPoolExecutor(2) as threads, alone(tiny_dir, "tiny_imagenet"):
+        begun = [threads.submit(DATASETS["tiny_imagenet"], tiny_dir) for _ in range(2)]
+        while caplog.text.count("waiting for it") < 2:
+            assert not futures.wait(begun, 0.05, futures.FIRST_COMPLETED).done, "one did not wait"
+    assert [one.result().sizes["train"] for one in begun] == [57, 57]
+    assert caplog.text.count("anew") == 1
 
 
 def test_a_download_takes_the_place_of_a_part_and_a_failed_one_does_not(tiny_dir, monkeypatch):

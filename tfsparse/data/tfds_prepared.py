@@ -6,6 +6,7 @@ import pathlib
 
 from google.protobuf import json_format
 
+from tfsparse.data.alone import alone
 from tfsparse.data.errors import DatasetCorruptedError, DatasetNotFoundError
 from tfsparse.files import put_back, remove
 
@@ -27,31 +28,47 @@ def prepared(make_builder, name, *, download, manual=None, outdated=None):
     Raises:
         DatasetNotFoundError, DatasetCorruptedError.
     """
-    try:
-        builder = make_builder()
-    except (json_format.Error, ValueError, KeyError) as error:  # no JSON, or not what TFDS wrote
-        raise DatasetCorruptedError(
-            f"The description of {name} cannot be read ({error}). Delete its folder in the data_dir and get it anew."
-        ) from error
+    builder = _described(make_builder, name)
     place, folder = pathlib.Path(builder.data_path), manual_folder(builder)
-    if _aside(place).exists():  # a preparation was killed
-        put_back(_aside(place), place)
-        builder = make_builder()
     root, by_hand = folder.parents[1], bool(manual and manual(folder))
-    if builder.is_prepared():
-        if not (outdated and outdated(builder, folder)):
+
+    def is_current(builder):
+        return not _aside(place).exists() and builder.is_prepared() and not (outdated and outdated(builder, folder))
+
+    def check_there_is_a_way(builder):
+        if not (download or by_hand or builder.is_prepared()):
+            raise DatasetNotFoundError(_how_to_get(name, root, folder if manual else None))
+
+    if is_current(builder):
+        return builder
+    if not _aside(place).exists():
+        check_there_is_a_way(builder)  # before anything is written
+    with alone(root, name):
+        put_back(_aside(place), place)  # of a preparation that was killed
+        builder = _described(make_builder, name)  # another process may have prepared it meanwhile
+        if is_current(builder):
             return builder
+        check_there_is_a_way(builder)
+        if not builder.is_prepared():
+            return _fetched(builder, name, root, by_hand)
         log.warning("Preparing %s anew, in the place of the part in %s.", name, builder.data_path)
         with _put_aside(place):
             return _fetched(make_builder(), name, root, by_hand)
-    if not download and not by_hand:
-        raise DatasetNotFoundError(_how_to_get(name, root, folder if manual else None))
-    return _fetched(builder, name, root, by_hand)
 
 
 def manual_folder(builder):
     """Where original files lie that came by hand."""
     return pathlib.Path(builder.data_path).parents[1] / "downloads" / "manual"
+
+
+def _described(make_builder, name):
+    """A builder that has read what is on disk of its set."""
+    try:
+        return make_builder()
+    except (json_format.Error, ValueError, KeyError) as error:  # no JSON, or not what TFDS wrote
+        raise DatasetCorruptedError(
+            f"The description of {name} cannot be read ({error}). Delete its folder in the data_dir and get it anew."
+        ) from error
 
 
 @contextlib.contextmanager

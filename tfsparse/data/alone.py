@@ -1,0 +1,34 @@
+"""One process at a time prepares a data set: the cells of a sweep may all begin at once."""
+
+import contextlib
+import fcntl
+import logging
+
+from tfsparse.data.errors import DatasetNotFoundError
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def alone(root, name):
+    """Holds the data set `name` in the folder `root` for this process, after waiting for the one that holds it.
+
+    The lock goes with the process, however it ends; its file stays. Where the file system knows no locks there is none.
+
+    Raises:
+        DatasetNotFoundError: `root` cannot be written.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        handle = open(root / f".{name}.lock", "w")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise DatasetNotFoundError(f"{name} could not be written to {root}: {error}") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("Another process is preparing %s in %s: waiting for it.", name, root)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            log.warning("%s cannot be locked (%s): let one process alone prepare %s.", root, error, name)
+        yield
