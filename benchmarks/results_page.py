@@ -3,6 +3,7 @@
 python benchmarks/results_page.py
 """
 
+import functools
 import pathlib
 import statistics
 
@@ -89,6 +90,17 @@ def gain(one):
     return f"{100 * one.mean:+.2f}{more}"
 
 
+def points(found, recipe, base="none", **place):
+    """What one recipe gained over another in one place, as text; `place` says what differs from LONG."""
+    place = LONG | place
+    (one,) = (
+        one
+        for one in comparisons(found, base)
+        if one.recipe == recipe and all(one.context[name] == value for name, value in place.items())
+    )
+    return gain(one)
+
+
 def main():
     runs = load_runs(EVIDENCE)
     found = summaries(runs)
@@ -106,6 +118,7 @@ def main():
         "first": first_epochs(runs),
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
+    facts["points"] = functools.partial(points, found)
     full = full_recipe(found, "none")
     facts["confirmed_full"] = confirmed([one for one in found if one.recipe in ("none", "tost")])
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
@@ -123,7 +136,7 @@ def main():
     (stayed,) = (run for run in runs if CONSTANT in run.settings["recipe"])
     facts |= {"with_ghosts": stayed.history["val_accuracy"][-1], "stripped": stayed.accuracy}
     facts |= {"tickets": study(found, TICKETS), "ticket": by_recipe(runs, TICKETS, 0)}
-    facts["rescaled_ticket"] = RESCALED_TICKET
+    facts |= {"rescaled_ticket": RESCALED_TICKET, "unscaled": UNSCALED}
     facts |= {"short": study(found, SHORT), "long": study(found, LONG), "tables": markdown_text(runs)}
     for page in ("results", "results_tables", "recipe"):
         with written_aside(ROOT / f"docs/{page}.md") as scratch:
