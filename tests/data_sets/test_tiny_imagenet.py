@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.data_sets.conftest import WNIDS, paint
-from tfsparse.data import DATASETS, DatasetCorruptedError, DatasetNotFoundError, load_data
+from tfsparse.data import DATASETS, DatasetCorruptedError, DatasetNotFoundError, load_data, tfds_prepared
 from tfsparse.data import tiny_imagenet as module
 from tfsparse.data.alone import alone
 
@@ -89,8 +89,10 @@ def test_more_images_take_the_place_of_a_part(tiny_dir, packed, caplog):
     assert not any("anew" in record.getMessage() for record in caplog.records), "once is enough"
 
 
-def test_of_two_that_begin_at_once_one_prepares_and_the_other_waits(tiny_dir, caplog):
-    DATASETS["tiny_imagenet"](tiny_dir)
+@pytest.mark.parametrize("there", [False, True], ids=["nothing there", "a part there"])
+def test_of_two_that_begin_at_once_one_prepares_and_the_other_waits(there, tiny_dir, caplog):
+    if there:
+        DATASETS["tiny_imagenet"](tiny_dir)
     for wnid in WNIDS:
         paint(tiny_dir / MANUAL / "train" / wnid / "images" / f"{wnid}_20.JPEG", 0, 0)
     caplog.set_level("INFO")
@@ -99,7 +101,21 @@ def test_of_two_that_begin_at_once_one_prepares_and_the_other_waits(tiny_dir, ca
         while caplog.text.count("waiting for it") < 2:
             assert not futures.wait(begun, 0.05, futures.FIRST_COMPLETED).done, "one did not wait"
     assert [one.result().sizes["train"] for one in begun] == [57, 57]
-    assert caplog.text.count("anew") == 1
+    assert caplog.text.count("anew") == there
+
+
+def test_a_set_that_another_process_has_just_prepared_is_read_anew(tiny_dir, monkeypatch):
+    """Described while it was not there, looked for when it was."""
+    described = tfds_prepared._described
+
+    def overtaken(make_builder, name):
+        builder = described(make_builder, name)
+        monkeypatch.setattr(tfds_prepared, "_described", described)
+        DATASETS["tiny_imagenet"](tiny_dir)
+        return builder
+
+    monkeypatch.setattr(tfds_prepared, "_described", overtaken)
+    assert DATASETS["tiny_imagenet"](tiny_dir).sizes["train"] == 54
 
 
 def test_a_download_takes_the_place_of_a_part_and_a_failed_one_does_not(tiny_dir, monkeypatch):

@@ -50,9 +50,7 @@ def test_the_original_ticket(task, calls, tmp_path):
     start = values(model)
     mask = find_mask(model, "imp(rounds=3)", sparsity=SPARSITY, task=task, folder=tmp_path)
     assert [call["live"] for call in calls] == [452, 362, 290] and mask.live == round(0.8**3 * 452)
-    assert mask.weights.keys() == start.keys()
-    for path, value in start.items():
-        np.testing.assert_array_equal(mask.weights[path], value)
+    assert mask.weights is None and mask.is_ticket, "its start is the model's own"
     masks = [Mask.load(tmp_path / f"round{number}.safetensors") for number in (1, 2, 3)]
     assert masks[2] == mask
     for outer, inner in itertools.pairwise(masks):

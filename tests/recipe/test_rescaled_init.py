@@ -97,10 +97,19 @@ def test_learns_before_or_after_the_mask(task, masked):
 
 
 @pytest.mark.parametrize("masked", [True, False])
-@pytest.mark.parametrize(("tickets", "alike"), [(False, True), (True, False)])
-def test_a_start_that_was_found_with_its_mask_stays_as_it_was_found(task, masked, tickets, alike):
+@pytest.mark.parametrize(
+    ("method", "brings", "tickets", "alike"),
+    [
+        ("imp", False, False, True),
+        ("gem_miner", True, False, True),
+        ("snip", False, False, False),
+        ("imp", 1, True, False),
+    ],
+)
+def test_a_start_that_a_mask_was_found_for_stays_as_it_was_found(task, masked, method, brings, tickets, alike):
     model = make_model()
-    mask = Mask(make_mask(model), weights={path: variable.numpy() for path, variable in paths.weights(model).items()})
+    weights = {path: variable.numpy() for path, variable in paths.weights(model).items()}
+    mask = Mask(make_mask(model), {"method": method}, weights if brings else None)
     others, full = (
         "ghost_neurons,ghost_skips,label_smoothing",
         f"iterations=2,rate=0.05,masked={masked},tickets={tickets}",

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import logging
+import os
 
 from tfsparse.data.errors import DatasetNotFoundError
 
@@ -20,15 +21,23 @@ def alone(root, name):
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        handle = open(root / f".{name}.lock", "w")  # noqa: SIM115 (closed below)
+        # Only read: the file may be another user's.
+        handle = os.open(root / f".{name}.lock", os.O_RDONLY | os.O_CREAT, 0o666)
     except OSError as error:
         raise DatasetNotFoundError(f"{name} could not be written to {root}: {error}") from error
-    with handle:
+    try:
+        _lock(handle, root, name)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle, root, name):
+    try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             log.info("Another process is preparing %s in %s: waiting for it.", name, root)
             fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError as error:
-            log.warning("%s cannot be locked (%s): let one process alone prepare %s.", root, error, name)
-        yield
+    except OSError as error:
+        log.warning("%s cannot be locked (%s): let one process alone prepare %s.", root, error, name)

@@ -33,7 +33,9 @@ def prepared(make_builder, name, *, download, manual=None, outdated=None):
     root, by_hand = folder.parents[1], bool(manual and manual(folder))
 
     def is_current(builder):
-        return not _aside(place).exists() and builder.is_prepared() and not (outdated and outdated(builder, folder))
+        # Without splits it was described before another process had prepared the set.
+        known = not _aside(place).exists() and builder.is_prepared() and bool(builder.info.splits)
+        return known and not (outdated and outdated(builder, folder))
 
     def check_there_is_a_way(builder):
         if not (download or by_hand or builder.is_prepared()):

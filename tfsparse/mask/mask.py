@@ -79,6 +79,11 @@ class Mask(Mapping):
         return [name for name, array in self.items() if not array.any()]
 
     @property
+    def is_ticket(self):
+        """Whether the mask was found together with a start: it brings weights, or `imp` found it for the model's own."""
+        return self.weights is not None or self.metadata.get("method") == "imp"
+
+    @property
     def digest(self):
         """The same text for masks that are the same, start weights included, whatever their metadata say."""
         return files.checksum(files.with_start(dict(self.items()), self.weights), {})

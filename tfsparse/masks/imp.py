@@ -41,8 +41,7 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
         epochs: of each training; None: the task's.
 
     Returns:
-        `Ranking`, whose weights are those of step k (of step 0 the model's own), or the last trained ones: a ticket is a mask
-        and a start.
+        `Ranking`, whose weights are those of step k, or the last trained ones; the model's own for `rewind_steps=0`.
 
     Raises:
         ValueError: no task, an option out of range, `rewind_steps` with an optimizer that averages weights (`use_ema`),
@@ -68,9 +67,7 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
         trained = tickets.trained(live, number)
         return {path: np.abs(trained[path]) for path in search.weights}
 
-    return Ranking(
-        score, rounds=rounds, trains=True, weights=lambda: tickets.start(rounds + 1) or _values(search.model)
-    )
+    return Ranking(score, rounds=rounds, trains=True, weights=lambda: tickets.start(rounds + 1))
 
 
 class _Tickets:
@@ -114,7 +111,8 @@ class _Tickets:
             if start is not None:
                 mask.rewind(model)
             accuracies = self.search.train(model, task, mask, place, steps)
-            Mask(live, {"accuracies": json.dumps(accuracies)}, _values(model)).save(file)
+            values = {path: variable.numpy() for path, variable in paths.weights(model).items()}
+            Mask(live, {"accuracies": json.dumps(accuracies)}, values).save(file)
         for left in [path for path in place.iterdir() if path.name != "history.csv"]:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
@@ -129,10 +127,6 @@ class _Tickets:
 
     def _file(self, number):
         return self.search.folder / f"trained{number}.safetensors"
-
-
-def _values(model):
-    return {path: variable.numpy() for path, variable in paths.weights(model).items()}
 
 
 def _density(live):

@@ -29,7 +29,7 @@ class RescaledInit(Ingredient):
     Paper: Zhu et al., GradInit: Learning to Initialize Neural Networks for Stable and Efficient Training, NeurIPS 2021;
     on masked networks Jaiswal et al., ICML 2022. Different from the latter's code: pruned weights have no gradient here,
     so that they take part neither in G nor in the step; a scale that cannot matter (a bias before a norm) stays 1; and a
-    start that was found together with its mask (a lottery ticket's, Gem-Miner's) is left as it was found.
+    start that a mask was found for (`Mask.is_ticket`: those of imp, gem_miner, gradual) is left as it was found.
 
     Args:
         iterations: steps of the scales.
@@ -40,7 +40,7 @@ class RescaledInit(Ingredient):
             there, its layer gives next to nothing. What was measured of both is in docs/results.md.
         clip: bound of a scale's derivative.
         masked: False learns the scales on the dense network and masks afterwards, as some of the paper's scripts do.
-        tickets: True rescales the weights that a mask brings along (`Mask.weights`), too, as the paper's code does.
+        tickets: True rescales under such masks, too, as the paper's code does.
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class RescaledInit(Ingredient):
             self.run(model, mask, task)
 
     def _rescales(self, mask):
-        found = mask is not None and mask.weights is not None
-        if found and not self.tickets:
+        ticket = mask is not None and mask.is_ticket
+        if ticket and not self.tickets:
             log.info(
-                "The mask brings the weights to start from: they are not rescaled (rescaled_init(tickets=True) does)."
+                "The mask was found for a start of its own: nothing is rescaled (rescaled_init(tickets=True) does)."
             )
-        return self.tickets or not found
+        return self.tickets or not ticket
 
     def run(self, model, mask, task):
         """Rescales the weights of `model` in place.
