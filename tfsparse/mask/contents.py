@@ -45,11 +45,13 @@ def as_start(weights):
 
 
 def rewind(weights, model):
-    """Gives the variables of `model` the values of `weights` (path -> array); all of them, or none.
+    """Gives the variables of `model` the values of a mask's `weights` (path -> array); all of them, or none.
 
     Raises:
-        ValueError: a path or a shape does not fit.
+        ValueError: there are none (None), or a path or a shape does not fit.
     """
+    if weights is None:
+        raise ValueError("This mask holds no weights to start from: its method means the model's own.")
     places = paths.weights(model)
     for path, array in weights.items():
         found = f"the weight there {tuple(places[path].shape)}" if path in places else "the model no such weight"

@@ -105,9 +105,8 @@ class Mask(Mapping):
                 )
 
     def _why_unknown(self, known):
-        if sorted(array.shape for array in self.values()) == sorted(
-            tuple(variable.shape) for variable in known.values()
-        ):
+        shapes = sorted(tuple(variable.shape) for variable in known.values())
+        if shapes == sorted(array.shape for array in self.values()):
             return (
                 "Their shapes are those of the mask: Keras counts layers that have no name over the whole process. Give the "
                 "layers names, or call keras.backend.clear_session() before each model is built."
@@ -144,8 +143,6 @@ class Mask(Mapping):
         Raises:
             ValueError: the mask has none, or one of them does not fit; the model is then left as it was.
         """
-        if self.weights is None:
-            raise ValueError("This mask holds no weights to start from: its method means the model's own.")
         contents.rewind(self.weights, model)
 
     @classmethod
