@@ -90,15 +90,10 @@ def gain(one):
     return f"{100 * one.mean:+.2f}{more}"
 
 
-def points(found, recipe, base="none", **place):
-    """What one recipe gained over another in one place, as text; `place` says what differs from LONG."""
-    place = LONG | place
-    (one,) = (
-        one
-        for one in comparisons(found, base)
-        if one.recipe == recipe and all(one.context[name] == value for name, value in place.items())
-    )
-    return gain(one)
+def points(found, recipe, **place):
+    """What a recipe gained over the default protocol in one place, as text; `place` says what differs from LONG."""
+    (over,) = (over for one, over, _ in study(found, LONG | place) if one.recipe == recipe)
+    return gain(over)
 
 
 def main():

@@ -79,13 +79,13 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path, monkeypatch):
 
 
 def test_every_format_has_the_accuracy_of_the_model(tmp_path):
-    settings = {"model": "resnet8", "mask": "erk", "recipe": "none", "batch_size": 64, "epochs": 4}
+    settings = {"model": "resnet8", "mask": "erk", "recipe": "none", "batch_size": 64, "epochs": 12}
     formats = "saved_model,tflite,tflite(dtype='float16'),tflite(dtype='int8'),onnx"
     numbers = run_experiment(Experiment(output_dir=str(tmp_path), run_name="run", export=formats, **settings))
     files = {"saved_model", "model.tflite", "model_float16.tflite", "model_int8.tflite", "model.onnx"}
     assert set(numbers["files"]) == files
     rows = evaluate_files(tmp_path / "run", "test")
-    assert rows["model"] > 0.3, "an untrained model would prove nothing"
+    assert rows["model"] > 0.6, "an untrained model would prove nothing"
     for name in files:
         assert rows[name] == pytest.approx(rows["model"], abs=0.01 if "int8" in name else 0.002), name
     card = json.loads((tmp_path / "run" / "model.tflite.card.json").read_text())
