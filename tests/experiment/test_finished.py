@@ -90,7 +90,7 @@ def test_every_format_has_the_accuracy_of_the_model(tmp_path):
         assert rows[name] == pytest.approx(rows["model"], abs=0.01 if "int8" in name else 0.002), name
     card = json.loads((tmp_path / "run" / "model.tflite.card.json").read_text())
     assert card["training"]["metrics"]["test_accuracy"] == numbers["test_accuracy"]
-    assert card["training"]["mask"] == "erk" and card["training"]["settings"]["epochs"] == 4
+    assert card["training"]["mask"] == "erk" and card["training"]["settings"]["epochs"] == settings["epochs"]
 
 
 def test_a_file_of_one_output(tmp_path, monkeypatch):
