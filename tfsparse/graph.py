@@ -1,6 +1,7 @@
 """Copies of Keras models, layer by layer."""
 
 import tf_keras as keras
+from tf_keras.src.engine.functional import Functional
 
 from tfsparse import paths
 from tfsparse.counterparts import alike, copy_flags, copy_model_flags, copy_weights, require_separate
@@ -9,9 +10,10 @@ from tfsparse.counterparts import alike, copy_flags, copy_model_flags, copy_weig
 def is_graph(model):
     """Whether `model` is a functional or Sequential model, or a subclass built as one (KerasCV's are).
 
-    Only these say which layer feeds which; a subclassed model is a black box.
+    Only these say which layer feeds which; a subclassed model, or one with a `call` of its own, is a black box.
     """
-    return isinstance(model, keras.Sequential) or bool(getattr(model, "_is_graph_network", False))
+    built = isinstance(model, keras.Sequential) or bool(getattr(model, "_is_graph_network", False))
+    return built and type(model).call in (keras.Sequential.call, Functional.call)
 
 
 def require_graph(model, purpose):

@@ -59,13 +59,61 @@ def sharing_a_reshape():
     return keras.Model(x, L.Dense(2)(L.Concatenate()(both)))
 
 
-@pytest.mark.parametrize("make", [normalised, keeping, with_options, sharing_a_reshape])
+def pooling_under_a_mask(steps):
+    x = keras.Input((steps, 6))
+    mask = tf.reduce_any(tf.not_equal(x, 0.0), -1)
+    return keras.Model(x, L.Dense(2)(L.GlobalAveragePooling1D()(L.Dense(8, name="d")(x), mask=mask)))
+
+
+def pooling_fewer_steps_than_channels():
+    return pooling_under_a_mask(1)
+
+
+def pooling_as_many_steps_as_channels():
+    return pooling_under_a_mask(8)
+
+
+def batch_statistics_always():
+    x = keras.Input((6,))
+    return keras.Model(x, L.Dense(2)(L.BatchNormalization()(L.Dense(8, name="d")(x), training=True)))
+
+
+CASES = [normalised, keeping, with_options, sharing_a_reshape, batch_statistics_always]
+CASES += [pooling_fewer_steps_than_channels, pooling_as_many_steps_as_channels]
+
+
+@pytest.mark.parametrize("make", CASES)
 def test_the_small_network_computes_the_same(make):
     model = make()
     half_dead(model.get_layer("d"))
-    x = X.reshape(5, *model.input_shape[1:])
+    x = np.resize(X, (5, *model.input_shape[1:]))
     expected = model(x)
     np.testing.assert_allclose(compact(model).model(x), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_a_dropout_that_always_drops_goes_on_dropping():
+    x = keras.Input((6,))
+    model = keras.Model(x, L.Dense(2)(L.Dropout(0.5)(L.Dense(8, name="d")(x), True)))
+    kernel, bias = model.get_layer("d").get_weights()
+    model.get_layer("d").set_weights([np.zeros_like(kernel), bias + 1])
+    outputs = compact(model).model(np.ones((50, 6), "float32")).numpy()
+    assert outputs.std(0).min() > 0.01
+
+
+def test_channels_whose_activities_are_regularised_stay_for_training():
+    x = keras.Input((6,))
+    regularised = L.Dense(8, activity_regularizer="l2", name="b")
+    model = keras.Model(x, L.Dense(2, name="c")(regularised(L.Dense(4, name="a")(x))))
+    live = np.ones((8, 2), bool)
+    live[:4] = False
+    small = compact(model, {"c/kernel": live}).model
+    gradients = []
+    for net in (model, small):
+        with tf.GradientTape() as tape:
+            net(X, training=True)
+            loss = tf.add_n(net.losses)
+        gradients.append(tape.gradient(loss, net.get_layer("a").kernel))
+    np.testing.assert_allclose(*gradients, rtol=1e-5)
 
 
 def test_weights_in_modules_have_paths():

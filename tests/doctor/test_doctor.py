@@ -5,6 +5,7 @@ import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 import tfsparse as ts
@@ -65,7 +66,11 @@ def sparse_points(model):
         (L.DepthwiseConv2D(3, 2, padding="same", name="bad"), r"ZeroPadding2D\(1\)"),
         (L.DepthwiseConv2D(3, padding="same", depth_multiplier=2, name="bad"), "multiplier 1"),
         (L.MaxPooling2D(name="bad"), "MaxPooling2D does not fit"),
+        (L.DepthwiseConv2D(3, padding="same", dilation_rate=2, name="bad"), "not dilated"),
+        (L.DepthwiseConv2D(3, padding="same", activation="gelu", name="bad"), "gelu"),
+        (L.Conv2D(8, 1, activation=tf.nn.gelu, name="bad"), "gelu"),
         (L.Activation("softplus", name="bad"), "softplus"),
+        (L.Activation(lambda x: x * 2, name="bad"), "<lambda>"),
     ],
 )
 def test_every_layer_that_spoils_is_named_with_its_remedy(layer, remedy):

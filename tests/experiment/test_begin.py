@@ -22,6 +22,17 @@ def test_callbacks_that_would_set_the_rates_of_a_schedule_are_refused(name, sche
         train(model, scheduled, mask, "none", callbacks=[SETTERS[name]()], verbose=0)
 
 
+def test_what_begins_anew_when_a_training_is_resumed_is_named(model, mask, task, tmp_path, caplog):
+    stop = keras.callbacks.EarlyStopping("loss", patience=5)
+    options = {"folder": tmp_path, "callbacks": [stop], "verbose": 0}
+    train(model, dataclasses.replace(task, epochs=1), mask, "none", **options)
+    assert "begins anew" not in caplog.text
+    train(model, dataclasses.replace(task, epochs=1), mask, "none", **options)
+    assert "EarlyStopping begins anew now that the training is resumed" in caplog.text
+    train(model, dataclasses.replace(task, epochs=1), mask, "none", callbacks=[stop], compact=True, verbose=0)
+    assert "EarlyStopping begins anew when channels are taken out" in caplog.text
+
+
 @pytest.mark.parametrize("name", SETTERS)
 def test_they_set_a_rate_that_is_a_number(name, model, mask, task):
     plain = dataclasses.replace(task, optimizer=lambda task: keras.optimizers.SGD(1.0), epochs=3)

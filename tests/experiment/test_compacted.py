@@ -1,6 +1,7 @@
 """Training on without dead channels: the same numbers, resumable, and the model that went in comes out."""
 
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -77,6 +78,41 @@ def test_other_optimizers_go_on_with_what_they_know(data):
         history = train(model, task, killing_mask(model), "ghost_skips(share=0.5)", compact=compact, verbose=0)
         losses.append(history.history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
+class Slower(keras.callbacks.Callback):
+    """Halves the learning rate after every epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.optimizer.learning_rate.assign(self.model.optimizer.learning_rate / 2)
+
+
+@pytest.mark.parametrize("optimizer", [keras.optimizers.SGD, keras.optimizers.Nadam])
+def test_a_rate_that_callbacks_set_stays_set(optimizer, data, tmp_path):
+    """Through the change of networks, and through a stop after it; Nadam keeps a product besides."""
+    task = Task(data, epochs=5, optimizer=lambda task: optimizer(0.02))
+    histories, recipe = [], "ghost_neurons(share=0.4)"
+    for options in ({"compact": False}, {"compact": True}, {"compact": True, "folder": tmp_path}):
+        model = started()
+        mask = killing_mask(model)
+        if "folder" in options:
+            with pytest.raises(KeyboardInterrupt):
+                train(model, task, mask, recipe, callbacks=[Slower(), Stops(14)], verbose=0, **options)
+        histories.append(train(model, task, mask, recipe, callbacks=[Slower()], verbose=0, **options).history)
+    for history in histories[1:]:
+        for name in ("learning_rate", "loss"):
+            np.testing.assert_allclose(history[name], histories[0][name], rtol=1e-4, err_msg=name)
+
+
+def test_what_another_mask_left_in_the_folder_is_forgotten(tmp_path, task):
+    first, second, alone = started(), started(), started()
+    train(first, task, killing_mask(first), "none", compact=True, folder=tmp_path, verbose=0)
+    shutil.rmtree(tmp_path / "checkpoints")
+    arrays = {path: array.copy() for path, array in make_mask(second).items()}
+    arrays["conv1/kernel"][..., 2:] = arrays["conv2/kernel"][:, :, 2:] = False
+    for model, options in ((second, {"folder": tmp_path}), (alone, {})):
+        train(model, task, Mask(arrays), "none", compact=True, verbose=0, **options)
+    assert same_weights(second, alone)
 
 
 def test_a_constant_ghost_never_leaves_and_nothing_is_taken_out(tmp_path, task):

@@ -10,6 +10,8 @@ import tf_keras as keras
 from tests.conftest import Subclassed, dead, make_data, make_mask, make_model, started, two_devices
 from tfsparse.experiment import train
 from tfsparse.mask import Mask, prunable
+from tfsparse.mask.sparsify import release
+from tfsparse.recipe import prepare
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.task import Data, Task
 
@@ -150,6 +152,44 @@ def test_the_default_protocol_learns(tmp_path):
     history = train(model, Task(make_data(96), epochs=12, learning_rate=0.05), mask, "none", verbose=0)
     assert history.history["accuracy"][-1] > 0.8
     json.dumps(history.history)
+
+
+class Doubling(keras.Model):
+    """Made of a graph, and computes something else than it."""
+
+    def __init__(self):
+        inputs = keras.Input((8, 8, 3))
+        super().__init__(inputs, keras.layers.Dense(3, name="head")(keras.layers.Flatten()(inputs)))
+
+    def call(self, inputs, training=None):
+        return 2 * super().call(inputs, training)
+
+
+def test_a_graph_with_a_call_of_its_own_is_trained_as_it_computes(task):
+    """Its copy computed the graph alone."""
+    model, same = Doubling(), Doubling()
+    images = np.ones((2, 8, 8, 3), "float32")
+    same.set_weights(model.get_weights())
+    mask = make_mask(model)
+    for path, variable in prunable(same).items():
+        variable.assign(variable * mask[path])
+    np.testing.assert_allclose(prepare(model, mask, "none", task)(images), same(images), rtol=1e-5)
+    release(model)
+    train(model, task, mask, "none", verbose=0)
+    assert dead(model, mask) == 0
+    with pytest.raises(ValueError, match="whose graph cannot be seen"):
+        train(model, task, mask, "ghost_neurons", verbose=0)
+
+
+def test_labels_that_the_loss_ignores_are_ignored_in_what_is_reported():
+    random = np.random.default_rng(0)
+    pairs = random.normal(size=(8, 4, 4, 3)).astype("float32"), random.integers(-1, 3, (8, 4, 4))
+    part = tf.data.Dataset.from_tensor_slices(pairs).batch(8)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(3, 1)])
+    task = Task(Data.from_datasets(train=part, num_classes=3), epochs=1, loss=loss)
+    history = train(model, task, None, "none", verbose=0).history
+    np.testing.assert_allclose(history["cross_entropy"], history["loss"], rtol=1e-5)
 
 
 def test_a_binary_classifier_has_an_accuracy():

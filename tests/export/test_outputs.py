@@ -67,6 +67,17 @@ def test_a_binary_classifier_gives_the_probability_of_its_second_class(format, a
     assert (card["class_names"], card["outputs"]["meaning"]) == (["dog"], "probabilities of labels, each on its own")
 
 
+@pytest.mark.parametrize("function", [tf.nn.relu, keras.activations.tanh, tf.nn.relu6, tf.nn.softplus, tf.exp])
+def test_a_function_called_at_the_end_is_no_logit_either(function, tmp_path):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, function(layers.Dense(3)(inputs)))
+    with pytest.raises(ValueError, match=r"ends in \w+: its outputs are no logits"):
+        exported(model, "tflite", tmp_path)
+    logits = keras.Model(inputs, tf.nn.log_softmax(layers.Dense(3)(inputs)))  # a softmax gives back its probabilities
+    found, _ = exported(logits, "tflite", tmp_path)
+    np.testing.assert_allclose(found, tf.exp(logits(VECTORS)), atol=1e-5)
+
+
 def test_what_a_single_number_is_must_be_said(tmp_path):
     model = network(units=1)
     with pytest.raises(ValueError, match="gives one number. Say what it is: outputs='sigmoid'"):

@@ -147,6 +147,20 @@ def test_a_full_disk_leaves_the_earlier_file(format, tmp_path, monkeypatch):
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == files
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_disk_leaves_no_file_without_a_card(format, tmp_path, monkeypatch):
+    def full(path, content):
+        path.write_text("{")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tfsparse.export.card.write_json", full)
+        with pytest.raises(OSError, match="No space left on device.*make space"):
+            export_model(network(), format, tmp_path / "mine", data=data())
+    assert not list(tmp_path.iterdir())
+    export_model(network(), format, tmp_path / "mine", data=data())
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_sparse_file_that_fails_leaves_the_dense_one_unless_it_is_our_own_slip(kept, tmp_path, monkeypatch):
     variants, error = EXPORTERS["tflite"].variants, RuntimeError("cannot") if kept else IndexError("a slip")

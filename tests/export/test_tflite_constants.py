@@ -5,12 +5,13 @@ import types
 import numpy as np
 import pytest
 import tf_keras as keras
+from tensorflow.lite.python import schema_py_generated as schema
 
 from tfsparse.export import assert_sparsity, export_model
 from tfsparse.export.outputs import CLASSES
 from tfsparse.export.serving import Serving
 from tfsparse.export.tflite import TFLite
-from tfsparse.export.tflite_constants import constants
+from tfsparse.export.tflite_constants import constants, dense
 
 
 @pytest.mark.parametrize("block", [1, 4])
@@ -69,3 +70,35 @@ def test_blocks_that_do_not_fit_are_refused_and_the_dense_file_is_kept(dtype, in
         array / (np.abs(array).max(1, keepdims=True) + 1e-9) for array in (stored, model.layers[0].kernel.numpy().T)
     ]
     np.testing.assert_allclose(*rows, atol=0.02)
+
+
+LEVEL = {"arraySegments": None, "arrayIndices": None}
+
+
+def level(size=None, segments=None, indices=None):
+    if size is not None:
+        return schema.DimensionMetadataT(**LEVEL, format=schema.DimensionType.DENSE, denseSize=size)
+    vectors = [schema.Int32VectorT(np.array(numbers)) for numbers in (segments, indices)]
+    return schema.DimensionMetadataT(
+        format=schema.DimensionType.SPARSE_CSR, arraySegments=vectors[0], arrayIndices=vectors[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "levels", "said"),
+    [
+        ((2**20, 2**20), [level(2**20), level(2**20)], "4096.0 GiB"),
+        ((4, 3), [level(2**40), level(3)], "not of this shape"),
+        ((4, 3), [level(4), level(2**31 - 1)], "not of this shape"),
+        ((4, 3), [level(-4), level(3)], "not of this shape"),
+        ((2, 3), [level(2), level(segments=[0, 2**40, 1], indices=[0])], "not of this shape"),
+        ((2, 3), [level(2), level(segments=[0, 1], indices=[0])], "not of this shape"),
+        ((2, 3), [level(2), level(segments=[0, 0, 1], indices=[3])], "not of this shape"),
+        ((2, 3), [level(2), level(segments=[0, 0, 1], indices=[-1])], "not of this shape"),
+        ((2, 3), [level(2), level(segments=[0, 0, 2], indices=[0, 1])], "not of this shape"),
+    ],
+)
+def test_a_strangers_tree_takes_no_memory_that_its_shape_does_not_need(shape, levels, said):
+    tree = schema.SparsityParametersT(traversalOrder=[0, 1], blockMap=None, dimMetadata=levels)
+    with pytest.raises(ValueError, match=said):
+        dense(np.ones(1, "float32"), shape, tree)

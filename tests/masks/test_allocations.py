@@ -52,6 +52,8 @@ def test_smart_ratio_without_a_classifier_falls_with_depth_to_the_end(excluded):
 
 def test_smart_ratio_at_the_ends():
     shapes = resnet20_shapes()
+    counts = budgets(ALLOCATIONS["smart_ratio"], shapes, 190)
+    assert counts["fc"] == 95 and min(counts.values()) >= 1, "three tenths of the classifier would be 192"
     for count in (1, 100, 268_336):
         assert sum(budgets(ALLOCATIONS["smart_ratio"], shapes, count).values()) == count
     with pytest.raises(ValueError, match=r"classifier is a share in \(0, 1\], received 3"):

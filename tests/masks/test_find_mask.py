@@ -53,6 +53,9 @@ def test_scores_are_what_is_ranked(model, task):
         dead = np.concatenate([found[path][~mask[path]] for path in mask])
         assert living.min() >= dead.max()
     assert set(scores(model, "magnitude", prunable="conv")) == {"stem/kernel", "conv1/kernel", "conv2/kernel"}
+    for option in ("allocation='uniform'", "pattern='2:4'", "min_per_layer=1", "sanity='invert'"):
+        with pytest.raises(ValueError, match=f"not what is kept: leave out {option.split('=')[0]}, or use find_mask"):
+            scores(model, f"magnitude({option})")
 
 
 @pytest.mark.parametrize("method", ["random", "erk"])
@@ -211,6 +214,36 @@ def test_scores_of_a_method_of_ones_own_are_looked_at(score, message, model, mon
     for call in (lambda: find_mask(model, "own", sparsity=0.5), lambda: scores(model, "own")):
         with pytest.raises(ValueError, match=rf"\A[^\n]*{message}[^\n]*\Z"):
             call()
+
+
+def test_what_is_left_after_the_last_path_was_cut_falls_in_the_order_it_had(model, monkeypatch):
+    """The search ended in an error about layers that are zero. The first round here leaves no path to the outputs."""
+    found = {path: abs(variable.numpy()) for path, variable in prunable(model).items()}
+    found["head/kernel"] = np.zeros((8, 3), "float32")
+
+    def own(search):
+        return Ranking(lambda live: {p: array * live["head/kernel"].any() for p, array in found.items()}, rounds=3)
+
+    monkeypatch.setitem(METHODS, "own", own)
+    with pytest.warns(UserWarning, match="without a weight: head/kernel"):
+        mask = find_mask(model, "own", sparsity=0.8)
+    ordered = np.sort(np.concatenate([array.ravel() for array in found.values()]))
+    for path, array in found.items():
+        np.testing.assert_array_equal(mask[path], array >= ordered[-mask.live])
+    assert mask.empty == ["head/kernel"]
+
+
+@pytest.mark.parametrize("numbers", [{"sparsity": np.float32(0.5)}, {"seed": np.int64(3)}, {"rounds": np.int64(2)}])
+def test_numbers_of_numpy_are_numbers(numbers, model):
+    mask = find_mask(model, "magnitude", **{"sparsity": 0.5, **{k: v for k, v in numbers.items() if k != "rounds"}})
+    flows = find_mask(model, "synflow", **{"sparsity": 0.5, "rounds": 2, **numbers})
+    assert mask.live == flows.live == mask.total // 2 and json.loads(flows.metadata["options"])["rounds"] == 2
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "1"])
+def test_a_seed_is_a_whole_number(seed, model):
+    with pytest.raises(ValueError, match="seed must be a whole number of at least 0"):
+        find_mask(model, "random", sparsity=0.5, seed=seed)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -162,7 +162,7 @@ def test_stopped_anywhere_it_goes_on(task, monkeypatch, tmp_path):
         "finished rounds are not trained again"
     )
     again = find_mask(model, method, sparsity=SPARSITY, task=task, folder=tmp_path / "killed")
-    assert again == whole and len(trainings) == 7
+    assert again == whole and again.metadata == whole.metadata and len(trainings) == 7
 
 
 def test_rounds_of_another_search_are_refused(task, tmp_path):
@@ -183,6 +183,15 @@ def test_rounds_of_another_search_are_refused(task, tmp_path):
     model.layers[1].kernel.assign_add(model.layers[1].kernel)
     with pytest.raises(ValueError, match="weights differs. Delete the folder to begin anew"):
         find_mask(model, "imp(rounds=1)", sparsity=0.5, task=task, folder=tmp_path)
+
+
+def test_an_allocation_that_does_not_fit_is_refused_before_training(model, task, monkeypatch):
+    monkeypatch.setattr(search, "train", None)
+    other = find_mask(model, "random", sparsity=0.5, exclude="head")
+    with pytest.raises(ValueError, match="says nothing of 'head/kernel'"):
+        find_mask(model, "imp(rounds=2)", sparsity=0.5, task=task, allocation=other)
+    with pytest.raises(ValueError, match=r"a share in \(0, 1\], received 2"):
+        find_mask(model, "imp(rounds=2, allocation='smart_ratio(classifier=2)')", sparsity=0.5, task=task)
 
 
 def test_rounds_of_another_allocation_are_refused(model, task, tmp_path):

@@ -153,6 +153,15 @@ def test_a_hard_sigmoid_keeps_its_ceiling(form):
         np.testing.assert_allclose(found[path], expected[path], rtol=2e-6)
 
 
+def test_a_flow_too_small_for_float32_is_not_taken_for_none():
+    small = keras.initializers.RandomUniform(0, 0.05, seed=0)
+    model = keras.Sequential(
+        [keras.Input((8,)), *(keras.layers.Dense(8, "relu", kernel_initializer=small) for _ in range(60))]
+    )
+    mask = find_mask(model, "synflow(rounds=3)", sparsity=0.5)
+    assert mask.live == 30 * 64 and not mask.empty
+
+
 def test_constants_in_the_graph_come_along_to_other_precisions():
     inputs = keras.Input((6,))
     x = 3.0 + keras.layers.Dense(8, name="a")(inputs) * np.ones(8, "float32")

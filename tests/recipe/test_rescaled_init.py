@@ -12,9 +12,11 @@ import tf_keras as keras
 from tests.conftest import make_mask, make_model
 from tests.fixtures_net import SHARED, build, images, load, to_keras
 from tfsparse import paths
+from tfsparse.frozen import frozen
 from tfsparse.graph import clone
 from tfsparse.mask import Mask, apply_mask
 from tfsparse.recipe import RescaledInit, prepare, strip
+from tfsparse.recipe.scale_steps import ScaleSteps
 from tfsparse.task import Data, Task
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -157,6 +159,27 @@ def test_a_bias_that_a_norm_takes_out_keeps_its_size(task):
 def test_options_are_checked(option, value):
     with pytest.raises(ValueError, match=f"{option} must be .* received {value}"):
         RescaledInit(**{option: value})
+
+
+def test_gradients_of_embeddings_are_summed_by_rows():
+    """A batch that names a row twice: the norm of its gradient is that of a dense layer on the same words, one-hot."""
+    words = np.random.default_rng(0).integers(0, 5, (8, 6))
+    norms = []
+    for sparse in (True, False):
+        keras.utils.set_random_seed(0)
+        first = keras.layers.Embedding(5, 4) if sparse else keras.layers.Dense(4, use_bias=False)
+        shape = [keras.Input((6,))] if sparse else [keras.Input((30,)), keras.layers.Reshape((6, 5))]
+        model = keras.Sequential([*shape, first, keras.layers.Flatten(), keras.layers.Dense(3)])
+        model.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in model.get_weights()])
+        shown = words if sparse else np.eye(5)[words].reshape(8, 30)
+        task = Task(Data.from_arrays(train=(shown, np.arange(8) % 3), batch_size=8, shuffle=False))
+        with frozen(model) as forward:
+            steps = ScaleSteps(model, forward, task.loss_for(model), [None] * 3, 0.1)
+            x, y = next(iter(task.data.train))
+            gradients, norm, _ = steps.gradient(x, y)
+            ahead, _ = steps.ahead(x, y, gradients, norm)
+            norms.append([norm, *ahead, *steps.norm_derivatives(x, y)])
+    np.testing.assert_allclose(*norms, rtol=1e-4)
 
 
 def test_a_step_that_spoils_the_scales_is_an_error(task):

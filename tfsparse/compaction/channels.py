@@ -14,7 +14,8 @@ class Channels:
     Args:
         surgery: `Surgery`.
         training: whether the network is to be trained further; then what a weight may become must not depend on others that
-            may go: a layer with constraints (of a norm over all inputs, say) is left alone.
+            may go: a layer with constraints (of a norm over all inputs, say) is left alone, and one whose activities are
+            regularised, which teach what comes before also through channels that nobody reads.
 
     Attributes:
         count: number of classes.
@@ -23,7 +24,7 @@ class Channels:
     """
 
     def __init__(self, surgery, training=False):
-        self.roles = {call: OTHER if training and _constrained(call.layer) else role(call) for call in surgery.calls}
+        self.roles = {call: OTHER if training and _bound(call.layer) else role(call) for call in surgery.calls}
         refs = {ref.number: ref for call in surgery.calls for ref in [*call.inputs, *_outputs(call)]}
         refs |= {ref.number: ref for ref in [*surgery.inputs, *tf.nest.flatten(surgery.outputs)]}
         self._atoms, total = {}, 0
@@ -70,9 +71,12 @@ class Channels:
                 yield from [*call.inputs, *_outputs(call)]
 
 
-def _constrained(layer):
-    names = ("kernel", "bias", "depthwise", "beta", "gamma")
-    return any(getattr(layer, f"{name}_constraint", None) is not None for name in names)
+def _bound(layer):
+    names = (
+        *(f"{name}_constraint" for name in ("kernel", "bias", "depthwise", "beta", "gamma")),
+        "activity_regularizer",
+    )
+    return any(getattr(layer, name, None) is not None for name in names)
 
 
 def _outputs(call):

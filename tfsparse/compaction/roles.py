@@ -30,6 +30,7 @@ _ELEMENTWISE = (_K.linear, _K.relu, tf.nn.relu, tf.nn.relu6, _K.sigmoid, tf.nn.s
 _ELEMENTWISE += (tf.nn.silu, _K.gelu, _K.elu, _K.selu, _K.softplus, _K.softsign, _K.hard_sigmoid, _K.mish)
 
 OTHER = "other"
+_OF_SEVERAL = ("concatenate", *_MERGES.values())
 
 
 def role(call):
@@ -41,6 +42,10 @@ def role(call):
     found = _role(call)
     refs = [*call.inputs, *tf.nest.flatten(call.outputs)]
     known = all(len(ref.shape) >= 2 and ref.shape[-1] is not None for ref in refs)
+    if len(call.inputs) > 1 and found not in _OF_SEVERAL:  # the second is a mask: steps, not channels
+        return OTHER
+    if found in ("norm", "noise") and _training(call):
+        return OTHER
     last = getattr(call.layer, "data_format", None) != "channels_first"
     return found if known and last and len(tf.nest.flatten(call.outputs)) == 1 and call.inputs else OTHER
 
@@ -72,6 +77,12 @@ def _role(call):
         return "same" if _keeps_channels(call) else OTHER
     table = {"depthwise": _DEPTHWISE, "same": _SAME, "padding": _PADDING, "noise": _NOISE, "flatten": (_L.Flatten,)}
     return next((name for name, kinds in table.items() if kind in kinds), OTHER)
+
+
+def _training(call):
+    """Whether a layer is told how to run: a norm by the batch's statistics, a dropout that drops whenever it is called."""
+    told = (*call.args[1:], call.kwargs.get("training"))
+    return any(given is not None and given is not False for given in told)
 
 
 def _is_plain(call):

@@ -26,7 +26,7 @@ def start_problem(surgery, call):
         return "the first convolution must be 3x3 with stride 2 on 3 channels (as in mobilenet_xnnpack)."
     if layer.padding != "valid" or not _padded(surgery, call, 1):
         return "'same' padding of stride 2 is uneven: use ZeroPadding2D(1) and padding='valid'."
-    return None
+    return _activation_problem(layer)
 
 
 def problem_of(surgery, call):
@@ -41,7 +41,7 @@ def problem_of(surgery, call):
                 f"a {size} convolution of stride {layer.strides[0]} is never sparse, and keeps the others dense: "
                 "split it into a depthwise and a 1x1 convolution."
             )
-        return None
+        return _activation_problem(layer)
     if isinstance(layer, _L.ZeroPadding2D):
         readers = [reader for ref in tf.nest.flatten(call.outputs) for reader in surgery.consumers(ref)]
         if all(isinstance(reader.layer, _L.DepthwiseConv2D) for reader in readers):
@@ -50,9 +50,14 @@ def problem_of(surgery, call):
     if isinstance(layer, (_L.Add, _L.Multiply, *_VANISH)) or operation(call) in _OPERATIONS:
         return None
     if isinstance(layer, _UNARY):
-        name = keras.activations.serialize(layer.activation) if isinstance(layer, _L.Activation) else "relu"
-        return None if name in _FUNCTIONS else f"the activation {name!r} does not fit: use ReLU."
+        return _activation_problem(layer) if isinstance(layer, _L.Activation) else None
     return f"a {type(layer).__name__} does not fit between 1x1 convolutions: take it out, or end in GlobalAveragePooling2D."
+
+
+def _activation_problem(layer):
+    """What is wrong with an activation, a layer's own or one fused into it."""
+    name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
+    return None if name.lower() in _FUNCTIONS else f"the activation {name!r} does not fit: use ReLU."
 
 
 def _depthwise_problem(surgery, call):
@@ -60,14 +65,15 @@ def _depthwise_problem(surgery, call):
     edge = layer.kernel_size[0]
     if (
         tuple(layer.kernel_size) not in ((3, 3), (5, 5))
-        or layer.strides[0] not in (1, 2)
+        or tuple(layer.strides) not in ((1, 1), (2, 2))
+        or tuple(layer.dilation_rate) != (1, 1)
         or layer.depth_multiplier != 1
     ):
-        return "a depthwise convolution must be 3x3 or 5x5, of stride 1 or 2, multiplier 1."
+        return "a depthwise convolution must be 3x3 or 5x5, of stride 1 or 2, not dilated, multiplier 1."
     even = layer.padding == "same" and layer.strides[0] == 1
     if not even and not (layer.padding == "valid" and _padded(surgery, call, edge // 2)):
         return f"its padding is uneven: use ZeroPadding2D({edge // 2}) and padding='valid'."
-    return None
+    return _activation_problem(layer)
 
 
 def _padded(surgery, call, width):

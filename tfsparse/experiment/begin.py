@@ -1,5 +1,6 @@
 """What `train` makes sure of before work starts."""
 
+import logging
 import pathlib
 
 import tf_keras as keras
@@ -10,8 +11,11 @@ from tfsparse.task.decides import decides
 from tfsparse.task.schedules import schedule_of
 from tfsparse.training import is_chief
 
+log = logging.getLogger(__name__)
+
 TRAINING = "training.json"
 _NEED_ZEROS = ("use_ema", "clipnorm", "global_clipnorm")
+_REMEMBER = (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau)
 _SET_RATES = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
 
@@ -55,6 +59,19 @@ def check(model, task, recipe, settings, steps, callbacks=()):
         raise ValueError(
             "compact needs a functional or Sequential model, and full precision or bfloat16 (float16's loss scale would begin "
             f"anew); received {model.name!r}, a {type(model).__name__}, and {settings.dtype or 'float32'}."
+        )
+
+
+def warn_of_forgetting(callbacks, settings, resumed):
+    """Warns of callbacks that begin anew in the middle of a training: Keras resets them whenever its `fit` begins."""
+    names = [type(callback).__name__ for callback in callbacks if isinstance(callback, _REMEMBER)]
+    if names and (resumed or settings.compact):
+        when = "now that the training is resumed" if resumed else "when channels are taken out (compact=True)"
+        log.warning(
+            "%s begins anew %s: what it counted and kept in the epochs before is forgotten. The best epoch's weights are in "
+            "best.safetensors of the training's folder, if it has one.",
+            " and ".join(names),
+            when,
         )
 
 

@@ -4,7 +4,7 @@ import tf_keras as keras
 
 from tfsparse import paths, training
 from tfsparse import recipe as recipes
-from tfsparse.experiment.begin import check, check_resumed, deciding, keep
+from tfsparse.experiment.begin import check, check_resumed, deciding, keep, warn_of_forgetting
 from tfsparse.experiment.compacted import Compactor
 from tfsparse.graph import is_graph
 from tfsparse.mask import checked, prunable
@@ -21,7 +21,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         mask: `Mask`; None trains the dense model.
         recipe: `Recipe` or its text: `"tost"`, `"none"`, `"ghost_skips(share=0.25),label_smoothing"`.
         callbacks: Keras callbacks of your own, as for `fit`. A training with a `folder` that one of them has stopped goes on
-            when called again.
+            when called again; `EarlyStopping` and `ReduceLROnPlateau` then count anew, as Keras lets them.
         steps: (first, end), a part of the task's steps, with the data and learning rates that they have in an unbroken
             training; None: all. Not with ghosts, whose clocks begin with the training.
         **settings: `folder`, `strategy`, `sync_batch_norm`, `live_gradients`, `compact`, `dtype`, `jit_compile`,
@@ -55,6 +55,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
     facts = deciding(model, task, mask, recipe, steps)
     if resumed:
         check_resumed(settings, facts)
+    warn_of_forgetting(callbacks, settings, resumed)
     start = [recipes.initial(model, mask, recipe, task) if early else model]
     keep(settings, facts)
 

@@ -1,5 +1,7 @@
 """The weights inside a TensorFlow Lite file, sparse ones unpacked: the interpreter does not show them."""
 
+import math
+
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
@@ -8,6 +10,8 @@ TYPES = {
     schema.TensorType.FLOAT16: np.float16,
     schema.TensorType.INT8: np.int8,
 }
+_MOST = 2**28  # weights: 1 GiB unpacked
+_NO_TREE = "Weights of shape {shape} are stored as a tree that is not of this shape: the file is damaged."
 
 
 def constants(content):
@@ -53,7 +57,7 @@ def dense(values, shape, sparsity):
         sparsity: the file's `SparsityParameters`.
 
     Raises:
-        ValueError: blocks that do not divide the shape.
+        ValueError: blocks that do not divide the shape; a tree of another size than the shape; more than 1 GiB unpacked.
 
     >>> level = lambda **k: schema.DimensionMetadataT(**{"arraySegments": None, "arrayIndices": None, **k})
     >>> vector = lambda *numbers: schema.Int32VectorT(np.array(numbers))
@@ -63,17 +67,16 @@ def dense(values, shape, sparsity):
     >>> dense(np.array([5, 6, 7], np.float32), (2, 3), tree).tolist()
     [[0.0, 5.0, 0.0], [6.0, 0.0, 7.0]]
     """
+    total = math.prod(shape)
+    if total > _MOST:
+        raise ValueError(
+            f"Sparse weights of shape {shape} would take {total * 4 / 2**30:.1f} GiB unpacked, more than 1 GiB."
+        )
     order = [int(axis) for axis in sparsity.traversalOrder]
     places = {}  # axis -> its coordinate at every node of the current level
     nodes = 1
     for axis, level in zip(order, sparsity.dimMetadata, strict=True):
-        if level.format == schema.DimensionType.DENSE:
-            counts, new = np.full(nodes, level.denseSize), np.tile(np.arange(level.denseSize), nodes)
-        else:
-            counts, new = (
-                np.diff(np.asarray(level.arraySegments.values).astype(int)),
-                np.asarray(level.arrayIndices.values),
-            )
+        counts, new = _children(level, nodes, shape)
         places = {known: np.repeat(coordinate, counts) for known, coordinate in places.items()}
         places[axis] = new.astype(int)
         nodes = len(new)
@@ -82,9 +85,25 @@ def dense(values, shape, sparsity):
         size = sparsity.dimMetadata[order.index(inner)].denseSize
         _check_blocks(shape, int(axis), size)
         places[int(axis)] = places[int(axis)] * size + places[inner]
+    if nodes != len(values) or any(places[axis].max(initial=0) >= length for axis, length in enumerate(shape)):
+        raise ValueError(_NO_TREE.format(shape=shape))
     result = np.zeros(shape, np.float32)
     result[tuple(places[axis] for axis in range(len(shape)))] = values
     return result
+
+
+def _children(level, nodes, shape):
+    """How many children each node of a level has, and their places in it; never more than there are weights."""
+    if level.format == schema.DimensionType.DENSE:
+        size = int(level.denseSize)
+        if not 0 <= nodes * size <= math.prod(shape):
+            raise ValueError(_NO_TREE.format(shape=shape))
+        return np.full(nodes, size), np.tile(np.arange(size), nodes)
+    counts = np.diff(np.asarray(level.arraySegments.values).astype(int))
+    new = np.asarray(level.arrayIndices.values)
+    if len(counts) != nodes or counts.min(initial=0) < 0 or counts.sum() != len(new) or new.min(initial=0) < 0:
+        raise ValueError(_NO_TREE.format(shape=shape))
+    return counts, new
 
 
 def _check_blocks(shape, axis, size):

@@ -100,7 +100,8 @@ def balanced(shapes, count):
 
 def smart_ratio(shapes, count, *, classifier=0.3, vgg=False):
     """density of layer l of L proportional to (L - l + 1)^2 + (L - l + 1), divided by l^2 with `vgg=True`. If the last layer
-    is dense, it is taken for the classifier and keeps the share `classifier`, less if the budget asks for it."""
+    is dense, it is taken for the classifier and keeps the share `classifier`, but no more than half of the budget (ours:
+    published sparsities end before that)."""
     if not 0 < classifier <= 1:
         raise ValueError(f"smart_ratio's classifier is a share in (0, 1], received {classifier!r}.")
     size, depth = {path: math.prod(shape) for path, shape in shapes.items()}, len(shapes)
@@ -115,7 +116,7 @@ def smart_ratio(shapes, count, *, classifier=0.3, vgg=False):
     if last in parts:
         return _scaled(parts, shapes, count)
     rest = sum(size[path] for path in body)
-    kept = max(min(classifier * size[last], count), count - rest)  # what the body has no room for goes here
+    kept = max(min(classifier * size[last], count / 2), count - rest)  # what the body has no room for goes here
     return {**_scaled(parts, shapes, count - kept), last: kept}
 
 

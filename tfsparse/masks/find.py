@@ -12,7 +12,7 @@ from tfsparse.masks.given import given_mask
 from tfsparse.masks.rank import checked, rank
 from tfsparse.masks.reinitialized import reinitialized
 from tfsparse.masks.rounds import Rounds, workplace
-from tfsparse.masks.start import begin, note_frozen
+from tfsparse.masks.start import begin, note_frozen, read_method
 from tfsparse.progress import progress
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def scores(model, method, task=None, *, prunable="all", exclude=(), **options):
         model: built tf_keras model; left as it is.
         method: a name in `METHODS`, with options or without, that ranks scores.
         task: `Task`; methods that look at data need one.
-        prunable: as in `find_mask`; `exclude` and options likewise.
+        prunable: as in `find_mask`; `exclude` and the method's own options likewise.
 
     Returns:
         Dict from weight path to array of the weight's shape; float64 where float32 could overflow.
@@ -71,8 +71,14 @@ def scores(model, method, task=None, *, prunable="all", exclude=(), **options):
 
     Raises:
         ValueError: as `find_mask`; or the method has no scores (`random`, `erk`), or trains for them (`imp`, `gem_miner`,
-            `gradual`).
+            `gradual`); or an option says how many are kept and where (`allocation`, `pattern`, `min_per_layer`, `sanity`).
     """
+    _, _, choices = read_method(method, options)
+    spent = [name for name, value in vars(choices).items() if value]
+    if spent:
+        raise ValueError(
+            f"scores gives what is ranked, not what is kept: leave out {', '.join(spent)}, or use find_mask."
+        )
     start = begin(model, method, task, None, prunable, exclude, 0.0, options)
     search = start.search
     with kept_random_state(), progress() as shown:

@@ -53,14 +53,15 @@ class Flow:
             self._build()
 
     def _step(self, scores):
-        """Where to go on the ladder: 0, all are finite and none so small that something of it may be lost; 1; or -1."""
+        """Where to go on the ladder: 0, all are finite and none so small that it, or something of it, may be lost; 1; or -1."""
         _, digits, scale, _ = _LADDER[self._rung]
         highest = np.max([array.max() for array in scores.values()])  # NaN if there is one
         if not np.isfinite(highest):
             return 1
         if scale != 1:
             return -1 if highest < 1e-200 else 0
-        return int(digits == "float32" and any(np.any((a > 0) & (a < 1e-30)) for a in scores.values()))
+        small = not highest or any(np.any((a > 0) & (a < 1e-30)) for a in scores.values())
+        return int(digits == "float32" and small)
 
     def _build(self):
         dtype, digits, inputs, outputs = _LADDER[self._rung]

@@ -15,12 +15,12 @@ def grasp(search, *, batches=1, temperature=200.0, bn_mode="batch", rounds=1, ma
     """Scores a weight by what its removal takes from the gradient flow: w * (H g), the highest kept (Wang et al., "Picking
     Winning Tickets Before Training by Preserving Gradient Flow", 2020).
 
-    g is the gradient of the loss over the whole sample, H its Hessian, both in the prunable weights; the logits are divided
-    by `temperature`. Scores have a sign, as published; `magnitude=True` keeps the highest |w * (H g)| instead (Frankle et
-    al., "Pruning Neural Networks at Initialization: Why Are We Missing the Mark?", 2021). Unlike the reference code, batches
-    count by their examples, scores are divided by the sum of their absolute values (the sum of signed ones, which the
-    reference takes, all but cancels in training mode), only weights that still live are ranked in later rounds, and no
-    weight of the model is drawn anew.
+    g is the gradient of the loss over the whole sample, H its Hessian, both in the prunable weights that live; the
+    logits are divided by `temperature`. Scores have a sign, as published; `magnitude=True` keeps the highest |w * (H
+    g)| instead (Frankle et al., "Pruning Neural Networks at Initialization: Why Are We Missing the Mark?", 2021).
+    Unlike the reference code, batches count by their examples, scores are divided by the sum of their absolute values
+    (the sum of signed ones, which the reference takes, all but cancels in training mode), only weights that still
+    live are ranked in later rounds, and no weight of the model is drawn anew.
 
     Args:
         search: `Search`; needs a task.
@@ -51,6 +51,9 @@ def grasp(search, *, batches=1, temperature=200.0, bn_mode="batch", rounds=1, ma
             sums = sums or _flow(functools.partial(gradient, loss, forward, variables), variables)
             flow, change = sums
             flow(search.shown(data, "Gradients", total=batches))
+            for path, total in zip(search.weights, flow.sums, strict=True):
+                if not live[path].all():  # what is pruned takes no part in the flow
+                    total.assign(total * tf.cast(live[path], total.dtype))
             products = change(search.shown(data, "Change of gradient flow", total=batches))
             scores = {p: (v * h).numpy() for (p, v), h in zip(search.weights.items(), products, strict=True)}
         scores = {path: abs(array) for path, array in scores.items()} if magnitude else scores

@@ -67,7 +67,7 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
         trained = tickets.trained(live, number)
         return {path: np.abs(trained[path]) for path in search.weights}
 
-    return Ranking(score, rounds=rounds, trains=True, weights=lambda: tickets.start(rounds + 1))
+    return Ranking(score, rounds=rounds, trains=True, weights=lambda: tickets.end(rounds))
 
 
 class _Tickets:
@@ -95,6 +95,11 @@ class _Tickets:
             return self._early() if self.step else None
         return Mask.load(self._file(number - 1)).weights if number > 1 else None
 
+    def end(self, rounds):
+        """What training shall begin with after the last round; tells how all of them did."""
+        self.search.notes["rounds"] = self._rows(rounds)
+        return self.start(rounds + 1)
+
     def _early(self):
         """The weights after `step` steps of dense training."""
         file = self.search.folder / "rewind.safetensors"
@@ -118,12 +123,18 @@ class _Tickets:
 
     def _note(self, number, ticket):
         """Tells how a round did; the accuracy is that of the mask it trained, before it pruned."""
-        file = self.search.folder / "rounds.json"
-        rows = json.loads(file.read_text(encoding="utf-8"))[: number - 1] if file.is_file() else []
+        rows = self._rows(number - 1)
         rows.append({"round": number, "sparsity": ticket.sparsity, **json.loads(ticket.metadata["accuracies"])})
-        write_json(file, rows)
-        self.search.notes["rounds"] = rows
+        write_json(self._table, rows)
         log.info("Round %d: %s", number, ", ".join(f"{name} {value:.4f}" for name, value in list(rows[-1].items())[1:]))
+
+    def _rows(self, count):
+        """What the first `count` rounds left, these and earlier calls of the same search together."""
+        return json.loads(self._table.read_text(encoding="utf-8"))[:count] if self._table.is_file() else []
+
+    @property
+    def _table(self):
+        return self.search.folder / "rounds.json"
 
     def _file(self, number):
         return self.search.folder / f"trained{number}.safetensors"

@@ -27,35 +27,46 @@ def rank(search, ranking, choices, rounds=None):
     allocation = find_allocation(choices.allocation or ranking.allocation)
     shapes = {path: tuple(variable.shape) for path, variable in search.weights.items()}
     done, live = rounds.last(search) if rounds else (0, search.everything)
+    scores = None
     for number in search.shown(range(done + 1, ranking.rounds + 1), "Ranking weights"):
         density, count = ranking.density(number, search.sparsity), search.count
         if number < ranking.rounds:
             count = pattern.count(shapes, density, search.total - int((1 - density) * search.total))
-        live = _round(search, ranking, choices, live, number, count, pattern, allocation)
+        live, scores = _round(search, ranking, choices, live, number, count, pattern, allocation, scores)
         if rounds:
             rounds.keep(number, live)
     return _shuffled(search, live, pattern) if choices.sanity == "shuffle" else live
 
 
-def _scores(search, ranking, choices, live, number):
+def _scores(search, ranking, choices, live, number, before):
     found = ranking.score(live, number) if ranking.trains else ranking.score(live)
+    _check_shapes(found, search.weights)
+    if before is not None and not any(np.any(array[live[path]]) for path, array in found.items()):
+        return before  # the last round has cut the last path: what is left falls in the order that it had
     found = checked(found, search.weights, live)
     return {path: -array for path, array in found.items()} if choices.sanity == "invert" else found
 
 
-def _round(search, ranking, choices, live, number, count, pattern, allocation):
-    """Prunes to `count` weights; in more than one step if the method finds that one would take too much."""
+def _round(search, ranking, choices, live, number, count, pattern, allocation, scores):
+    """Prunes to `count` weights; in more than one step if the method finds that one would take too much.
+
+    Args:
+        scores: that the round before ended with, or None. The other arguments as of `rank`, or made there.
+
+    Returns:
+        (path -> boolean array, the scores that it goes by)
+    """
     options = {"allocation": allocation, "pattern": pattern, "least": dict.fromkeys(live, choices.min_per_layer)}
     left = sum(int(np.count_nonzero(array)) for array in live.values())
     while True:
-        scores, step = _scores(search, ranking, choices, live, number), count
+        scores, step = _scores(search, ranking, choices, live, number, scores), count
         kept = keep_top(scores, live, step, search.random(number), **options)
         while ranking.safe and left - step > 1 and not ranking.safe(scores, live, kept):
             step = left - (left - step) // 2
             kept = keep_top(scores, live, step, search.random(number), **options)
         live, left = kept, step
         if step == count:
-            return live
+            return live, scores
 
 
 def _shuffled(search, live, pattern):

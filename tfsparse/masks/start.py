@@ -6,16 +6,19 @@ import json
 import logging
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from tfsparse.mask.mask import Mask
 from tfsparse.mask.prunable import prunable as prunable_weights
 from tfsparse.masks.allocate import live_count
+from tfsparse.masks.allocations import find_allocation
 from tfsparse.masks.choices import Choices
 from tfsparse.masks.methods import METHODS
 from tfsparse.masks.search import Search
 from tfsparse.registry import options, parse, resolve
 from tfsparse.task.decides import decides
+from tfsparse.values import whole
 from tfsparse.version import __version__
 
 log = logging.getLogger(__name__)
@@ -72,10 +75,12 @@ def begin(model, method, task, seed, prunable, exclude, sparsity, further, train
         sparsity = choices.allocation.sparsity
     if sparsity is None:
         raise ValueError(f"Mask method {method!r} needs a sparsity in [0, 1).")
-    seed = (0 if task is None else task.seed) if seed is None else seed
-    search = Search(model, weights, sparsity, task, seed, train=train)
+    seed = whole((0 if task is None else task.seed) if seed is None else seed, "seed", least=0)
+    search = Search(model, weights, _plain(sparsity), task, seed, train=train)
     live_count(sparsity, search.total)  # a sparsity out of range shall not be found out later
     choices.pattern_for(search)
+    if choices.allocation:
+        find_allocation(choices.allocation)({path: tuple(w.shape) for path, w in weights.items()}, search.count)
     return Start(parse(method)[0], entry, given, choices, search, prunable)
 
 
@@ -88,6 +93,7 @@ def read_method(method, further=None):
     """
     common = options(Choices)
     entry, given = resolve(METHODS, method, "mask method", further=further, common=common)
+    given = {name: _plain(value) for name, value in given.items()}
     choices = Choices(**{name: value for name, value in given.items() if name in common})
     return entry, {name: value for name, value in given.items() if name not in common}, choices
 
@@ -118,6 +124,11 @@ def _without(weights, exclude):
     if not kept:
         raise ValueError(f"exclude={exclude} leaves nothing to prune.")
     return kept
+
+
+def _plain(value):
+    """A number of NumPy's, as loops over its ranges give them, as Python's: JSON, which keeps the settings, knows no other."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _text(value):

@@ -26,7 +26,8 @@ class ScaleSteps:
     def _gradient(self, x, y):
         with tf.GradientTape() as tape:
             loss = self.loss(y, self.forward(x))
-        gradients = tape.gradient(loss, self.variables, unconnected_gradients="zero")
+        # Dense, those of an Embedding too: the rows that a batch names twice are summed.
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.variables, unconnected_gradients="zero")]
         gradients = [g if m is None else g * m for g, m in zip(gradients, self.masks, strict=True)]
         return gradients, tf.linalg.global_norm(gradients), loss
 
@@ -50,4 +51,5 @@ class ScaleSteps:
         return self._along_scales(derivatives), loss
 
     def _along_scales(self, derivatives):
-        return tf.stack([tf.reduce_sum(d * v) for d, v in zip(derivatives, self.variables, strict=True)])
+        dense = [tf.convert_to_tensor(derivative) for derivative in derivatives]
+        return tf.stack([tf.reduce_sum(d * v) for d, v in zip(dense, self.variables, strict=True)])

@@ -52,14 +52,15 @@ def from_batches(source, *, seed, random, augment, num_classes, mean, std):
         random: whether `train` differs from one iteration to the next.
         augment, num_classes, mean, std: as `Data.from_arrays` takes them.
     """
-    augment, label_spec = traced(augment, source["train"](0))
-    spread = classes_to_spread(num_classes, [label_spec, *(source[key](0).element_spec[1] for key in source)])
+    first = {key: batches(0) for key, batches in source.items()}
+    augment, label_spec = traced(augment, first["train"])
+    spread = classes_to_spread(num_classes, [label_spec, *(raw.element_spec[1] for raw in first.values())])
     finish = finisher(mean, std, one_hot=spread)
-    steps = int(source["train"](0).cardinality())
+    steps = int(first["train"].cardinality())
     streams = numbered_streams(source["train"], steps=steps, seed=seed, random=random, augment=augment, finish=finish)
     return {
         **{"streams": streams, "steps_per_epoch": steps, "num_classes": num_classes, "mean": mean, "std": std},
-        **{key: ready(source[key](0).map(finish)) for key in source if key != "train"},
+        **{key: ready(raw.map(finish)) for key, raw in first.items() if key != "train"},
     }
 
 

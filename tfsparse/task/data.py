@@ -151,8 +151,8 @@ class Data:
             name: for tables and file names.
             class_names: in the order of the class numbers.
 
-        Resuming at epoch k goes through the k epochs before it without using them, so that a seeded pipeline goes on
-        exactly where it was.
+        Resuming at epoch k skips the k epochs before it: a pipeline that repeats itself goes on exactly where it was. One with
+        `shuffle(..., seed=...)` draws on with every look at it, a mask search's too: resumed, it gives other orders.
 
         Raises:
             ValueError: what does not fit, and what would.

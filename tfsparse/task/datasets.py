@@ -58,7 +58,7 @@ def from_datasets(
 
 def _streams(train, steps, given_steps):
     def epochs(start, stop):
-        # Begins at the beginning and skips: only so does a seeded shuffle go on where an unbroken run would be.
+        # Begins at the beginning and skips: only so does what repeats itself go on where an unbroken run would be.
         return ready(train.repeat().skip(start * steps).take((stop - start) * steps))
 
     return Streams(

@@ -10,6 +10,7 @@ import tf_keras as keras
 
 log = logging.getLogger(__name__)
 
+CHECKPOINTS = "checkpoints"  # of a training's folder
 KEEP = 2  # if the newest turns out damaged, the one before serves
 _NAME = re.compile(r"epoch-(\d+)\.index$")  # written last: without it a checkpoint was not finished
 
@@ -80,3 +81,8 @@ class SaveEpochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.checkpoints.save(epoch + 1)
+
+
+def has_checkpoint(folder):
+    """Whether a training in `folder` would be resumed."""
+    return folder is not None and bool(saved_epochs(pathlib.Path(folder) / CHECKPOINTS))

@@ -38,6 +38,8 @@ class Compacted(keras.callbacks.Callback):
         theirs, ours = _by_name(large), _by_name(small)
         # A slot is named after its weight: "v/conv1/kernel:0".
         self._slots = [(names.get(name.partition("/")[2]), theirs[name], ours[name]) for name in ours]
+        known = _numbers(large)
+        self._slots += [(None, known[name], variable) for name, variable in _numbers(small).items()]
         for path, whole, part in self._slots:
             part.assign(_value(whole)[self.compaction.places.get(path, ...)])
 
@@ -61,6 +63,12 @@ def _by_name(optimizer):
     return found
 
 
+def _numbers(optimizer):
+    """Variables of an optimizer that are not among its `variables`: its learning rate, if it is a number that callbacks may
+    set, and what Nadam has multiplied up."""
+    return {name: value for name, value in vars(optimizer).items() if isinstance(value, tf.Variable)}
+
+
 def _value(variable):
     return tf.convert_to_tensor(variable).numpy()
 
@@ -78,6 +86,11 @@ def read_stays(folder):
         return load(path.read_bytes())["stays"].astype(bool)
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"{path} is damaged ({error}). --overwrite begins the run anew.") from error
+
+
+def forget_stays(folder):
+    """Removes what a training that is not resumed has left: it may have had another mask."""
+    (pathlib.Path(folder) / FILE).unlink(missing_ok=True)
 
 
 def write_stays(folder, stays):

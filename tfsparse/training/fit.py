@@ -11,8 +11,8 @@ import tf_keras as keras
 
 from tfsparse.registry import lookup
 from tfsparse.training.best import SaveBest
-from tfsparse.training.checkpoints import Checkpoints, SaveEpochs, saved_epochs
-from tfsparse.training.compacted import read_stays, write_stays
+from tfsparse.training.checkpoints import CHECKPOINTS, Checkpoints, SaveEpochs
+from tfsparse.training.compacted import forget_stays, read_stays, write_stays
 from tfsparse.training.devices import is_chief
 from tfsparse.training.history import HistoryFile
 from tfsparse.training.precision import POLICIES
@@ -22,7 +22,7 @@ from tfsparse.training.watch import EpochLogs, StopOnNaN
 
 log = logging.getLogger(__name__)
 
-BEST, CHECKPOINTS, HISTORY = "best.safetensors", "checkpoints", "history.csv"
+BEST, HISTORY = "best.safetensors", "history.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,8 +103,10 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
         optimizer = compiled(model)  # before ghosts leave: their slots are part of the checkpoint
         checkpoints = None if folder is None else Checkpoints(folder / CHECKPOINTS, model, optimizer, writes=writes)
         completed = checkpoints.restore() if checkpoints else 0
+    if folder and writes and not completed:
+        forget_stays(folder)
     history = HistoryFile(folder and folder / HISTORY, completed, writes=writes)
-    watchers = [*callbacks(model), EpochLogs(masked(model)), StopOnNaN(), history]
+    changing, watchers = callbacks(model), [EpochLogs(masked(model)), StopOnNaN(), history]
     if checkpoints:
         best = SaveBest(folder / BEST, weights(model), history.rows, writes=writes)
         watchers += [best, SaveEpochs(checkpoints)]
@@ -113,7 +115,7 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
     per_epoch = task.data.steps_per_epoch
     first = max(first, completed * per_epoch)
     middle = min(end, max(first, _compact_from(model, smaller, settings, per_epoch, end)))
-    _fit(model, task, spans(first, middle, per_epoch), watchers, settings)
+    _fit(model, task, spans(first, middle, per_epoch), [*changing, *watchers], settings)
     if first >= end and getattr(optimizer, "use_ema", False):
         # As Keras does at the end of its `fit`, behind the last checkpoint.
         optimizer.finalize_variable_values(model.trainable_variables)
@@ -124,8 +126,9 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
         if writes:
             write_stays(folder, small.compaction.stays)
         log.info("From epoch %d on: %s.", middle // per_epoch + 1, small.compaction)
-        _fit(small.small, task, spans(middle, end, per_epoch), [small, *watchers], settings)
-        small.hand_back()  # a callback may have changed the weights once more
+        # Twice: callbacks may change weights and learning rate, and checkpoints hold what they have changed.
+        _fit(small.small, task, spans(middle, end, per_epoch), [small, *changing, small, *watchers], settings)
+        small.hand_back()
     return model, history.rows
 
 
@@ -149,11 +152,6 @@ def _fit(model, task, parts, watchers, settings):
             callbacks=watchers,
             verbose=_verbose(settings.verbose),
         )
-
-
-def has_checkpoint(folder):
-    """Whether a training in `folder` would be resumed."""
-    return folder is not None and bool(saved_epochs(pathlib.Path(folder) / CHECKPOINTS))
 
 
 def _verbose(verbose):

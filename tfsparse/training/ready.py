@@ -11,6 +11,12 @@ from tfsparse.training.precision import scaled
 
 log = logging.getLogger(__name__)
 
+_OF_METRICS = {  # what a loss's metric takes from it beside `from_logits`
+    keras.losses.SparseCategoricalCrossentropy: ("ignore_class",),
+    keras.losses.CategoricalCrossentropy: ("axis",),
+    keras.losses.BinaryCrossentropy: (),
+}
+
 
 def make_ready(model, task, loss, plain_loss, settings, first=0):
     """Compiles `model` for a task from its step `first` on, as the `Settings` say; returns its optimizer, built."""
@@ -46,8 +52,10 @@ def metrics(loss):
     }
     if type(loss) not in kinds:
         return []
-    from_logits = loss.get_config().get("from_logits", False)
-    cross_entropy = kinds[type(loss)](from_logits=from_logits, name="cross_entropy")
+    config = loss.get_config()
+    from_logits = config.get("from_logits", False)
+    options = {name: config[name] for name in _OF_METRICS[type(loss)] if name in config}
+    cross_entropy = kinds[type(loss)](from_logits=from_logits, name="cross_entropy", **options)
     if type(loss) is not keras.losses.BinaryCrossentropy:
         return ["accuracy", cross_entropy]
     # Keras' own choice for "accuracy" takes logits for probabilities.
