@@ -5,9 +5,11 @@ python scripts/evaluate.py --path=model.tflite --data=cifar10
 """
 
 import os
+import signal
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
 
 from absl import flags as absl_flags
 

@@ -4,9 +4,11 @@ python scripts/predict.py saved_models/my_run/model.tflite cat.png dog.jpg --top
 """
 
 import os
+import signal
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
 
 from absl import flags as absl_flags
 

@@ -8,8 +8,10 @@ Started again with the same flags it goes on where it ended.
 """
 
 import os
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
 
 from absl import flags as absl_flags
 from rich.console import Console

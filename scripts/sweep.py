@@ -5,9 +5,11 @@ python scripts/sweep.py --data=cifar10 --masks=erk --masks=snip --sparsities=0.9
 """
 
 import os
+import signal
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
 
 from absl import flags as absl_flags
 from rich.console import Console
@@ -15,6 +17,8 @@ from rich.table import Table
 
 from tfsparse import flags
 from tfsparse.experiment import Experiment
+from tfsparse.mask.mask_file import is_mask_file
+from tfsparse.registry import parse_list
 from tfsparse.sweep import EXECUTORS, cells, run_sweep
 
 MASKS = flags.define_path("masks", None, "Mask methods or mask files; give the flag once for each.", many=True)
@@ -29,6 +33,10 @@ THREADS = absl_flags.DEFINE_integer("threads", None, "Threads of TensorFlow in e
 
 def main(argv):
     with flags.reported_errors("The same command goes on with the cells that have not finished."):
+        _check_each("masks", [one for one in MASKS.value or [] if not is_mask_file(one) and len(parse_list(one)) > 1])
+        alone = {"none", "tost"}
+        parts = {one: parse_list(one) for one in RECIPES.value or []}
+        _check_each("recipes", [one for one, names in parts.items() if len(names) > 1 and alone & {*names}])
         grid = cells(
             flags.read(Experiment),
             masks=MASKS.value,
@@ -49,11 +57,17 @@ def main(argv):
         )
 
 
+def _check_each(name, several):
+    if several:
+        raise ValueError(f"--{name}={several[0]} is several: give --{name} once for each.")
+
+
 def _numbers(name, values, kind):
     try:
         return None if values is None else [kind(value) for value in values]
     except ValueError:
-        raise ValueError(f"--{name} takes numbers separated by commas, got {','.join(values)!r}.") from None
+        kinds = "whole numbers" if kind is int else "numbers"
+        raise ValueError(f"--{name} takes {kinds} separated by commas, got {','.join(values)!r}.") from None
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ Started again with the same flags it goes on where it ended, also after a kill.
 """
 
 import os
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
 
 from rich.console import Console
 

@@ -81,8 +81,11 @@ def write_json(path, content):
         scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def check_same(path, content, otherwise):
+def check_same(path, content, otherwise, remedy=None):
     """Writes `content` to the JSON file `path`, or finds the same there.
+
+    Args:
+        remedy: a sentence that says what to do if the file is damaged; None: to delete its folder.
 
     Raises:
         ValueError: something else is there, so that the folder holds what `otherwise` says; what differs is named.
@@ -93,7 +96,8 @@ def check_same(path, content, otherwise):
     try:
         before = dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error}). Delete {path.parent} to begin anew.") from error
+        remedy = remedy or f"Delete {path.parent} to begin anew."
+        raise ValueError(f"{path} is damaged ({error}). {remedy}") from error
     now = json.loads(json.dumps(content))
     differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if differing:

@@ -6,6 +6,7 @@ import difflib
 import functools
 import logging
 import os
+import signal
 import sys
 import warnings
 
@@ -82,6 +83,7 @@ def run(main, arguments=False):
 
     An unknown flag is refused, with the nearest right name, before anything runs.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # from now on Ctrl-C is answered in words
     absl_logging.set_verbosity(absl_logging.WARNING)  # TensorFlow's and TFDS's notes to themselves
     library = logging.getLogger("tfsparse")
     library.setLevel(logging.INFO)

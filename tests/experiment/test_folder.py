@@ -8,7 +8,10 @@ import shutil
 
 import pytest
 
+from tests.conftest import make_mask
+from tfsparse.data import load_data
 from tfsparse.experiment import Experiment, RunFolder, open_run, run, run_experiment
+from tfsparse.models import build_model
 from tfsparse.results import read_runs
 
 
@@ -68,6 +71,36 @@ def test_overwrite_deletes_nothing_when_the_data_are_missing(tmp_path):
     with pytest.raises(OSError, match="--download"):
         run_experiment(experiment(tmp_path, data="cifar10", data_dir=str(tmp_path / "data"), overwrite=True))
     assert folder.metrics.is_file()
+
+
+def test_overwrite_deletes_nothing_when_the_mask_cannot_be(tmp_path):
+    folder = finished(tmp_path)
+    model = build_model("resnet8(width=0.25)", load_data("digits"))
+    make_mask(model).save(tmp_path / "other.safetensors")
+    make_mask(model).save(folder.path / "within.safetensors")
+    settings = {"model": "resnet8(width=0.5)", "overwrite": True}
+    for changes, message in (
+        ({"mask": str(tmp_path / "other.safetensors")}, "Mask entry .* has shape"),
+        ({"mask": str(folder.path / "within.safetensors")}, "--overwrite would delete .*: copy it to another place"),
+        ({"exclude": "nosuch"}, "exclude='nosuch' is no prunable weight"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run_experiment(experiment(tmp_path, **settings, **changes))
+        assert folder.metrics.is_file()
+
+
+def test_other_exports_of_a_finished_run_are_not_made_by_a_flag_that_comes_late(tmp_path, caplog):
+    folder = finished(tmp_path)
+    run_experiment(experiment(tmp_path, compact_export=False))
+    assert f"Its files stay as they are: scripts/export.py --path={folder.path} --nocompact_export" in caplog.text
+
+
+@pytest.mark.parametrize("flag", ["prunable", "exclude"])
+def test_a_mask_file_says_itself_which_weights_it_is_for(flag, tmp_path):
+    model = build_model("resnet8(width=0.25)", load_data("digits"))
+    make_mask(model).save(tmp_path / "mask.safetensors")
+    with pytest.raises(ValueError, match=f"--{flag}=conv is for masks that are looked for"):
+        run_experiment(experiment(tmp_path, mask=str(tmp_path / "mask.safetensors"), **{flag: "conv"}))
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -99,6 +99,21 @@ def test_weights_spoilt_by_the_last_step_of_an_epoch_are_not_saved(tmp_path, mas
     assert not list((tmp_path / "checkpoints").glob("epoch-2*"))
 
 
+def test_a_resumed_training_writes_down_nothing_anew(tmp_path, task):
+    """What is read only: evaluating a finished run on a disk that nobody may write to."""
+    train(started(), task, None, "none", folder=tmp_path, verbose=0)
+    file = tmp_path / "training.json"
+    before = file.stat().st_mtime_ns
+    train(started(), task, None, "none", folder=tmp_path, verbose=0)
+    assert file.stat().st_mtime_ns == before
+    file.write_text("junk")
+    with pytest.raises(ValueError, match="training.json is damaged .* Delete it and run the same again"):
+        train(started(), task, None, "none", folder=tmp_path, verbose=0)
+    file.unlink()
+    train(started(), task, None, "none", folder=tmp_path, verbose=0)
+    assert file.is_file()
+
+
 def test_a_checkpoint_of_another_model_is_refused(tmp_path, model, data):
     task = Task(data, epochs=1)
     train(model, task, None, "none", folder=tmp_path, verbose=0)

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from tests.conftest import make_mask, make_model
 from tfsparse.experiment import Experiment, RunFolder
 from tfsparse.mask import Mask
 from tfsparse.sweep import cells, groups, run_sweep
@@ -87,6 +88,29 @@ def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
         "of the training"
     )
     assert [outcome.state for outcome in run_sweep(grid)] == ["was finished"] * 2
+
+
+def test_a_cell_whose_flags_are_damaged_stops_no_other(tmp_path):
+    one, other = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
+    folder = RunFolder(tmp_path / one.name)
+    folder.make()
+    folder.flags.write_text("")
+    make_mask(make_model()).save(folder.mask)
+    assert [outcome.state for outcome in run_sweep([one, other])] == ["failed", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--masks=erk,snip"], "--masks=erk,snip is several: give --masks once for each"),
+        (["--recipes=none,label_smoothing"], "is several: give --recipes once for each"),
+        (["--seeds=0.5"], "--seeds takes whole numbers separated by commas, got '0.5'"),
+    ],
+)
+def test_several_of_what_is_given_one_by_one(flags, said, tmp_path):
+    process = start(tmp_path, *flags)
+    written, _ = process.communicate()
+    assert process.returncode == 1 and said in written and "Traceback" not in written, written
 
 
 def test_a_shared_mask_comes_with_the_precision_that_was_chosen(tmp_path):

@@ -92,10 +92,14 @@ def check_resumed(settings, facts):
     """Raises ValueError if the training in the folder is another one than that of `facts`, from `deciding`."""
     path = pathlib.Path(settings.folder) / TRAINING
     if path.is_file():
-        check_same(path, facts, "the checkpoints of another training")
+        check_same(path, facts, "the checkpoints of another training", "Delete it and run the same again.")
 
 
-def keep(settings, facts):
-    """Keeps, beside the checkpoints, what decides the outcome."""
-    if settings.folder is not None and is_chief(settings.strategy):
-        write_json(pathlib.Path(settings.folder) / TRAINING, facts)
+def keep(settings, facts, resumed):
+    """Keeps, beside the checkpoints, what decides the outcome; not where a resumed training has it: its folder may be for
+    reading only."""
+    if settings.folder is None or not is_chief(settings.strategy):
+        return
+    path = pathlib.Path(settings.folder) / TRAINING
+    if not (resumed and path.is_file()):
+        write_json(path, facts)

@@ -33,6 +33,16 @@ def check(experiment, folder=None):
             f"--exclude={experiment.exclude} is for masks that are looked for; the mask file {experiment.mask} says itself "
             "which weights it is for. Leave one of the two out."
         )
+    if experiment.mask_file and experiment.prunable != "all" and not begun:
+        raise ValueError(
+            f"--prunable={experiment.prunable} is for masks that are looked for; the mask file {experiment.mask} says itself "
+            "which weights it is for. Leave one of the two out."
+        )
+    inside = experiment.mask_file and folder and folder.path.resolve() in experiment.mask_file.resolve().parents
+    if inside and experiment.overwrite:
+        raise ValueError(
+            f"--overwrite would delete {experiment.mask} with the run that it lies in: copy it to another place, and name that."
+        )
     if not 0 <= experiment.sparsity < 1:
         raise ValueError(
             f"--sparsity must lie in [0, 1), the share of weights that are zero; got {experiment.sparsity}."

@@ -10,7 +10,7 @@ from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.facts import facts
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.mask_file import check_unchanged
-from tfsparse.experiment.stages import load_model, load_task, settled
+from tfsparse.experiment.stages import check_mask, load_model, load_task, settled
 from tfsparse.export import EXPORTERS, ExportError, card_path, export_model, make_exporter
 from tfsparse.files import remove, write_json
 from tfsparse.frozen import kept_random_state
@@ -51,6 +51,9 @@ def run_experiment(experiment, folder=None):
         folder.check_settings(experiment)
         check_unchanged(experiment, folder, lambda: load_task(experiment))
         log.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
+        if experiment.compact_export != Experiment.from_flagfile(folder.flags).compact_export:
+            how = "compact_export" if experiment.compact_export else "nocompact_export"
+            log.warning("Its files stay as they are: scripts/export.py --path=%s --%s writes others.", folder.path, how)
         return folder.read_metrics()
     if not is_chief(strategy):
         return _train_along(experiment, folder, strategy)
@@ -72,6 +75,7 @@ def _stages(experiment, folder, strategy):
     with kept_random_state():
         experiment = settled(experiment, lambda: build_model(experiment.model, task.data))
     if experiment.overwrite:
+        check_mask(experiment, task)
         folder.clear()
     before = folder.read_metrics() or {}  # of a finished run that only lacks an export
     folder.check_settings(experiment)

@@ -11,7 +11,10 @@ from tfsparse.diagnosis import diagnose
 from tfsparse.experiment.check import excluded
 from tfsparse.experiment.search import find_mask
 from tfsparse.experiment.train import train
+from tfsparse.frozen import kept_random_state
 from tfsparse.mask import Mask
+from tfsparse.mask.mask_file import read_mask_file
+from tfsparse.masks.start import begin
 from tfsparse.models import build_model
 from tfsparse.task import Task
 from tfsparse.training import AUTO, fastest, is_chief, meet, policy
@@ -75,6 +78,17 @@ def search_mask(experiment, model, task, folder, strategy=None):
         # Whole networks: what decay makes of weights on no path counts in the next ranking.
         training={**_settings(experiment, strategy if experiment.strategy == "mirrored" else None), "compact": False},
     )
+
+
+def check_mask(experiment, task):
+    """Raises ValueError if a mask file does not fit the model, or what a mask is to be found by does not."""
+    with kept_random_state():
+        model = build_model(experiment.model, task.data)
+    if experiment.mask_file:
+        read_mask_file(experiment.mask, model).check(model)
+    elif experiment.mask != "none":
+        left_out = excluded(experiment)
+        begin(model, experiment.mask, task, None, experiment.prunable, left_out, experiment.sparsity, {})
 
 
 def load_mask(experiment, model, task, folder, strategy=None):

@@ -57,7 +57,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         check_resumed(settings, facts)
     warn_of_forgetting(callbacks, settings, resumed)
     start = [recipes.initial(model, mask, recipe, task) if early else model]
-    keep(settings, facts)
+    keep(settings, facts, resumed)
 
     def make_model():
         options = {"initialize": not (early or resumed), "dtype": settings.dtype}

@@ -70,9 +70,18 @@ def _read(folder):
     history = {name: [row.get(name) for row in rows] for name in _KEPT if any(name in row for row in rows)}
     mask = Mask.load(folder.mask).digest if folder.mask.is_file() else ""
     metrics = folder.read_metrics()
+    layers = _layers(folder.diagnosis) if folder.diagnosis.is_file() else []
     try:
-        found = json.loads(folder.diagnosis.read_text(encoding="utf-8"))["layers"] if folder.diagnosis.is_file() else []
-        layers = [{name: layer[name] for name in _LAYER} for layer in found]
         return Run(folder.path.name, settings, metrics, history, layers, mask)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"A file in {folder.path} is damaged: {error!r}.") from error
+
+
+def _layers(path):
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["layers"]
+        return [{name: layer[name] for name in _LAYER} for layer in found]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is damaged: {error!r}. Delete it: the report then goes without its densities."
+        ) from error

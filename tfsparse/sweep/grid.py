@@ -51,7 +51,7 @@ def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
         if cell.mask == "none":
             cell = dataclasses.replace(cell, sparsity=0.0)
         elif cell.mask_file:
-            cell = dataclasses.replace(cell, sparsity=experiment.sparsity, exclude="")
+            cell = dataclasses.replace(cell, sparsity=experiment.sparsity, exclude="", prunable="all")
         found[cell.name] = cell
     return list(found.values())
 

@@ -29,7 +29,8 @@ def run_group(group, threads=None):
     """
     folders = [RunFolder(f"{cell.output_dir}/{cell.name}") for cell in group]
     # One of an earlier sweep may stand anywhere. A mask file, though, may have changed since: only a run knows.
-    donor = next((f for cell, f in zip(group, folders, strict=True) if not cell.mask_file and _decided(f, cell)), None)
+    cells = [(folder, cell) for cell, folder in zip(group, folders, strict=True) if not cell.mask_file]
+    donor = next((folder for folder, cell in cells if _decided(folder, cell) and _readable(folder)), None)
     for cell, folder in zip(group, folders, strict=True):
         before = finished(folder.path)
         work_left = before is None or missing_exports(cell, folder)
@@ -41,13 +42,21 @@ def run_group(group, threads=None):
             outcome = Outcome(cell.name, "was finished", before.get("test_accuracy"))
         yield outcome
         outdated = cell.mask_file and outcome.state == "failed"
-        if _decided(folder, cell) and not outdated:
+        if _decided(folder, cell) and _readable(folder) and not outdated:
             donor = folder
 
 
 def _decided(folder, cell):
     """Whether a run has found its mask here; a dense one, whether it has begun, and chosen its precision."""
     return folder.begun if cell.mask == "none" else folder.mask.is_file()
+
+
+def _readable(folder):
+    """Whether the settings of a run can be read: one in which they are damaged gives its mask to no other."""
+    try:
+        return bool(Experiment.from_flagfile(folder.flags))
+    except (ValueError, OSError):
+        return False
 
 
 def _wait(process):

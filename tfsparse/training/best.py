@@ -56,4 +56,7 @@ def load_best(path, weights):
         for name, variable in weights.items():
             variable.assign(arrays[name])
     except (SafetensorError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: it is damaged or of another model ({error}).") from error
+        raise ValueError(
+            f"{path} cannot be read: it is damaged or of another model ({error}). Delete it and run the same again: only "
+            "the accuracy at the best epoch is lost."
+        ) from error
