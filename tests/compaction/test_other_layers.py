@@ -96,8 +96,8 @@ def test_a_dropout_that_always_drops_goes_on_dropping():
     model = keras.Model(x, L.Dense(2)(L.Dropout(0.5)(L.Dense(8, name="d")(x), True)))
     kernel, bias = model.get_layer("d").get_weights()
     model.get_layer("d").set_weights([np.zeros_like(kernel), bias + 1])
-    outputs = compact(model).model(np.ones((50, 6), "float32")).numpy()
-    assert outputs.std(0).min() > 0.01
+    spread = [net(np.ones((4000, 6), "float32")).numpy().std(0) for net in (model, compact(model).model)]
+    np.testing.assert_allclose(*spread, rtol=0.1)
 
 
 def test_channels_whose_activities_are_regularised_stay_for_training():

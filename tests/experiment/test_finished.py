@@ -79,7 +79,7 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path, monkeypatch):
 
 
 def test_every_format_has_the_accuracy_of_the_model(tmp_path):
-    settings = {"model": "resnet8", "mask": "erk", "recipe": "none", "batch_size": 64, "epochs": 12}
+    settings = {"model": "resnet8(width=0.5)", "mask": "erk", "recipe": "none", "batch_size": 64, "epochs": 12}
     formats = "saved_model,tflite,tflite(dtype='float16'),tflite(dtype='int8'),onnx"
     numbers = run_experiment(Experiment(output_dir=str(tmp_path), run_name="run", export=formats, **settings))
     files = {"saved_model", "model.tflite", "model_float16.tflite", "model_int8.tflite", "model.onnx"}
