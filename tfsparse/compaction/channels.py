@@ -72,11 +72,8 @@ class Channels:
 
 
 def _bound(layer):
-    names = (
-        *(f"{name}_constraint" for name in ("kernel", "bias", "depthwise", "beta", "gamma")),
-        "activity_regularizer",
-    )
-    return any(getattr(layer, name, None) is not None for name in names)
+    constrained = [f"{name}_constraint" for name in ("kernel", "bias", "depthwise", "beta", "gamma")]
+    return any(getattr(layer, name, None) is not None for name in [*constrained, "activity_regularizer"])
 
 
 def _outputs(call):

@@ -10,24 +10,9 @@ from tfsparse.task.endings import ends_in, last_layer, operation
 ENDINGS = {"softmax": tf.nn.softmax, "sigmoid": tf.sigmoid, "as_is": tf.identity}  # what is put behind the model
 OUTPUTS = {"auto": None, **ENDINGS}
 _ACTIVATIONS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU, keras.layers.ELU)
-_FUNCTIONS = {
-    "relu",
-    "relu6",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "swish",
-    "tanh",
-    "softplus",
-    "softsign",
-    "exp",
-}
-_FUNCTIONS |= {
-    "sigmoid",
-    "clip_by_value",
-}  # a sigmoid is found earlier where labels are meant; Keras' hard one ends in a clip
+# Called on a tensor. A sigmoid is found earlier where labels are meant; Keras' hard one ends in a clip.
+_FUNCTIONS = {"relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "sigmoid", "clip_by_value"}
+_FUNCTIONS |= {"tanh", "softplus", "softsign", "exp"}
 CLASSES, LABELS, NUMBERS = (
     "class probabilities",
     "probabilities of labels, each on its own",
@@ -105,7 +90,7 @@ def _last_activation(model):
     layer = last_layer(model) if model.outputs else None
     if isinstance(layer, _ACTIVATIONS):
         return type(layer).__name__
-    if operation(layer) in _FUNCTIONS:  # called on a tensor
+    if operation(layer) in _FUNCTIONS:
         return operation(layer)
     activation = getattr(layer, "activation", None)
     return None if activation in (None, keras.activations.linear) else getattr(activation, "__name__", str(activation))
