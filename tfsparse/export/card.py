@@ -109,17 +109,22 @@ def _plain(value, name):
     )
 
 
+def remove_card(path):
+    """Deletes the card of the file `path`, if there is one."""
+    remove(card_path(path))
+    remove(card_path(path).with_suffix(".md"))
+
+
 def write_card(path, card):
     """Writes both forms of the card of the file `path`. If that fails the file goes, too: without a card it could not be
     told from somebody else's, and would never be replaced."""
-    forms = card_path(path), card_path(path).with_suffix(".md")
     try:
-        write_json(forms[0], card)
-        with written_aside(forms[1]) as scratch:
+        write_json(card_path(path), card)
+        with written_aside(card_path(path).with_suffix(".md")) as scratch:
             scratch.write_text(_TEMPLATE.render(card=card), encoding="utf-8")
     except BaseException:
-        for left in (path, *forms):
-            remove(left)
+        remove(path)
+        remove_card(path)
         raise
 
 

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tfsparse.export.card import as_json, card_of, write_card
+from tfsparse.export.card import as_json, card_of, remove_card, write_card
 from tfsparse.export.compare import compare, full_float32
 from tfsparse.export.formats import make_exporter
 from tfsparse.export.outputs import OUTPUTS, ended, ending, meaning, outputs_of
@@ -120,6 +120,7 @@ def _written(exporter, serving, path, small, images, expected):
         best = min(found.values(), key=lambda result: result.bytes)
         if best.variant != name:
             variants[best.variant](scratch)
+        remove_card(path)  # before the file that it describes goes
     return best
 
 
