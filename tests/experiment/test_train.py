@@ -14,6 +14,7 @@ from tfsparse.mask.sparsify import release
 from tfsparse.recipe import prepare
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.task import Data, Task
+from tfsparse.training.ready import metrics
 
 RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=2)"
 
@@ -190,6 +191,15 @@ def test_labels_that_the_loss_ignores_are_ignored_in_what_is_reported():
     task = Task(Data.from_datasets(train=part, num_classes=3), epochs=1, loss=loss)
     history = train(model, task, None, "none", verbose=0).history
     np.testing.assert_allclose(history["cross_entropy"], history["loss"], rtol=1e-5)
+
+
+def test_classes_on_another_axis_are_reported_on_it():
+    random = np.random.default_rng(0)
+    outputs, labels = random.normal(size=(4, 3, 2)), np.moveaxis(np.eye(3)[random.integers(0, 3, (4, 2))], -1, 1)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, axis=1)
+    _, metric = metrics(loss)
+    metric.update_state(labels, outputs)
+    np.testing.assert_allclose(metric.result(), loss(labels, outputs), rtol=1e-5)
 
 
 def test_a_binary_classifier_has_an_accuracy():

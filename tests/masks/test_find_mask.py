@@ -13,6 +13,7 @@ from tests.conftest import make_data, make_mask, make_model, two_devices
 from tfsparse.mask import Mask, prunable
 from tfsparse.masks import METHODS, find_mask, scores
 from tfsparse.masks.search import Ranking
+from tfsparse.masks.start import begin
 from tfsparse.task import Task
 from tfsparse.version import __version__
 
@@ -233,11 +234,10 @@ def test_what_is_left_after_the_last_path_was_cut_falls_in_the_order_it_had(mode
     assert mask.empty == ["head/kernel"]
 
 
-@pytest.mark.parametrize("numbers", [{"sparsity": np.float32(0.5)}, {"seed": np.int64(3)}, {"rounds": np.int64(2)}])
-def test_numbers_of_numpy_are_numbers(numbers, model):
-    mask = find_mask(model, "magnitude", **{"sparsity": 0.5, **{k: v for k, v in numbers.items() if k != "rounds"}})
-    flows = find_mask(model, "synflow", **{"sparsity": 0.5, "rounds": 2, **numbers})
-    assert mask.live == flows.live == mask.total // 2 and json.loads(flows.metadata["options"])["rounds"] == 2
+def test_numbers_of_numpy_are_kept_as_numbers(model):
+    start = begin(model, "synflow", None, np.int64(3), "all", (), np.float32(0.5), {"rounds": np.int64(2)})
+    facts = json.loads(json.dumps(start.fingerprint()))
+    assert (facts["sparsity"], facts["seed"], json.loads(facts["options"])["rounds"]) == (0.5, 3, 2)
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, "1"])

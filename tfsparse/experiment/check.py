@@ -28,16 +28,13 @@ def check(experiment, folder=None):
     if experiment.mask_file is None and experiment.mask != "none":
         read_method(experiment.mask)
     begun = folder is not None and folder.begun  # with both, as it was once allowed: it may go on
-    if experiment.mask_file and excluded(experiment) and not begun:
-        raise ValueError(
-            f"--exclude={experiment.exclude} is for masks that are looked for; the mask file {experiment.mask} says itself "
-            "which weights it is for. Leave one of the two out."
-        )
-    if experiment.mask_file and experiment.prunable != "all" and not begun:
-        raise ValueError(
-            f"--prunable={experiment.prunable} is for masks that are looked for; the mask file {experiment.mask} says itself "
-            "which weights it is for. Leave one of the two out."
-        )
+    restricted = {"exclude": excluded(experiment), "prunable": experiment.prunable != "all"}
+    for name in restricted if experiment.mask_file and not begun else ():
+        if restricted[name]:
+            raise ValueError(
+                f"--{name}={getattr(experiment, name)} is for masks that are looked for; the mask file {experiment.mask} says "
+                "itself which weights it is for. Leave one of the two out."
+            )
     inside = experiment.mask_file and folder and folder.path.resolve() in experiment.mask_file.resolve().parents
     if inside and experiment.overwrite:
         raise ValueError(

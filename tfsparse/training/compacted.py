@@ -64,8 +64,8 @@ def _by_name(optimizer):
 
 
 def _numbers(optimizer):
-    """Variables of an optimizer that are not among its `variables`: its learning rate, if it is a number that callbacks may
-    set, and what Nadam has multiplied up."""
+    """Single numbers that an optimizer keeps, by attribute. Its `variables` lack some: the learning rate, where callbacks may
+    set it, and what Nadam has multiplied up."""
     return {name: value for name, value in vars(optimizer).items() if isinstance(value, tf.Variable)}
 
 

@@ -11,10 +11,10 @@ from tfsparse.training.precision import scaled
 
 log = logging.getLogger(__name__)
 
-_OF_METRICS = {  # what a loss's metric takes from it beside `from_logits`
-    keras.losses.SparseCategoricalCrossentropy: ("ignore_class",),
-    keras.losses.CategoricalCrossentropy: ("axis",),
-    keras.losses.BinaryCrossentropy: (),
+_METRICS = {  # of a loss, and what it takes from the loss beside `from_logits`
+    keras.losses.SparseCategoricalCrossentropy: (keras.metrics.SparseCategoricalCrossentropy, ("ignore_class",)),
+    keras.losses.CategoricalCrossentropy: (keras.metrics.CategoricalCrossentropy, ("axis",)),
+    keras.losses.BinaryCrossentropy: (keras.metrics.BinaryCrossentropy, ()),
 }
 
 
@@ -45,17 +45,12 @@ def metrics(loss):
     >>> [metric.name for metric in metrics(keras.losses.BinaryCrossentropy())], metrics(keras.losses.MeanSquaredError())
     (['accuracy', 'cross_entropy'], [])
     """
-    kinds = {
-        keras.losses.SparseCategoricalCrossentropy: keras.metrics.SparseCategoricalCrossentropy,
-        keras.losses.CategoricalCrossentropy: keras.metrics.CategoricalCrossentropy,
-        keras.losses.BinaryCrossentropy: keras.metrics.BinaryCrossentropy,
-    }
-    if type(loss) not in kinds:
+    if type(loss) not in _METRICS:
         return []
-    config = loss.get_config()
+    (metric, names), config = _METRICS[type(loss)], loss.get_config()
     from_logits = config.get("from_logits", False)
-    options = {name: config[name] for name in _OF_METRICS[type(loss)] if name in config}
-    cross_entropy = kinds[type(loss)](from_logits=from_logits, name="cross_entropy", **options)
+    options = {name: config[name] for name in names if name in config}
+    cross_entropy = metric(from_logits=from_logits, name="cross_entropy", **options)
     if type(loss) is not keras.losses.BinaryCrossentropy:
         return ["accuracy", cross_entropy]
     # Keras' own choice for "accuracy" takes logits for probabilities.
