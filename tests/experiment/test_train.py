@@ -8,13 +8,13 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tests.conftest import Subclassed, dead, make_data, make_mask, make_model, started, two_devices
-from tfsparse.experiment import train
+from tfsparse.experiment import find_mask, train
 from tfsparse.mask import Mask, prunable
 from tfsparse.mask.sparsify import release
 from tfsparse.recipe import prepare
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.task import Data, Task
-from tfsparse.training.ready import metrics
+from tfsparse.task.metrics import metrics
 
 RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=2)"
 
@@ -180,6 +180,15 @@ def test_a_graph_with_a_call_of_its_own_is_trained_as_it_computes(task):
     assert dead(model, mask) == 0
     with pytest.raises(ValueError, match="whose graph cannot be seen"):
         train(model, task, mask, "ghost_neurons", verbose=0)
+
+
+def test_a_step_is_traced_once(monkeypatch, model, mask, task):
+    """Twice, where a metric makes its variables in the first trace: half of what a large network takes to start."""
+    traced, own = [], keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda self, data: traced.append(self) or own(self, data))
+    train(model, task, mask, "none", verbose=0)
+    find_mask(model, "gradual(frequency=2)", sparsity=0.5, task=task)
+    assert len(traced) == len(set(map(id, traced))) == 2
 
 
 def test_labels_that_the_loss_ignores_are_ignored_in_what_is_reported():

@@ -48,6 +48,18 @@ def test_every_weight_decays_once():
         np.testing.assert_allclose(variable, 0.75)
 
 
+def test_a_step_goes_over_the_weights_once():
+    """Keras' own decay, even of 0, would assign every weight once more."""
+    w = tf.Variable([1.0, 2.0])
+    optimizer = SGD(0.1, momentum=0.9, weight_decay=0.1)
+    optimizer.build([w])
+    step = tf.function(lambda: optimizer.apply_gradients([(w * 2.0, w)])).get_concrete_function()
+    changes = [op.type for op in step.graph.get_operations() if "Apply" in op.type or "Assign" in op.type]
+    assert sorted(changes) == ["AssignAddVariableOp", "ResourceApplyMomentum"], (
+        "the number of the step, and the weights"
+    )
+
+
 def test_what_is_excluded_does_not_decay():
     one, other = tf.Variable(1.0, name="w"), tf.Variable(1.0, name="w")
     optimizer = SGD(1.0, momentum=0.0, weight_decay=0.25)

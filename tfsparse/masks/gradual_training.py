@@ -13,6 +13,7 @@ from tfsparse.mask.masked_layer import masks
 from tfsparse.masks.gradual_layer import GradualLayer
 from tfsparse.masks.state import State
 from tfsparse.task.accuracy import accuracy, threshold_of
+from tfsparse.task.metrics import metrics
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,8 @@ class GradualTraining:
         model, data = self._wrapped(), self.task.data
         optimizer = self.task.make_optimizer()
         optimizer.build(model.trainable_variables)
-        # Of a single output Keras would take every number for a probability.
-        metrics = ["accuracy"] if model.outputs[0].shape[-1] != 1 else []
-        model.compile(optimizer, self.task.loss_for(self.search.model), metrics=metrics)
+        loss = self.task.loss_for(self.search.model)
+        model.compile(optimizer, loss, metrics=metrics(loss))
         # By their number: names may repeat.
         variables = {str(number): v for number, v in enumerate([*model.variables, *optimizer.variables])}
         state = State(self.search.folder / "epochs.safetensors", variables)

@@ -28,10 +28,10 @@ class SGD(keras.optimizers.Optimizer):
     """
 
     def __init__(self, learning_rate=0.1, momentum=0.9, weight_decay=0.0, name="SGD", **kwargs):
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, weight_decay=None, **kwargs)  # Keras' own, decoupled: even of 0 it costs a pass
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.momentum = momentum
-        self.l2 = weight_decay  # Keras' own attribute weight_decay would decay once more, decoupled
+        self.l2 = weight_decay
         self._undecayed = set()
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
@@ -54,13 +54,17 @@ class SGD(keras.optimizers.Optimizer):
 
     def update_step(self, gradient, variable):
         key = self._var_key(variable)
-        velocity = self.velocities[self._index_dict[key]]
-        rate = tf.cast(self.learning_rate, variable.dtype)
         if isinstance(gradient, tf.IndexedSlices):  # decay makes the gradient of an embedding dense anyway
             gradient = tf.convert_to_tensor(gradient)
-        decay = 0.0 if key in self._undecayed else self.l2
-        velocity.assign(self.momentum * velocity + gradient + decay * variable)
-        variable.assign_sub(rate * velocity)
+        if self.l2 and key not in self._undecayed:
+            gradient += self.l2 * variable
+        tf.raw_ops.ResourceApplyMomentum(  # one pass over the weights, and half the graph that assignments make
+            var=variable.handle,
+            accum=self.velocities[self._index_dict[key]].handle,
+            lr=tf.cast(self.learning_rate, variable.dtype),
+            grad=gradient,
+            momentum=tf.cast(self.momentum, variable.dtype),
+        )
 
     def get_config(self):
         own = {

@@ -1,0 +1,33 @@
+"""What is reported beside the loss."""
+
+import tf_keras as keras
+
+_M = keras.metrics
+_METRICS = {  # of a loss: accuracy, cross-entropy, and what they take from the loss beside `from_logits`
+    keras.losses.SparseCategoricalCrossentropy: (
+        _M.SparseCategoricalAccuracy,
+        _M.SparseCategoricalCrossentropy,
+        ("ignore_class",),
+    ),
+    keras.losses.CategoricalCrossentropy: (_M.CategoricalAccuracy, _M.CategoricalCrossentropy, ("axis",)),
+    keras.losses.BinaryCrossentropy: (_M.BinaryAccuracy, _M.BinaryCrossentropy, ()),
+}
+
+
+def metrics(loss):
+    """What is reported beside the loss: for classifiers accuracy and the cross-entropy without label smoothing.
+
+    >>> [metric.name for metric in metrics(keras.losses.BinaryCrossentropy())], metrics(keras.losses.MeanSquaredError())
+    (['accuracy', 'cross_entropy'], [])
+    """
+    if type(loss) not in _METRICS:
+        return []
+    (accuracy, cross_entropy, names), config = _METRICS[type(loss)], loss.get_config()
+    from_logits = config.get("from_logits", False)
+    # Keras' "accuracy" takes logits of one label for probabilities, and is made in the first trace, which makes a second.
+    threshold = {"threshold": 0.0 if from_logits else 0.5} if accuracy is _M.BinaryAccuracy else {}
+    options = {name: config[name] for name in names if name in config}
+    return [
+        accuracy(name="accuracy", **threshold),
+        cross_entropy(from_logits=from_logits, name="cross_entropy", **options),
+    ]
