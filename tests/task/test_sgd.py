@@ -48,6 +48,15 @@ def test_every_weight_decays_once():
         np.testing.assert_allclose(variable, 0.75)
 
 
+def test_weights_in_float64_are_stepped_in_float64():
+    random = np.random.default_rng(0)
+    start, gradients = random.normal(size=(4,)), random.normal(size=(6, 4))
+    w, optimizer = tf.Variable(start), SGD(0.125, momentum=0.9, weight_decay=0.01)
+    for gradient in gradients:
+        optimizer.apply_gradients([(tf.constant(gradient), w)])
+    np.testing.assert_allclose(w, by_hand(start, gradients, [0.125] * 6), rtol=1e-13)
+
+
 def test_a_step_goes_over_the_weights_once():
     """Keras' own decay, even of 0, would assign every weight once more."""
     w = tf.Variable([1.0, 2.0])

@@ -63,7 +63,7 @@ class SGD(keras.optimizers.Optimizer):
             accum=self.velocities[self._index_dict[key]].handle,
             lr=tf.cast(self.learning_rate, variable.dtype),
             grad=gradient,
-            momentum=tf.cast(self.momentum, variable.dtype),
+            momentum=self.momentum,
         )
 
     def get_config(self):
