@@ -27,6 +27,16 @@ Masked steps multiply as many numbers as dense ones: TensorFlow's convolutions k
 convolutions, and they keep both cores busy. What makes it faster is bfloat16 (`--mixed_precision=auto` measures
 whether it does for your network), and `--compact`.
 """
+OPTIMIZER = """
+## The optimizer
+
+`python benchmarks/optimizer.py`: SGD with momentum and weight decay, Keras' and tfsparse's, on given gradients, a step in turn
+({processor}, {cores} cores; medians of {turns} turns and, in brackets, the lowest and highest). Operations
+are those of the traced step.
+
+| network | weights | ms, Keras | ms, tfsparse | times as fast | operations, Keras | tfsparse |
+|---|---|---|---|---|---|---|
+"""
 COMPACT = """
 ## Without dead channels: `--compact`
 
@@ -106,6 +116,19 @@ def _precisions(rows):
     return text
 
 
+def optimizer(measured):
+    rows = measured["rows"]
+    text = OPTIMIZER.format(turns=len(rows[0]["seconds"]), **measured)
+    for one in rows:
+        turns, graphs = one["seconds"], one["graphs"]
+        times = [f"{1000 * statistics.median(turn[key] for turn in turns):.1f}" for key in graphs]
+        ratio = spread([turn["keras"] / turn["tfsparse"] for turn in turns])
+        text += row(
+            one["model"], f"{one['weights']:,}", *times, ratio, *(graph["operations"] for graph in graphs.values())
+        )
+    return text
+
+
 def compaction(measured):
     rows = measured["rows"]
     text = COMPACT.format(batch_size=measured["batch_size"], turns=len(rows[0]["seconds"]))
@@ -142,7 +165,7 @@ def memory(measured):
 
 
 def main():
-    sections = {"train_step": steps, "compaction": compaction, "rescaled_init": rescaled}
+    sections = {"train_step": steps, "optimizer": optimizer, "compaction": compaction, "rescaled_init": rescaled}
     sections |= {"data_against_step": data, "memory": memory}
     measured = {name: read(name) for name in sections if (RESULTS / f"{name}.json").is_file()}
     text = HEAD.format(**measured["train_step"]) + "".join(sections[name](found) for name, found in measured.items())

@@ -1,6 +1,7 @@
 """What benchmarks share."""
 
 import json
+import pathlib
 import time
 
 import numpy as np
@@ -32,6 +33,15 @@ def noise(batch_size, batches=1):
     images = np.random.default_rng(0).integers(0, 256, (batches * batch_size, 32, 32, 3)).astype("uint8")
     labels = np.arange(len(images)) % 10
     return ts.Data.from_arrays(train=(images, labels), batch_size=batch_size, mean=(128.0,) * 3, std=(64.0,) * 3)
+
+
+def processor():
+    """Its name and what it knows of half precision, where Linux says so."""
+    path = pathlib.Path("/proc/cpuinfo")
+    lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line) if path.is_file() else {}
+    facts = {name.strip(): value for name, value in lines.items()}
+    known = [flag for flag in ("avx512f", "avx512_bf16", "amx_bf16") if flag in facts.get("flags", "").split()]
+    return ", ".join([facts.get("model name", "unknown").strip(), *known])
 
 
 def with_earlier(path, rows, key):

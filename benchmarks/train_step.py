@@ -23,7 +23,7 @@ import tf_keras as keras
 from absl import app, flags
 from rich.console import Console
 from rich.table import Table
-from steps import Steps, noise
+from steps import Steps, noise, processor
 from tensorflow_model_optimization.sparsity import keras as tfmot
 
 import tfsparse as ts
@@ -117,15 +117,6 @@ def measure_alone(name, precision):
     if done.returncode:
         raise RuntimeError(f"{name} in {precision} failed.")
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def processor():
-    """Its name and what it knows of half precision, where Linux says so."""
-    path = pathlib.Path("/proc/cpuinfo")
-    lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line) if path.is_file() else {}
-    facts = {name.strip(): value for name, value in lines.items()}
-    known = [flag for flag in ("avx512f", "avx512_bf16", "amx_bf16") if flag in facts.get("flags", "").split()]
-    return ", ".join([facts.get("model name", "unknown").strip(), *known])
 
 
 def table(rows):
