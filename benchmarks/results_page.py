@@ -40,22 +40,22 @@ def pooled(runs):
     Raises:
         SystemExit: two recipes with the same seed were not computed in the same precision.
     """
-    precisions, found = {}, []
+    known, found = {}, []
     for run in runs:
         settings = dict(run.settings)
         precision = settings.pop("mixed_precision")
         place = json.dumps({**settings, "recipe": ""}, sort_keys=True)
-        if precisions.setdefault(place, precision) != precision:
+        if known.setdefault(place, precision) != precision:
             raise SystemExit(f"{run.name} would be compared with a run in another precision: train both in the same.")
         found.append(dataclasses.replace(run, settings=settings))
     return found
 
 
 def precisions(runs, one):
-    """Of the runs of a `Comparison`, as text."""
-    found = [run.settings for run in runs if one.context.items() <= run.settings.items()]
-    names = [{"none": "float32"}.get(name, name) for name in (settings["mixed_precision"] for settings in found)]
-    return ", ".join(dict.fromkeys(names))
+    """In which the pairs of a `Comparison` were computed, as text."""
+    pairs = [one.context | {"recipe": one.recipe, "seed": seed} for seed in one.pairs]
+    found = [run.settings["mixed_precision"] for run in runs if any(p.items() <= run.settings.items() for p in pairs)]
+    return ", ".join(dict.fromkeys("float32" if name == "none" else name for name in found))
 
 
 def verdicts(rows):
