@@ -3,9 +3,7 @@
 python benchmarks/results_page.py
 """
 
-import dataclasses
 import functools
-import json
 import pathlib
 import statistics
 
@@ -20,7 +18,7 @@ TEMPLATES = pathlib.Path(__file__).parent
 # configs/sweeps/cifar10_rescaled.flags; cifar10_schedules.flags, short; cifar10_part_schedules.flags, long on a part
 ERK_98 = {"data": "cifar10", "model": "resnet20", "mask": "erk", "sparsity": 0.98, "epochs": 20}
 SHORT = {"data": "cifar10", "model": "resnet8", "mask": "erk", "sparsity": 0.95, "epochs": 10}
-LONG = SHORT | {"data": "cifar10(train=5000)", "epochs": 160}
+LONG = SHORT | {"data": "cifar10(train=5000)", "epochs": 160, "mixed_precision": "bfloat16"}
 UNSCALED = "ghost_neurons,ghost_skips,label_smoothing"
 FEWER = "ghost_neurons,ghost_skips,rescaled_init(iterations=25),label_smoothing"
 HUNDRED = LONG | {"data": "cifar100(train=5000)"}
@@ -28,34 +26,9 @@ CONSTANT = "hand_over='constant'"  # the settings of the paper's code, in cifar1
 # Found in training: `tost` leaves their start alone. It was run as UNSCALED, which is the same there to the bit.
 TICKETS = LONG | {"mask": "imp(rounds=4, epochs=40)"}
 RESCALED_TICKET = UNSCALED.replace("label", "rescaled_init(tickets=True),label")
-MOBILE = LONG | {"model": "mobilenet(width=0.25)"}
-# Three seeds each; of all but ERK the first was run in bfloat16, the others later, in float32 (cifar10_part.flags).
-BEFORE_TRAINING = ("erk", "snip", "synflow", "grasp")
+MOBILE = LONG | {"model": "mobilenet(width=0.25)", "mixed_precision": "none"}
+IN_BOTH = ("snip", "synflow", "grasp")  # masks of LONG that were run in both precisions (cifar10_part.flags)
 SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
-
-
-def pooled(runs):
-    """The runs without the precision that they were computed in: pairs of either kind stand in one row.
-
-    Raises:
-        SystemExit: two recipes with the same seed were not computed in the same precision.
-    """
-    known, found = {}, []
-    for run in runs:
-        settings = dict(run.settings)
-        precision = settings.pop("mixed_precision")
-        place = json.dumps({**settings, "recipe": ""}, sort_keys=True)
-        if known.setdefault(place, precision) != precision:
-            raise SystemExit(f"{run.name} would be compared with a run in another precision: train both in the same.")
-        found.append(dataclasses.replace(run, settings=settings))
-    return found
-
-
-def precisions(runs, one):
-    """In which the pairs of a `Comparison` were computed, as text."""
-    pairs = [one.context | {"recipe": one.recipe, "seed": seed} for seed in one.pairs]
-    found = [run.settings["mixed_precision"] for run in runs if any(p.items() <= run.settings.items() for p in pairs)]
-    return ", ".join(dict.fromkeys("float32" if name == "none" else name for name in found))
 
 
 def verdicts(rows):
@@ -118,36 +91,30 @@ def gain(one):
     return f"{100 * one.mean:+.2f}{more}"
 
 
-def gained(found, recipe, **place):
-    """`Comparison` of a recipe with the default protocol in one place; `place` says what differs from LONG."""
-    (over,) = (over for one, over, _ in study(found, LONG | place) if one.recipe == recipe)
-    return over
+def in_precision(rows, precision):
+    """All pairs of LONG in one precision under the masks that have both, as one `Comparison`."""
+    place = {**LONG, "mixed_precision": precision}
+    del place["mask"]
+    rows = [one for one in rows if one.context["mask"] in IN_BOTH and place.items() <= one.context.items()]
+    return Comparison({}, "tost", {(one.context["mask"], s): pair for one in rows for s, pair in one.pairs.items()})
 
 
 def points(found, recipe, **place):
     """What a recipe gained over the default protocol in one place, as text; `place` says what differs from LONG."""
-    return gain(gained(found, recipe, **place))
-
-
-def over_masks(found, masks):
-    """`Comparison` of the full recipe in the mean over several masks: rows share their seeds, so a seed counts once."""
-    rows = [gained(found, "tost", mask=mask).pairs for mask in masks]
-    seeds = sorted(set.intersection(*map(set, rows)))
-    return Comparison(
-        {}, "tost", {s: tuple(map(statistics.mean, zip(*(row[s] for row in rows), strict=True))) for s in seeds}
-    )
+    (over,) = (over for one, over, _ in study(found, LONG | place) if one.recipe == recipe)
+    return gain(over)
 
 
 def main():
     runs = load_runs(EVIDENCE)
-    found = summaries(pooled(runs))
+    found = summaries(runs)
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"gain": gain, "four": "{:.4f}".format, "precisions": functools.partial(precisions, runs)}
+    templates.filters |= {"gain": gain, "four": "{:.4f}".format}
     facts = {
         "runs": runs,
         "hours": sum(run.metrics.get("seconds", 0) for run in runs) / 3600,
@@ -159,6 +126,7 @@ def main():
     full = full_recipe(found, "none")
     facts["confirmed_full"] = confirmed([one for one in found if one.recipe in ("none", "tost")])
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
+    facts["halves"], facts["floats"] = (in_precision(full, precision) for precision in ("bfloat16", "none"))
     facts["rescaled"] = full_recipe(found, UNSCALED)
     facts["fewer"] = [one for one in comparisons(found, "tost") if one.recipe == FEWER]
     facts["fewer_lost"] = [d < 0 for one in facts["fewer"] for d in one.differences.values()]
@@ -171,9 +139,6 @@ def main():
     facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
     facts |= {"mobile": study(found, MOBILE), "hundred": study(found, HUNDRED), "snip_parts": study(found, SNIP_98)}
     (stayed,) = (run for run in runs if CONSTANT in run.settings["recipe"])
-    again = [gained(found, "tost", mask=mask).differences for mask in BEFORE_TRAINING[1:]]
-    facts["again"] = [[100 * gains[seed] for seed in (0, 1, 2)] for gains in again]
-    facts["of_masks"] = over_masks(found, BEFORE_TRAINING)
     facts |= {"with_ghosts": stayed.history["val_accuracy"][-1], "stripped": stayed.accuracy}
     facts |= {"tickets": study(found, TICKETS), "ticket": by_recipe(runs, TICKETS, 0)}
     facts |= {"rescaled_ticket": RESCALED_TICKET, "unscaled": UNSCALED}
