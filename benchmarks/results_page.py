@@ -27,7 +27,12 @@ CONSTANT = "hand_over='constant'"  # the settings of the paper's code, in cifar1
 TICKETS = LONG | {"mask": "imp(rounds=4, epochs=40)"}
 RESCALED_TICKET = UNSCALED.replace("label", "rescaled_init(tickets=True),label")
 MOBILE = LONG | {"model": "mobilenet(width=0.25)", "mixed_precision": "none"}
-IN_BOTH = ("snip", "synflow", "grasp")  # masks of LONG that were run in both precisions (cifar10_part.flags)
+BEFORE_TRAINING = (
+    "erk",
+    "snip",
+    "synflow",
+    "grasp",
+)  # masks of LONG, with seed 0 in both precisions (cifar10_part.flags)
 SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
 
 
@@ -91,12 +96,22 @@ def gain(one):
     return f"{100 * one.mean:+.2f}{more}"
 
 
-def in_precision(rows, precision):
-    """All pairs of LONG in one precision under the masks that have both, as one `Comparison`."""
+def over_masks(rows, masks, precision):
+    """The full recipe on LONG in the mean over masks, as a `Comparison`: rows share their seeds, so a seed counts once."""
     place = {**LONG, "mixed_precision": precision}
-    del place["mask"]
-    rows = [one for one in rows if one.context["mask"] in IN_BOTH and place.items() <= one.context.items()]
-    return Comparison({}, "tost", {(one.context["mask"], s): pair for one in rows for s, pair in one.pairs.items()})
+    found = [one.pairs for mask in masks for one in rows if (place | {"mask": mask}).items() <= one.context.items()]
+    seeds = sorted(set.intersection(*map(set, found)))
+    means = {seed: tuple(map(statistics.mean, zip(*(pairs[seed] for pairs in found), strict=True))) for seed in seeds}
+    return Comparison({}, "tost", means)
+
+
+def between_precisions(rows, seed):
+    """What the full recipe gained in bfloat16 against what it gained in float32, as a `Comparison` with masks for seeds."""
+    gains = {
+        mask: tuple(over_masks(rows, [mask], precision).differences[seed] for precision in ("bfloat16", "none"))
+        for mask in BEFORE_TRAINING
+    }
+    return Comparison({}, "tost", gains)
 
 
 def points(found, recipe, **place):
@@ -126,7 +141,8 @@ def main():
     full = full_recipe(found, "none")
     facts["confirmed_full"] = confirmed([one for one in found if one.recipe in ("none", "tost")])
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
-    facts["halves"], facts["floats"] = (in_precision(full, precision) for precision in ("bfloat16", "none"))
+    facts["floats"] = over_masks(full, BEFORE_TRAINING[1:], "none")
+    facts["precisions"] = between_precisions(full, 0)
     facts["rescaled"] = full_recipe(found, UNSCALED)
     facts["fewer"] = [one for one in comparisons(found, "tost") if one.recipe == FEWER]
     facts["fewer_lost"] = [d < 0 for one in facts["fewer"] for d in one.differences.values()]
