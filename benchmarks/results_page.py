@@ -100,6 +100,8 @@ def over_masks(rows, masks, precision):
     """The full recipe on LONG in the mean over masks, as a `Comparison`: rows share their seeds, so a seed counts once."""
     place = {**LONG, "mixed_precision": precision}
     found = [one.pairs for mask in masks for one in rows if (place | {"mask": mask}).items() <= one.context.items()]
+    if len(found) != len(masks):
+        raise SystemExit(f"{EVIDENCE} holds {place} under {len(found)} of {', '.join(masks)}: the pages need all.")
     seeds = sorted(set.intersection(*map(set, found)))
     means = {seed: tuple(map(statistics.mean, zip(*(pairs[seed] for pairs in found), strict=True))) for seed in seeds}
     return Comparison({}, "tost", means)
