@@ -27,12 +27,8 @@ CONSTANT = "hand_over='constant'"  # the settings of the paper's code, in cifar1
 TICKETS = LONG | {"mask": "imp(rounds=4, epochs=40)"}
 RESCALED_TICKET = UNSCALED.replace("label", "rescaled_init(tickets=True),label")
 MOBILE = LONG | {"model": "mobilenet(width=0.25)", "mixed_precision": "none"}
-BEFORE_TRAINING = (
-    "erk",
-    "snip",
-    "synflow",
-    "grasp",
-)  # masks of LONG, with seed 0 in both precisions (cifar10_part.flags)
+# Masks of LONG with seed 0 in both precisions; all but ERK's have three seeds in float32 (cifar10_part.flags).
+BEFORE_TRAINING = ("erk", "snip", "synflow", "grasp")
 SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
 
 
@@ -96,30 +92,40 @@ def gain(one):
     return f"{100 * one.mean:+.2f}{more}"
 
 
-def over_masks(rows, masks, precision):
-    """The full recipe on LONG in the mean over masks, as a `Comparison`: rows share their seeds, so a seed counts once."""
-    place = {**LONG, "mixed_precision": precision}
-    found = [one.pairs for mask in masks for one in rows if (place | {"mask": mask}).items() <= one.context.items()]
-    if len(found) != len(masks):
-        raise SystemExit(f"{EVIDENCE} holds {place} under {len(found)} of {', '.join(masks)}: the pages need all.")
-    seeds = sorted(set.intersection(*map(set, found)))
-    means = {seed: tuple(map(statistics.mean, zip(*(pairs[seed] for pairs in found), strict=True))) for seed in seeds}
-    return Comparison({}, "tost", means)
-
-
-def between_precisions(rows, seed):
-    """What the full recipe gained in bfloat16 against what it gained in float32, as a `Comparison` with masks for seeds."""
-    gains = {
-        mask: tuple(over_masks(rows, [mask], precision).differences[seed] for precision in ("bfloat16", "none"))
-        for mask in BEFORE_TRAINING
-    }
-    return Comparison({}, "tost", gains)
+def gained(found, recipe, **place):
+    """`Comparison` of a recipe with the default protocol in one place; `place` says what differs from LONG."""
+    (over,) = (over for one, over, _ in study(found, LONG | place) if one.recipe == recipe)
+    return over
 
 
 def points(found, recipe, **place):
     """What a recipe gained over the default protocol in one place, as text; `place` says what differs from LONG."""
-    (over,) = (over for one, over, _ in study(found, LONG | place) if one.recipe == recipe)
-    return gain(over)
+    return gain(gained(found, recipe, **place))
+
+
+def over_masks(found, masks, **place):
+    """`Comparison` of the full recipe in the mean over several masks: rows share their seeds, so a seed counts once."""
+    rows = [gained(found, "tost", mask=mask, **place).pairs for mask in masks]
+    seeds = sorted(set.intersection(*map(set, rows)))
+    means = {s: tuple(map(statistics.mean, zip(*(row[s] for row in rows), strict=True))) for s in seeds}
+    return Comparison({}, "tost", means)
+
+
+def between_precisions(found, seed):
+    """What the full recipe gained in bfloat16 against what it gained in float32, as a `Comparison` with masks for seeds.
+
+    Raises:
+        SystemExit: the runs of the two precisions have different masks, by the live weights and dead channels of a layer.
+    """
+    gains = {}
+    for mask in BEFORE_TRAINING:
+        places = [{"mask": mask, "mixed_precision": precision} for precision in ("bfloat16", "none")]
+        full = [one for place in places for one, *_ in study(found, LONG | place) if one.recipe == "tost"]
+        first, second = ([(x["live"], x["dead_outputs"]) for x in one.by_seed[seed].layers] for one in full)
+        if first != second:
+            raise SystemExit(f"{mask}'s masks of seed {seed} differ between precisions: their gains are no pair.")
+        gains[mask] = tuple(gained(found, "tost", **place).differences[seed] for place in places)
+    return Comparison({}, "tost", gains)
 
 
 def main():
@@ -143,8 +149,8 @@ def main():
     full = full_recipe(found, "none")
     facts["confirmed_full"] = confirmed([one for one in found if one.recipe in ("none", "tost")])
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
-    facts["floats"] = over_masks(full, BEFORE_TRAINING[1:], "none")
-    facts["precisions"] = between_precisions(full, 0)
+    facts["floats"] = over_masks(found, BEFORE_TRAINING[1:], mixed_precision="none")
+    facts["precisions"] = between_precisions(found, 0)
     facts["rescaled"] = full_recipe(found, UNSCALED)
     facts["fewer"] = [one for one in comparisons(found, "tost") if one.recipe == FEWER]
     facts["fewer_lost"] = [d < 0 for one in facts["fewer"] for d in one.differences.values()]
