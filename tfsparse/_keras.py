@@ -1,13 +1,12 @@
 """Chooses Keras 2 (`tf_keras`) before TensorFlow is imported: TF-MOT and KerasCV work with no other."""
 
+import importlib
 import os
 import sys
 
-_OTHER = "tensorflow imported Keras 3 before tfsparse could choose Keras 2"
-
 
 def choose_keras_2():
-    """Sets `TF_USE_LEGACY_KERAS=1`, which KerasCV and TF-MOT read when they are imported.
+    """Sets `TF_USE_LEGACY_KERAS=1`, which KerasCV and TF-MOT read when they are imported, and imports TF-MOT.
 
     Raises:
         ImportError: if one of them was imported before, with Keras 3.
@@ -20,3 +19,19 @@ def choose_keras_2():
                 "or set the environment variable TF_USE_LEGACY_KERAS=1."
             )
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    _import_without_keras_3("tensorflow_model_optimization")
+
+
+def _import_without_keras_3(name):
+    """Imports a module that looks for `keras.engine` and goes on without it.
+
+    Keras 3 has no such module, but is imported to find that out, and with it Matplotlib, SciPy and scikit-learn.
+    """
+    if "keras" in sys.modules:
+        importlib.import_module(name)
+        return
+    sys.modules["keras"] = None  # importing it fails at once
+    try:
+        importlib.import_module(name)
+    finally:
+        del sys.modules["keras"]
