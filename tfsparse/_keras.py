@@ -6,7 +6,7 @@ import sys
 
 
 def choose_keras_2():
-    """Sets `TF_USE_LEGACY_KERAS=1`, which KerasCV and TF-MOT read when they are imported, and imports TF-MOT.
+    """Sets `TF_USE_LEGACY_KERAS=1`, which KerasCV and TF-MOT read when they are imported.
 
     Raises:
         ImportError: if one of them was imported before, with Keras 3.
@@ -19,19 +19,18 @@ def choose_keras_2():
                 "or set the environment variable TF_USE_LEGACY_KERAS=1."
             )
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    _import_without_keras_3("tensorflow_model_optimization")
+    _import_tfmot()
 
 
-def _import_without_keras_3(name):
-    """Imports a module that looks for `keras.engine` and goes on without it.
+def _import_tfmot():
+    """TF-MOT looks for `keras.engine` and goes on without it.
 
     Keras 3 has no such module, but is imported to find that out, and with it Matplotlib, SciPy and scikit-learn.
     """
     if "keras" in sys.modules:
-        importlib.import_module(name)
         return
     sys.modules["keras"] = None  # importing it fails at once
     try:
-        importlib.import_module(name)
+        importlib.import_module("tensorflow_model_optimization")
     finally:
         del sys.modules["keras"]
