@@ -35,7 +35,8 @@ def main(argv):
         out = pathlib.Path(OUT.value)
         if out.suffix != ".safetensors":
             raise ValueError(f"A mask file's name ends in .safetensors: --out={out} does not.")
-        check_out(out, "--out")
+        for file in (out, out.with_suffix(".json"), out.with_suffix(".png")):
+            check_out(file, "--out")
         task = load_task(experiment)
         model = build_model(experiment.model, task.data)
         mask = search_mask(experiment, model, task, out.with_suffix(".rounds"))

@@ -26,20 +26,24 @@ def main(argv):
     if len(argv) < 2:
         sys.exit("Give run folders, folders of run folders, or files that --json wrote: scripts/report.py FOLDER...")
     out = pathlib.Path(OUT.value)
+    files = [out, out.with_suffix(".csv"), out.with_suffix(".md")]
     with flags.reported_errors():
-        check_out(out, "--out")
+        for file in files:
+            check_out(file, "--out")
         if JSON.value:
             check_out(JSON.value, "--json")
+            if pathlib.Path(JSON.value).resolve() in [file.resolve() for file in files]:
+                raise ValueError(f"--json={JSON.value} is a file of the report itself: give another name.")
         runs, unfinished = read_runs(argv[1:])
-        texts = {".csv": csv_text(runs), ".md": markdown_text(runs)}  # all are made before one is written
+        texts = [csv_text(runs), markdown_text(runs)]  # all are made before one is written
         write_report(runs, out, unfinished=unfinished, title=TITLE.value)
-        for suffix, text in texts.items():
-            with written_aside(out.with_suffix(suffix)) as scratch:
+        for file, text in zip(files[1:], texts, strict=True):
+            with written_aside(file) as scratch:
                 scratch.write_text(text, encoding="utf-8")
         if JSON.value:
             save_runs(runs, JSON.value)
     left = f", {len(unfinished)} unfinished left out" if unfinished else ""
-    print(f"{len(runs)} runs{left}: {out}, {out.with_suffix('.csv')}, {out.with_suffix('.md')}")
+    print(f"{len(runs)} runs{left}: {', '.join(map(str, files))}")
 
 
 if __name__ == "__main__":

@@ -63,4 +63,7 @@ def test_a_file_takes_the_place_of_no_folder(tmp_path):
         check_out(kept, "--out")
     check_out(kept, "--out", may_be_folder=True)
     check_out(tmp_path / "new" / "a.json", "--out")
+    with pytest.raises(IsADirectoryError, match="a file would replace all"), written_aside(kept) as scratch:
+        scratch.write_text("numbers")
     assert (kept / "file").read_text() == "years of work" and not list((tmp_path / "new").iterdir())
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["new", "x"]

@@ -170,6 +170,19 @@ def test_what_cannot_be_written_is_found_out_before_the_work(script, flag, file,
     assert f"Cannot write to {tmp_path}/taken (" in ended.stderr and f"another place with {flag}" in ended.stderr
 
 
+def test_a_report_takes_the_place_of_nothing_else(tmp_path):
+    """A folder `report.csv` was deleted with all that was in it."""
+    (tmp_path / "report.csv").mkdir()
+    (tmp_path / "report.csv" / "kept.txt").write_text("")
+    for flags, said in (
+        ([f"--out={tmp_path}/report.html"], "report.csv is a folder"),
+        ([f"--out={tmp_path}/other.html", f"--json={tmp_path}/other.md"], "is a file of the report itself"),
+    ):
+        ended = run("report.py", *flags, "nowhere")
+        assert ended.returncode == 1 and said in ended.stderr.splitlines()[-1], ended.stderr
+    assert (tmp_path / "report.csv" / "kept.txt").is_file()
+
+
 def test_the_settings_of_a_run_are_its_own():
     """They were accepted, and changed nothing."""
     ended = run("export.py", "--path=nowhere", "--out=a.tflite", "--sparsity=0.5", "--data_dir=x", "--nocompact_export")

@@ -15,6 +15,7 @@ def written_aside(path):
     """Gives a scratch path beside `path` to write a file or folder at; it takes the name `path` when all went well.
 
     What a killed run left at the scratch path is removed first; a folder that it had put aside gets its name back.
+    A folder takes the place of a folder, a file that of a file.
 
     >>> import tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -30,6 +31,8 @@ def written_aside(path):
     put_back(old, path)
     try:
         yield scratch
+        if path.is_dir() and not scratch.is_dir():
+            raise IsADirectoryError(f"{path} is a folder: a file would replace all that is in it. Give another name.")
         _flush(scratch)
         if path.is_dir():  # a folder cannot be replaced in one step, and its removal takes time: it goes aside first
             os.replace(path, old)

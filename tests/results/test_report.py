@@ -105,6 +105,17 @@ def test_the_ablation_compares_runs_of_the_same_seed():
     assert [row[-5:] for row in ablation_rows(summaries(runs))[1]] == [["ghost_skips", "", "", "+5.00", 1]]
 
 
+def test_a_recipe_in_another_spelling_is_the_same_recipe():
+    """Each spelling had a row of its own, and runs of `--recipe=` were nothing that others are compared with."""
+    other = "label_smoothing(amount=0.1), ghost_skips"
+    runs = [run("", 0, 0.5), run("none", 1, 0.5), run("ghost_skips,label_smoothing", 0, 0.6), run(other, 1, 0.7)]
+    runs += [run("label_smoothing", seed, 0.55) for seed in (0, 1)]
+    (first, second) = comparisons(summaries(runs))
+    assert (first.recipe, len(first.pairs), first.mean) == ("ghost_skips,label_smoothing", 2, pytest.approx(0.15))
+    assert (second.recipe, second.mean) == ("label_smoothing", pytest.approx(0.05))
+    assert [row[-5:] for row in ablation_rows(summaries(runs))[1]] == [["ghost_skips", "", "", "+10.00", 2]]
+
+
 def test_runs_with_different_masks_are_not_compared(tmp_path):
     """A mask file that was replaced in between has the same name, and may have the same sparsity."""
     runs = [dataclasses.replace(run(recipe, 0, 0.5, mask="m.safetensors"), mask=recipe) for recipe in ("none", "tost")]
@@ -128,6 +139,9 @@ def test_without_digests_the_counts_of_layers_tell_masks_apart():
     assert [list(one.pairs) for one in comparisons(found)] == [[1, 3, 4]]
     assert unlike(found) == [(runs[1].name, runs[0].name), (runs[5].name, runs[4].name)]
     assert confirmed(found) == {"digest": 1, "layers": 1, "nothing": 1}
+    dense = [dataclasses.replace(run(recipe, 0, 0.5, mask="none"), layers=[]) for recipe in ("none", "tost")]
+    assert len(comparisons(summaries(dense))) == 1
+    assert not any(confirmed(summaries(dense)).values()), "they have no mask to be known"
 
 
 def test_epochs_and_layers_count_by_name():

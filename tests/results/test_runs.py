@@ -39,6 +39,16 @@ def test_a_run_counts_once(tmp_path):
     assert [one.settings["seed"] for one in read_runs([tmp_path / "old.json", tmp_path / "new.json"])[0]] == [0, 1]
     with pytest.raises(ValueError, match="same settings, but not the same numbers"):
         read_runs([tmp_path / "old.json", tmp_path / "other.json"])
+    save_runs([run("", 0, 0.6)], tmp_path / "spelled.json")
+    with pytest.raises(ValueError, match="same settings, but not the same numbers"):
+        read_runs([tmp_path / "old.json", tmp_path / "spelled.json"])
+
+
+def test_an_unfinished_run_counts_once(tmp_path):
+    RunFolder(tmp_path / "a" / "b").path.mkdir(parents=True)
+    RunFolder(tmp_path / "a" / "b").write_flags(Experiment())
+    runs, unfinished = read_runs([tmp_path, tmp_path / "a", tmp_path / "a" / ".." / "a" / "b"])
+    assert not runs and [folder.resolve() for folder in unfinished] == [tmp_path / "a" / "b"]
 
 
 def test_runs_of_one_command_may_differ_in_what_they_cost(tmp_path):
@@ -93,6 +103,8 @@ def test_settings_of_another_version_are_refused(tmp_path, place):
     [
         ("metrics", "test_accuracy", "0.9", "test_accuracy of the run .* is no number"),
         ("metrics", "seconds", True, "seconds of the run"),
+        ("metrics", "test_accuracy", math.nan, "the accuracy of the run .* is nan, which is not between 0 and 1"),
+        ("metrics", "test_accuracy", 93.5, "the accuracy of the run .* is 93.5"),
         ("history", "val_accuracy", ["0.1", 0.2, 0.3, 0.4], "val_accuracy of the run"),
         ("settings", "seed", "1", "the setting seed is '1'"),
         ("settings", "learning_rate", None, "the setting learning_rate is None"),

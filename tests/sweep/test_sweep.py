@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import make_mask, make_model
 from tfsparse.experiment import Experiment, RunFolder
 from tfsparse.mask import Mask
-from tfsparse.sweep import cells, groups, run_sweep
+from tfsparse.sweep import cells, executors, groups, run_sweep
 from tfsparse.sweep.group import share
 from tfsparse.training import read_history
 
@@ -99,6 +99,38 @@ def test_a_cell_whose_flags_are_damaged_stops_no_other(tmp_path):
     assert [outcome.state for outcome in run_sweep([one, other])] == ["failed", "finished"]
 
 
+def test_a_damaged_mask_is_given_to_no_other(tmp_path):
+    one, other = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
+    folder = RunFolder(tmp_path / one.name)
+    folder.make()
+    folder.write_flags(one)
+    folder.mask.write_bytes(b"")
+    outcomes = run_sweep([one, other])
+    assert [outcome.state for outcome in outcomes] == ["failed", "finished"]
+    assert "mask.safetensors" in outcomes[0].reason
+
+
+def test_a_folder_that_is_somebodys_stops_no_other(tmp_path):
+    """It was taken for a run's, or ended the whole sweep, as soon as another cell had a mask to share."""
+    first, second, third, fourth = cells(
+        experiment(tmp_path, mask="erk"),
+        recipes=["none", "label_smoothing", "label_smoothing(amount=0.2)", "label_smoothing(amount=0.3)"],
+    )
+    donor = RunFolder(tmp_path / first.name)
+    donor.make()
+    donor.write_flags(first)
+    make_mask(make_model()).save(donor.mask)
+    donor.metrics.write_text('{"test_accuracy": 0.5}')
+    (tmp_path / second.name).mkdir()
+    (tmp_path / second.name / "thesis.tex").write_text("")
+    (tmp_path / third.name).write_text("a file")
+    (tmp_path / fourth.name / "flags.txt").mkdir(parents=True)
+    outcomes = run_sweep([first, second, third, fourth])
+    assert [outcome.state for outcome in outcomes] == ["was finished", "failed", "failed", "failed"]
+    assert "thesis.tex" in outcomes[1].reason and third.name in outcomes[2].reason
+    assert [path.name for path in (tmp_path / second.name).iterdir()] == ["thesis.tex"]
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
@@ -150,6 +182,10 @@ def test_wrong_settings_are_refused_before_any_cell_runs(tmp_path):
         run_sweep(cells(experiment(tmp_path), masks=["erk", "synflo"]))
     with pytest.raises(ValueError, match="'local'"):
         run_sweep(cells(experiment(tmp_path)), executor="locl")
+    with pytest.raises(ValueError, match="2 cells of the sweep are named digits-.*: give each once"):
+        run_sweep([experiment(tmp_path / "a"), experiment(tmp_path / "b")])
+    with pytest.raises(ValueError, match="--strategy=multi_worker needs one on each worker"):
+        run_sweep(cells(experiment(tmp_path, strategy="multi_worker")))
     assert not list(tmp_path.iterdir())
 
 
@@ -204,6 +240,25 @@ def test_killed_in_the_middle_it_goes_on(tmp_path):
     assert again.returncode == 0, output
     assert len(list(tmp_path.glob("*/metrics.json"))) == 2
     assert read_history(history)[: len(before)] == before, "the cell was begun anew: its epochs took other seconds"
+
+
+def test_a_group_that_ray_lost(tmp_path):
+    """Its finished cells were called failed, and the reason was the coloured name of a task."""
+    errors = pytest.importorskip("ray.exceptions")
+    one, other = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
+    RunFolder(tmp_path / one.name).make()
+    RunFolder(tmp_path / one.name).metrics.write_text('{"test_accuracy": 0.5}')
+    cause = FileNotFoundError("This machine has no folder.\nNone.")
+
+    class Library:
+        exceptions = errors
+
+        def get(self):
+            raise errors.RayTaskError("_whole_group", "a traceback", cause, "ray", 1, "ip").as_instanceof_cause()
+
+    outcomes = executors._outcomes(Library, Library(), [one, other])
+    assert [(found.state, found.accuracy) for found in outcomes] == [("finished", 0.5), ("failed", None)]
+    assert outcomes[1].reason == "Ray: This machine has no folder."
 
 
 def test_ray_runs_a_cell_again_whose_worker_was_killed(tmp_path):

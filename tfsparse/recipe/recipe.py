@@ -2,7 +2,7 @@
 
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.ingredients import INGREDIENTS
-from tfsparse.registry import lookup, parse_list, resolve
+from tfsparse.registry import lookup, options, parse_list, resolve
 
 
 class Recipe(Ingredient):
@@ -44,6 +44,20 @@ class Recipe(Ingredient):
     def needs_graph(self):
         return any(part.needs_graph for part in self.parts)
 
+    @property
+    def meaning(self):
+        """One text for all recipes that do the same: parts in one order, an option only where it is not the default.
+
+        >>> Recipe("label_smoothing(amount=0.1),ghost_skips(share=0.25)").meaning
+        'ghost_skips(share=0.25),label_smoothing'
+        >>> Recipe("label_smoothing,rescaled_init,ghost_skips,ghost_neurons").meaning, Recipe("").meaning
+        ('tost', 'none')
+        """
+        order = [INGREDIENTS[name] for name in FULL]
+        parts = sorted(self.parts, key=lambda part: order.index(type(part)) if type(part) in order else len(order))
+        texts = [_meaning(part) for part in parts]
+        return "tost" if texts == list(FULL) else ",".join(texts) or "none"
+
     def before_mask(self, model, mask, task):
         for part in self.parts:
             part.before_mask(model, mask, task)
@@ -66,6 +80,13 @@ class Recipe(Ingredient):
 
 
 FULL = ("ghost_neurons", "ghost_skips", "rescaled_init", "label_smoothing")
+
+
+def _meaning(part):
+    names = {entry: name for name, entry in INGREDIENTS.items()}
+    values = {option: (vars(part).get(option, default), default) for option, default in options(type(part)).items()}
+    given = ", ".join(f"{option}={value!r}" for option, (value, default) in values.items() if value != default)
+    return names.get(type(part), type(part).__name__) + (f"({given})" if given else "")
 
 
 def _make(part):

@@ -3,6 +3,7 @@
 import dataclasses
 
 from tfsparse.experiment import Experiment
+from tfsparse.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,14 @@ class Run:
         ]
         if texts:
             raise ValueError(f"{texts[0]} of the run {self.name} is no number")
+        if self.accuracy is not None and not 0 <= self.accuracy <= 1:
+            raise ValueError(f"the accuracy of the run {self.name} is {self.accuracy}, which is not between 0 and 1")
         object.__setattr__(self, "settings", _with_own_sparsity(self.settings, self.metrics))
+
+    @property
+    def recipe(self):
+        """`Recipe.meaning` of its recipe: one text, however its flags wrote it."""
+        return Recipe(self.settings["recipe"]).meaning
 
     @property
     def accuracy(self):

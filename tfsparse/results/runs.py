@@ -28,7 +28,7 @@ def read_runs(paths):
         FileNotFoundError: no such folder.
         ValueError: nothing in a folder, a damaged file, or two runs of the same settings that differ.
     """
-    runs, unfinished = [], []
+    runs, unfinished = [], {}
     for path in map(pathlib.Path, paths):
         if path.is_file():
             runs += load_runs(path)
@@ -42,15 +42,15 @@ def read_runs(paths):
             if folder.metrics.is_file():
                 runs.append(_read(folder))
             else:
-                unfinished.append(folder.path)
-    return _once(runs), unfinished
+                unfinished[folder.path.resolve()] = folder.path  # paths may overlap
+    return _once(runs), list(unfinished.values())
 
 
 def _once(runs):
     """Each run once, though it may come from its folder and from a file that was made of that."""
     seen = {}
     for run in runs:
-        before = seen.setdefault(json.dumps(run.settings, sort_keys=True), run)
+        before = seen.setdefault(json.dumps({**run.settings, "recipe": run.recipe}, sort_keys=True), run)
         if _computed(before) != _computed(run):
             raise ValueError(
                 f"Runs {before.name} and {run.name} have the same settings, but not the same numbers: leave one out."

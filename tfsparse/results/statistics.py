@@ -16,7 +16,7 @@ class Summary:
     """Runs that differ in their seed only.
 
     Args:
-        context: what they have in common, without recipe and seed, as a dict; `recipe` beside it.
+        context: what they have in common, without recipe and seed, as a dict; `recipe`, as `Recipe.meaning` has it, beside it.
         accuracies: seed -> accuracy.
         runs: the runs, by seed.
     """
@@ -47,8 +47,8 @@ def summaries(runs):
     groups = {}
     for run in runs:
         settings = dict(run.settings)
-        seed, recipe = settings.pop("seed"), settings.pop("recipe")
-        groups.setdefault((json.dumps(settings, sort_keys=True), recipe), []).append((seed, run))
+        seed, _ = settings.pop("seed"), settings.pop("recipe")
+        groups.setdefault((json.dumps(settings, sort_keys=True), run.recipe), []).append((seed, run))
     found = []
     for (context, recipe), rows in groups.items():
         rows.sort(key=lambda row: row[0])
@@ -90,7 +90,7 @@ def confirmed(found, base=NONE):
     """How many of the pairs that `comparisons` compares have the same mask by what: a dict.
 
     `digest`: of every weight; `layers`: as many live weights and dead channels in each layer, which tells masks of SNIP or
-    SynFlow apart, but not random ones without dead channels; `nothing`: it is not known.
+    SynFlow apart, but not random ones without dead channels; `nothing`: it is not known. Dense pairs have none.
     """
     counts = collections.Counter(_same_mask(*sides) for sides in _sides(found, base))
     return {known: counts[known] for known in ("digest", "layers", "nothing")}
@@ -115,8 +115,10 @@ def _shared(one, other):
 def _same_mask(run, other):
     """By what it is known that two runs have the same mask, as `confirmed` names it; empty if they have not.
 
-    Runs of before there were digests have the counts of their layers only.
+    Runs of before there were digests have the counts of their layers only. `dense`: both have no mask.
     """
+    if run.settings["mask"] == "none":
+        return "dense"
     if run.mask and other.mask:
         return "digest" if run.mask == other.mask else ""
     if run.layers and other.layers:

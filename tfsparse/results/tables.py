@@ -80,7 +80,7 @@ def ablation_rows(found):
     known = {}
     for one in found:
         place = tuple(one.context[name] for name in (*NAMES, *more))
-        known[place, frozenset(parse_list(Recipe(one.recipe).text)) - {NONE}] = one
+        known[place, frozenset(parse_list(Recipe(one.recipe).text)) - {NONE}] = one  # `text` has tost's parts
     rows = []
     for (place, parts), one in known.items():
         for part in sorted(parts) if len(parts) > 1 else []:

@@ -2,12 +2,16 @@
 
 import contextlib
 import importlib.util
+import logging
 import os
 import pathlib
 import sys
 
+from tfsparse.experiment import RunFolder, missing_exports
 from tfsparse.sweep.group import run_group
-from tfsparse.sweep.outcome import Outcome
+from tfsparse.sweep.outcome import Outcome, finished
+
+log = logging.getLogger(__name__)
 
 _RETRIES = 3  # of a group whose machine or process went away
 
@@ -40,6 +44,9 @@ def ray(groups, threads=None):
         library.init(log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": root}}, include_dashboard=False)
     task = library.remote(num_cpus=threads or 1, max_retries=_RETRIES)(_whole_group)
     machines, here = [node["Resources"] for node in library.nodes() if node["Alive"]], os.getcwd()
+    most = max((machine.get("CPU", 0) for machine in machines), default=0)
+    if most < (threads or 1):  # no error: one may join yet
+        log.warning("No machine of Ray's has %d processors (the largest: %d): cells wait for one.", threads or 1, most)
     waiting = {
         task.options(num_gpus=gpus(machines, group)).remote(group, threads or 1, here): group for group in groups
     }
@@ -83,7 +90,18 @@ def _outcomes(library, done, group):
         return library.get(done)
     except library.exceptions.RayError as error:
         print(error, file=sys.stderr)
-        return [Outcome(cell.name, "failed", reason=f"Ray: {str(error).splitlines()[0]}") for cell in group]
+        said = str(getattr(error, "cause", error)).partition("\n")[0]  # a task's own error comes wrapped
+        reason = f"Ray: {said or type(error).__name__}"
+        return [_without_report(cell, reason) for cell in group]
+
+
+def _without_report(cell, reason):
+    """The `Outcome` of a cell whose group did not come to its end; its folder says whether it had finished before."""
+    folder = RunFolder(f"{cell.output_dir}/{cell.name}")
+    found = finished(folder.path)
+    if found is None or missing_exports(cell, folder):
+        return Outcome(cell.name, "failed", reason=reason)
+    return Outcome(cell.name, "finished", found.get("test_accuracy"))
 
 
 EXECUTORS = {"local": local, "ray": ray}

@@ -63,7 +63,7 @@ def _meaning(name, value):
     True
     """
     if name == "recipe":
-        return {type(part): vars(part) for part in Recipe(value).parts}
+        return Recipe(value).meaning
     if name != "mask" or value == "none":
         return value
     if is_mask_file(value):

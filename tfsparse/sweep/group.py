@@ -9,6 +9,7 @@ import sys
 
 from tfsparse.experiment import Experiment, RunFolder, missing_exports
 from tfsparse.files import written_aside
+from tfsparse.mask import Mask
 from tfsparse.sweep.outcome import Outcome, finished
 
 _SHARED = ("picture", "diagnosis", "mask")  # the mask last: it says that the stage is done
@@ -30,19 +31,19 @@ def run_group(group, threads=None):
     folders = [RunFolder(f"{cell.output_dir}/{cell.name}") for cell in group]
     # One of an earlier sweep may stand anywhere. A mask file, though, may have changed since: only a run knows.
     cells = [(folder, cell) for cell, folder in zip(group, folders, strict=True) if not cell.mask_file]
-    donor = next((folder for folder, cell in cells if _decided(folder, cell) and _readable(folder)), None)
+    donor = next((folder for folder, cell in cells if _decided(folder, cell) and _sound(folder, cell)), None)
     for cell, folder in zip(group, folders, strict=True):
         before = finished(folder.path)
         work_left = before is None or missing_exports(cell, folder)
         # Whether a mask file is still the one that the run began with, the run itself looks.
         if work_left or cell.mask_file:
             shared = donor is not None and not _decided(folder, cell)
-            outcome = _run(share(donor, folder, cell) if shared else cell, folder, threads)
+            outcome = _attempt(donor if shared else None, folder, cell, threads)
         if not work_left and not (cell.mask_file and outcome.state == "failed"):
             outcome = Outcome(cell.name, "was finished", before.get("test_accuracy"))
         yield outcome
         outdated = cell.mask_file and outcome.state == "failed"
-        if _decided(folder, cell) and _readable(folder) and not outdated:
+        if _decided(folder, cell) and _sound(folder, cell) and not outdated:
             donor = folder
 
 
@@ -51,12 +52,23 @@ def _decided(folder, cell):
     return folder.begun if cell.mask == "none" else folder.mask.is_file()
 
 
-def _readable(folder):
-    """Whether the settings of a run can be read: one in which they are damaged gives its mask to no other."""
+def _sound(folder, cell):
+    """Whether settings and mask of a run can be read: one in which they are damaged gives its mask to no other."""
     try:
-        return bool(Experiment.from_flagfile(folder.flags))
+        Experiment.from_flagfile(folder.flags)
+        if cell.mask != "none":
+            Mask.load(folder.mask)
     except (ValueError, OSError):
         return False
+    return True
+
+
+def _attempt(donor, folder, cell, threads):
+    """Runs a cell, with the mask of `donor` if there is one; what cannot be written fails this cell alone."""
+    try:
+        return _run(share(donor, folder, cell) if donor else cell, folder, threads)
+    except (ValueError, OSError) as error:
+        return Outcome(cell.name, "failed", reason=str(error))
 
 
 def _wait(process):
@@ -77,13 +89,17 @@ def share(donor, folder, cell):
 
     Returns:
         The cell with that precision, in its own folder still.
+
+    Raises:
+        ValueError: the folder holds somebody's files, and no run.
+        OSError: it cannot be written.
     """
+    folder.check_owner()
     folder.path.mkdir(parents=True, exist_ok=True)
     # Measured anew, it might be another, and cells that are compared would differ in it.
     precision = Experiment.from_flagfile(donor.flags).mixed_precision
     begun = dataclasses.replace(cell, mixed_precision=precision)
-    # A folder with files and without flags would be somebody's.
-    folder.write_flags(begun)
+    folder.write_flags(begun)  # first: a folder with files and without flags would be somebody's
     for name in _SHARED:
         if getattr(donor, name).is_file():
             with written_aside(getattr(folder, name)) as scratch:

@@ -1,5 +1,6 @@
 """`run_sweep`: every cell of a grid, and what became of each."""
 
+import collections
 import logging
 
 from tfsparse.experiment import RunFolder, check
@@ -23,10 +24,18 @@ def run_sweep(cells, *, executor="local", threads=None):
         List of `Outcome`, in the order of the cells.
 
     Raises:
-        ValueError: settings of a cell that cannot work, before any cell runs.
+        ValueError: settings of a cell that cannot work, or two cells of one name, before any cell runs.
     """
     run = lookup(EXECUTORS, executor, "executor")
+    for name, count in collections.Counter(cell.name for cell in cells).items():
+        if count > 1:
+            raise ValueError(f"{count} cells of the sweep are named {name}: give each once.")
     for cell in cells:
+        if cell.strategy == "multi_worker":
+            raise ValueError(
+                "A cell of a sweep runs in one process, and --strategy=multi_worker needs one on each worker: start "
+                "scripts/train.py there for each cell, or spread cells over machines with --executor=ray."
+            )
         check(cell, RunFolder(f"{cell.output_dir}/{cell.name}"))
     found = {}
     with progress() as shown:
