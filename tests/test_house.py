@@ -27,7 +27,7 @@ LEVELS = (
         "_keras",
         "batch_norm",
     },
-    {"mask", "surgery", "frozen", "positive"},
+    {"mask", "surgery", "frozen", "positive", "float32"},
     {"compaction"},
     {"masks", "recipe", "models", "data", "training", "export", "report", "diagnosis", "doctor"},
     {"experiment"},

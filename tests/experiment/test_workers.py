@@ -107,3 +107,13 @@ def test_the_chief_finds_the_mask_and_the_others_load_it(method, tmp_path):
     run(tmp_path, ["-m", "tests.experiment.mask_worker", str(tmp_path), method])
     masks = [Mask.load(tmp_path / f"{name}.safetensors") for name in ("mask", "chief", "other")]
     assert masks[0] == masks[1] == masks[2] and masks[0].live
+
+
+def test_workers_with_starts_of_their_own_train_the_chiefs(tmp_path):
+    """Nothing made them equal: each trained another network, with the sum of all gradients."""
+    run(tmp_path, ["-m", "tests.experiment.train_worker", str(tmp_path)])
+    for when, alike in (("before", False), ("after", True)):
+        chief, other = (np.load(tmp_path / f"{when}-{name}.npz") for name in ("chief", "other"))
+        assert np.array_equal(chief["stem/conv/kernel"], other["stem/conv/kernel"]) is alike
+    for path in chief:
+        np.testing.assert_array_equal(chief[path], other[path], err_msg=path)

@@ -37,6 +37,24 @@ def test_ghosts_that_shall_stay_are_no_news(mask, task, caplog):
     assert not warnings(caplog)
 
 
+@pytest.mark.parametrize("recipe", ["ghost_neurons", "ghost_skips", "rescaled_init(iterations=1)", "label_smoothing"])
+def test_a_recipe_for_new_networks_on_a_trained_one_is_named(recipe, mask, task, caplog):
+    model = make_model()
+    prepare(model, mask, recipe, task)
+    assert not warnings(caplog)
+    (norm, *_) = (layer for layer in model.layers if isinstance(layer, K.BatchNormalization))
+    norm.moving_mean.assign_add(tf.ones_like(norm.moving_mean))
+    prepare(model, mask, recipe, task)
+    named = [
+        text for text in warnings(caplog) if f"its norm {norm.name!r} has statistics. The recipe {recipe!r}" in text
+    ]
+    assert len(named) == len(warnings(caplog)) == (0 if recipe == "label_smoothing" else 1)
+    norm.trainable = False
+    caplog.clear()
+    prepare(model, mask, recipe, task)
+    assert not warnings(caplog), "frozen features have been trained, and stay"
+
+
 def test_early_stopping_that_brings_ghosts_back_is_named(model, mask, task, caplog):
     """The best epoch was one in which they lived, and its weights mean nothing without them."""
 

@@ -85,6 +85,24 @@ def test_where_sizes_change_a_convolution_is_left_alone(task):
         prepare(keras.Sequential([keras.Input((8, 8, 3)), K.Conv2D(4, 3), K.ReLU()]), None, "ghost_skips", task)
 
 
+@pytest.mark.parametrize("outside", [True, False])
+def test_frozen_features_stay_what_they_are(outside, task):
+    """Ghosts were trained around kernels that could take nothing over, and softened ReLUs gave the head other features."""
+    x = keras.Input((8, 8, 3))
+    y = K.BatchNormalization()(K.Conv2D(4, 3, padding="same", use_bias=False, activation="relu", name="a")(x))
+    features = keras.Model(x, K.ReLU(name="r")(y), name="features")
+    for layer in [features] if outside else features.layers:
+        layer.trainable = False
+    y = K.Conv2D(4, 3, padding="same", activation="relu", name="b")(features(x, training=False))
+    model = keras.Model(x, K.Dense(3)(K.GlobalAveragePooling2D()(y)))
+    prepared = prepare(model, None, "ghost_neurons,ghost_skips", task)
+    ghosts = [layer.name for layer in prepared.layers if "ghost" in layer.name and layer.name.count("/")]
+    assert sorted(ghosts) == ["b/ghost_skip", "b/relu/ghost"]
+    features.trainable = True
+    again = prepare(model, None, "ghost_neurons,ghost_skips", task)
+    assert {"features/a/ghost_skip", "features/r/ghost"} <= {layer.name for layer in again.layers}
+
+
 def test_a_network_without_a_place_is_refused_before_the_work_of_rescaling(task, monkeypatch):
     monkeypatch.setattr(RescaledInit, "run", lambda *given: pytest.fail("rescaled"))
     model = keras.Sequential([K.Flatten(input_shape=(8, 8, 3)), K.Dense(8, "relu"), K.Dense(3)])

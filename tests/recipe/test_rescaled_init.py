@@ -17,6 +17,7 @@ from tfsparse.graph import clone
 from tfsparse.mask import Mask, apply_mask
 from tfsparse.recipe import RescaledInit, prepare, strip
 from tfsparse.recipe.scale_steps import ScaleSteps
+from tfsparse.surgery import Surgery
 from tfsparse.task import Data, Task
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -81,6 +82,19 @@ def test_directions_zeros_and_statistics_stay(task):
         else:
             cosine = np.vdot(value, after[path]) / np.linalg.norm(value) / np.linalg.norm(after[path])
             assert cosine == pytest.approx(1, abs=1e-5), path
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_model_in_half_precision_is_rescaled_in_full(task, policy):
+    model = make_model()
+    expected = RescaledInit(iterations=3, rate=0.05).run(clone(model), None, task)[-1]["scales"]
+    half = Surgery(model, dtype=policy).build()
+    found = RescaledInit(iterations=3, rate=0.05).run(half, None, task)
+    np.testing.assert_array_equal(found[-1]["scales"], expected)
+    assert half.layers[2].compute_dtype != "float32"
+    before, after = paths.weights(model), paths.weights(half)
+    for name, scale in zip(found[-1]["names"], expected, strict=True):
+        np.testing.assert_allclose(after[name].numpy(), scale * before[name].numpy(), rtol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("masked", [True, False])

@@ -5,15 +5,12 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from tf_keras.src.mixed_precision.policy import policy_scope
 
 from tfsparse import paths
 from tfsparse.export.outputs import ENDINGS
 from tfsparse.export.result import ExportError
-from tfsparse.graph import clone, copy_layer, is_graph
+from tfsparse.float32 import float32_twin, in_other_floats
 from tfsparse.mask import of_training
-
-_OTHER_FLOATS = ("float16", "bfloat16", "float64")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,49 +86,18 @@ def plain_float32(model):
             f"Layer {layer.name!r} ({type(layer).__name__}) belongs to training. Export the plain model: "
             "ts.strip(model), or tfmot.sparsity.keras.strip_pruning(model)."
         )
-    if not _in_other_floats(model):
+    if not in_other_floats(model):
         return model
     try:
-        with policy_scope("float32"):  # parts that a composite layer makes do not see the dtype of its configuration
-            twin = _twin(model)
+        twin = float32_twin(model)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ExportError(
             f"Model {model.name!r} computes in mixed precision and its configuration does not bring it back "
             f"({error}). Build it in float32, copy the weights, and export that."
         ) from error
-    for layer in _in_other_floats(twin):
+    for layer in in_other_floats(twin):
         raise ExportError(
             f"Layer {layer.name!r} ({type(layer).__name__}) computes in {layer.compute_dtype} whatever its configuration says. "
             "Build the model in float32, copy the weights, and export that."
         )
     return twin
-
-
-def _in_other_floats(model):
-    return [layer for layer in model._flatten_layers() if layer.compute_dtype in _OTHER_FLOATS]
-
-
-def _twin(model):
-    if is_graph(model):
-        return clone(model, lambda _, layer: copy_layer(layer, **_in_float32(layer.get_config())), "float32")
-    twin = type(model).from_config(_in_float32(model.get_config()))
-    twin.set_weights(model.get_weights())
-    return twin
-
-
-def _in_float32(config):
-    """A Keras configuration with every dtype policy in it, however deep, replaced by float32."""
-    if isinstance(config, dict):
-        if config.get("class_name") == "Policy":
-            return "float32"
-        return {key: _policy(key, value) for key, value in config.items()}
-    if isinstance(config, (list, tuple)):
-        items = [_in_float32(item) for item in config]
-        return tuple(items) if isinstance(config, tuple) else items
-    return config
-
-
-def _policy(key, value):
-    if key == "dtype" and isinstance(value, str) and value.removeprefix("mixed_") in _OTHER_FLOATS:
-        return "float32"
-    return _in_float32(value)

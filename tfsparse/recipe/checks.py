@@ -67,6 +67,23 @@ def warn_of_other_start(model, mask):
             return
 
 
+def warn_of_trained_start(model, recipe):
+    """Warns if `model` has been trained and `recipe` is for new networks: it would undo some of that.
+
+    Statistics of a BatchNorm that is trained tell it; a network without one tells nothing.
+    """
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    trained = [norm.name for norm in norms if norm.trainable and np.any(norm.moving_mean.numpy())]
+    if trained and recipe.starts_anew:
+        log.warning(
+            "Model %r has been trained: its norm %r has statistics. The recipe %r is for new networks: ghosts and rescaled "
+            "weights undo some of what this one has learned. To train on from there take 'label_smoothing' or 'none'.",
+            model.name,
+            trained[0],
+            recipe.text,
+        )
+
+
 def warn_of_living_ghosts(prepared):
     """Warns if ghosts still have a say in what `prepared` computes: what is stripped of them computes something else.
 

@@ -29,10 +29,11 @@ class GhostNeurons(Ingredient):
             a constant ghost the stripped model, which has ReLUs, is not the one that was trained.
 
     Covers `ReLU` layers (with a maximum, too), `Activation("relu")`, `tf.nn.relu` and ReLUs fused into convolution and
-    dense layers, in nested models too. A ReLU inside a composite or custom layer stays, also in one derived from these.
+    dense layers, in nested models too. A ReLU inside a composite or custom layer stays, also in one derived from these, and
+    one with `trainable=False`, or in a model with that: frozen features stay what they are.
     """
 
-    needs_graph = True
+    needs_graph = starts_anew = True
 
     def __init__(self, *, kind="pswish", beta=(1.0, 50.0), share=0.1, hand_over="gradual"):
         lookup(SOFT, kind, "kind of soft neuron")
@@ -46,7 +47,7 @@ class GhostNeurons(Ingredient):
         neurons = {}
         for call in surgery.calls:
             limit = relu_limit(call)
-            if limit is not None:
+            if limit is not None and surgery.trains(call):
                 if id(call.layer) not in neurons:
                     named = {"name": f"{call.path}/ghost", "dtype": surgery.policy(call)}
                     named["masking"] = call.layer.supports_masking  # tf.nn.relu drops Keras' masks, its layers do not
@@ -54,7 +55,8 @@ class GhostNeurons(Ingredient):
                 surgery.replace(call, self._soften(surgery, clock, neurons[id(call.layer)]))
         if not neurons:
             raise ValueError(
-                f"Model {surgery.model.name!r} has no ReLU to soften: leave ghost_neurons out of the recipe."
+                f"Model {surgery.model.name!r} has no ReLU to soften: leave ghost_neurons out of the recipe. "
+                "Frozen ones stay as they are."
             )
 
     def _soften(self, surgery, clock, neuron):

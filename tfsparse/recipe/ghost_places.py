@@ -12,7 +12,7 @@ def chosen(surgery):
     """The convolutions that get a ghost: (call of the convolution, Ref of the ghost's input, call it comes after)."""
     for call in _candidates(surgery):
         source = _source(surgery, call)
-        if _sizes_match(source, call):
+        if _sizes_match(source, call) and surgery.trains(call):
             yield call, source, _place(surgery, call)
 
 

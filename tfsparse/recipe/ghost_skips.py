@@ -37,13 +37,14 @@ class GhostSkips(Ingredient):
     a plain one (VGG, MobileNet) every one. Depthwise convolutions have none: a ghost mixes channels, and when it has left,
     a kernel that sees one channel has nothing to take that over with. Nor have those with an activation inside that is no
     ReLU. The ghost goes in after the normalisation that follows, or at the convolution itself if none does. Where spatial
-    sizes do not match (valid padding without a ZeroPadding2D before it) a convolution is left alone.
+    sizes do not match (valid padding without a ZeroPadding2D before it) a convolution is left alone, and where it is frozen
+    (`trainable=False`): its kernel could take over nothing.
 
     Dead channels get nothing: when the ghost has left, a channel that the inputs do not arrive at through live weights is a
     constant, which could take over nothing. (The paper's code feeds them all.)
     """
 
-    needs_graph = True
+    needs_graph = starts_anew = True
 
     def __init__(self, *, share=0.1, hand_over="gradual", gain=1.0, fill=None, decays=True):
         self.gain, self.decays = real(gain, "gain", "(0, inf)"), switch(decays, "decays")
@@ -68,7 +69,7 @@ class GhostSkips(Ingredient):
         if not ghosts:
             raise ValueError(
                 f"Model {surgery.model.name!r} has no convolution that a ghost skip fits around: "
-                "leave ghost_skips out of the recipe."
+                "leave ghost_skips out of the recipe. Frozen ones have none."
             )
 
     def _start(self, seed):

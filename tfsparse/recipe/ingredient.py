@@ -9,6 +9,7 @@ class Ingredient:
     """
 
     needs_graph = False  # whether the part changes the graph, which a subclassed model does not show
+    starts_anew = False  # whether it is for new networks, and would undo some of what a trained one has learned
 
     def before_mask(self, model, mask, task):
         """Changes the weights of the plain model, in which `mask` has not been applied yet (`mask` may be None)."""

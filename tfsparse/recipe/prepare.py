@@ -4,7 +4,13 @@ from tfsparse.counterparts import copy_weights
 from tfsparse.graph import clone, is_graph, require_graph
 from tfsparse.mask import apply_mask, checked, sparsify
 from tfsparse.mask.sparsify import release
-from tfsparse.recipe.checks import check_trainable, hold_zeros, warn_of_living_ghosts, warn_of_other_start
+from tfsparse.recipe.checks import (
+    check_trainable,
+    hold_zeros,
+    warn_of_living_ghosts,
+    warn_of_other_start,
+    warn_of_trained_start,
+)
 from tfsparse.recipe.recipe import Recipe
 from tfsparse.surgery import Surgery
 
@@ -62,6 +68,7 @@ def initial(model, mask, recipe, task):
     if recipe.needs_graph:  # a graph that the recipe has no place in is refused before the work of rescaling
         recipe.dress(Surgery(model, "Preparing a model"), mask, task)
     warn_of_other_start(model, mask)
+    warn_of_trained_start(model, recipe)
     start = clone(model)
     recipe.before_mask(start, mask, task)
     if mask is not None:
@@ -111,6 +118,7 @@ def transfer(prepared, model):
 def _prepare_in_place(model, mask, recipe, task, initialize):
     if initialize:
         warn_of_other_start(model, mask)
+        warn_of_trained_start(model, recipe)
         recipe.before_mask(model, mask, task)
     if mask is not None:
         sparsify(model, mask)

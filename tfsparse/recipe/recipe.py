@@ -45,6 +45,10 @@ class Recipe(Ingredient):
         return any(part.needs_graph for part in self.parts)
 
     @property
+    def starts_anew(self):
+        return any(part.starts_anew for part in self.parts)
+
+    @property
     def meaning(self):
         """One text for all recipes that do the same: parts in one order, an option only where it is not the default.
 

@@ -7,6 +7,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse import paths
+from tfsparse.counterparts import copy_weights
+from tfsparse.float32 import float32_twin, in_other_floats
 from tfsparse.frozen import frozen
 from tfsparse.graph import is_graph
 from tfsparse.progress import progress
@@ -43,6 +45,8 @@ class RescaledInit(Ingredient):
         tickets: True rescales under such masks, too, as the paper's code does.
     """
 
+    starts_anew = True
+
     def __init__(
         self, *, iterations=180, rate=0.01, gamma=1.0, eta=0.1, min_scale=0.5, clip=1.0, masked=True, tickets=False
     ):
@@ -69,11 +73,20 @@ class RescaledInit(Ingredient):
         return self.tickets or not ticket
 
     def run(self, model, mask, task):
-        """Rescales the weights of `model` in place.
+        """Rescales the weights of `model` in place; computes in float32, unless the model is subclassed.
 
         Returns:
             One dict per iteration: `norm` (G), `loss`, `updated_loss` (None after a step on the norm), `scales`.
         """
+        half = [layer for layer in in_other_floats(model) if layer.compute_dtype != "float64"]
+        if not half or not is_graph(model):
+            return self._learn(model, mask, task)
+        twin = float32_twin(model)  # derivatives of derivatives would vanish in half precision
+        rows = self._learn(twin, mask, task)
+        copy_weights(twin, model)
+        return rows
+
+    def _learn(self, model, mask, task):
         by_id = {id(variable): name for name, variable in paths.weights(model).items()}
         variables = model.trainable_variables
         names = [by_id[id(variable)] for variable in variables]

@@ -77,13 +77,14 @@ class Reader:
         inputs: list of the `Ref`s of the model's inputs.
         outputs: `Ref`s in the structure of the model's outputs.
         calls: list of `Call`, in an order in which they can be computed.
+        fused: id of a layer -> the ReLU that was taken out of it.
     """
 
     def __init__(self, model):
         self.model, self.calls = model, []
         self._count = 0
         self._paths = {id(layer): path for path, layer in paths.layers(model)}
-        self._fused = {}
+        self.fused = {}
         self.inputs = [self._ref(tensor) for tensor in model.inputs]
         env = {id(t): ref for t, ref in zip(model.inputs, self.inputs, strict=True)}
         self.outputs = self._walk(model, env, "", {})
@@ -116,7 +117,7 @@ class Reader:
         if type(layer) in _MAY_FUSE and layer.activation in RELU and layer.activity_regularizer is None:
             middle = self._ref(node.outputs)  # (a regularizer of activities means those behind the ReLU)
             self.calls.append(Call(path, layer, args, kwargs, middle, {"activation": "linear"}))
-            relu = self._fused.setdefault(id(layer), keras.layers.ReLU(dtype=layer.dtype_policy))
+            relu = self.fused.setdefault(id(layer), keras.layers.ReLU(dtype=layer.dtype_policy))
             path, layer, args, kwargs = f"{path}/relu", relu, (middle,), {}
         self.calls.append(Call(path, layer, args, kwargs, outputs))
         return outputs

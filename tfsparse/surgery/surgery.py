@@ -33,6 +33,12 @@ class Surgery:
         self._instead = {}
         graph = Reader(model)
         self.inputs, self.calls, self.outputs = graph.inputs, graph.calls, graph.outputs
+        stopped = frozen_from_outside(model) | {id(call.layer) for call in self.calls if not call.layer.trainable}
+        self._stopped = stopped | {id(relu) for owner, relu in graph.fused.items() if owner in stopped}
+
+    def trains(self, call):
+        """Whether the layer of `call` is trained: not where it, or a model around it, has `trainable=False`."""
+        return id(call.layer) not in self._stopped
 
     def consumers(self, ref):
         """The calls that read `ref`."""

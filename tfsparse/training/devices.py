@@ -54,6 +54,25 @@ def meet(strategy):
         strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(tf.function(lambda: tf.constant(1.0))), axis=None)
 
 
+def take_chiefs_weights(strategy, model):
+    """Gives all workers the weights that the first has; nothing happens if there is one.
+
+    Each has brought its own, drawn without a seed or rescaled by itself: gradients are summed up and keep such a difference
+    for ever. (What TensorFlow broadcasts is what a variable is created with, not what is assigned to it.)
+    """
+    if getattr(strategy, "cluster_resolver", None) is None:
+        return
+    variables = [variable for variable in model.variables if variable.dtype.is_floating]
+
+    @tf.function
+    def of_first():
+        first = tf.distribute.get_replica_context().replica_id_in_sync_group == 0
+        return [tf.where(first, variable, tf.zeros_like(variable)) for variable in variables]
+
+    for variable, value in zip(variables, strategy.run(of_first), strict=True):
+        variable.assign(strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None))
+
+
 def synchronise(model):
     """Lets the BatchNorms of `model` normalise by the statistics of the whole batch, not of each device's share.
 

@@ -13,7 +13,7 @@ from tfsparse.registry import lookup
 from tfsparse.training.best import SaveBest
 from tfsparse.training.checkpoints import CHECKPOINTS, Checkpoints, SaveEpochs
 from tfsparse.training.compacted import forget_stays, read_stays, write_stays
-from tfsparse.training.devices import is_chief
+from tfsparse.training.devices import is_chief, take_chiefs_weights
 from tfsparse.training.history import HistoryFile
 from tfsparse.training.precision import POLICIES
 from tfsparse.training.ready import make_ready
@@ -100,6 +100,7 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
     )
     with strategy.scope():
         model = make_model()
+        take_chiefs_weights(strategy, model)
         optimizer = compiled(model)  # before ghosts leave: their slots are part of the checkpoint
         checkpoints = None if folder is None else Checkpoints(folder / CHECKPOINTS, model, optimizer, writes=writes)
         completed = checkpoints.restore() if checkpoints else 0
