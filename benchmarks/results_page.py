@@ -70,11 +70,17 @@ def first_epochs(runs):
 
 
 def silenced():
-    """Of benchmarks/rescaled_scales.py: the rescaling with the paper's bound, and the norms that fell to it."""
+    """Of benchmarks/rescaled_scales.py: the rescaling with the paper's bound, the norms that fell to it, kernels at ours."""
     found = {(row["mask"], row["min_scale"]): row for row in read("rescaled_scales")["rows"]}
+    halved = {mask: found[mask, 0.5] for mask in ("erk", "snip")}
+    kernels = {m: [s for path, s in row["scales"].items() if path.endswith("kernel")] for m, row in halved.items()}
+    halved = {
+        mask: {"norm": row["norms"]["0"], "bound": sum(s <= 0.5 for s in kernels[mask]), "kernels": len(kernels[mask])}
+        for mask, row in halved.items()
+    }
     silent = found["erk", 0.01]
     fallen = [path for path, scale in silent["scales"].items() if scale <= 0.01 and path.endswith("gamma")]
-    return {"silent": silent, "fallen": fallen}
+    return {"silent": silent, "fallen": fallen, "halved": halved}
 
 
 def by_recipe(runs, place, seed):
