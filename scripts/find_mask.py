@@ -4,7 +4,7 @@
 
 Takes all flags of a training, so that its flagfiles serve; those of later stages change nothing here. Methods that train
 (imp, gem_miner, gradual) keep what they have finished in a folder beside the file (mask.rounds/) and go on there when started
-again.
+again; with --strategy=mirrored imp trains on all GPUs.
 """
 
 import os
@@ -22,6 +22,7 @@ from tfsparse.diagnosis import diagnose
 from tfsparse.experiment import Experiment, check, load_task, search_mask
 from tfsparse.files import check_out
 from tfsparse.models import build_model
+from tfsparse.training import make_strategy
 
 OUT = flags.define_path("out", "mask.safetensors", "File that the mask is written to.")
 
@@ -39,7 +40,8 @@ def main(argv):
             check_out(file, "--out")
         task = load_task(experiment)
         model = build_model(experiment.model, task.data)
-        mask = search_mask(experiment, model, task, out.with_suffix(".rounds"))
+        strategy = make_strategy(experiment.strategy) if experiment.strategy == "mirrored" else None
+        mask = search_mask(experiment, model, task, out.with_suffix(".rounds"), strategy)
         found = diagnose(model, mask)
         found.save_json(out.with_suffix(".json"))
         found.plot(out.with_suffix(".png"))

@@ -79,6 +79,14 @@ def kerascv():
     return keras_cv.models.ImageClassifier(backbone=backbone, num_classes=3)
 
 
+def told_by_place():
+    """`training` as the second argument, of a nested model and of a layer in another that is told otherwise."""
+    outer, inner = frozen_features(), keras.Input((4,))
+    norm = keras.Model(inner, K.BatchNormalization(name="norm")(K.Dense(4, name="dense")(inner), True), name="inside")
+    x = keras.Input((4,))
+    return keras.Model(x, outer.get_layer("features")(norm(x, training=False), False))
+
+
 MAKERS = [
     make_model,
     nested_and_shared,
@@ -94,6 +102,7 @@ MAKERS += [
     shared_inside_and_outside,
     frozen_features,
     lambda: frozen_features(True),
+    told_by_place,
     lambda: keras.Sequential([keras.Input((4,)), K.Dense(2)]),
 ]
 

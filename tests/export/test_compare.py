@@ -24,6 +24,18 @@ def test_a_label_is_judged_as_two_classes_are():
         found(np.full_like(LABEL, 0.5), LABEL, LABELS)
 
 
+def test_a_file_that_tells_nothing_apart_is_no_export():
+    """It moved few: the rare label was found nowhere, and was accepted."""
+    rare = np.where(np.arange(64)[:, None] < 6, 0.9, 0.01)
+    classes = np.concatenate([1 - rare, rare], 1)
+    numbers = 300 + 5 * rare
+    for expected, meaning in ((rare, LABELS), (classes, CLASSES), (numbers * [[1.0]] + 9 * rare, NUMBERS)):
+        with pytest.raises(ExportError, match="are the same for all 64 images, the Keras model's are not"):
+            found(np.zeros_like(expected) + expected[-1], expected, meaning)
+        found(expected.round(2), expected, meaning)
+    found(np.full_like(LABEL, 0.5), 0.5 + 0.01 * LABEL, LABELS)  # an untrained network's are next to the same
+
+
 @pytest.mark.parametrize("scale", [0.3, 30])
 def test_numbers_are_judged_by_their_own_size(scale):
     numbers = np.resize([scale, -scale], (64, 1))

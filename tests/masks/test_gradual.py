@@ -16,7 +16,7 @@ from tfsparse.masks.gradual_training import GradualTraining
 from tfsparse.masks.rounds import Rounds
 from tfsparse.masks.state import State
 from tfsparse.report import evaluate
-from tfsparse.task import Task
+from tfsparse.task import Data, Task
 from tfsparse.task.sgd import SGD
 
 METHOD = "gradual(frequency=2)"
@@ -101,6 +101,47 @@ def test_layers_that_tfmot_refuses(task):
     for path, array in mask.items():
         assert array.mean() == pytest.approx(0.25, abs=0.02), path
     assert "nested/dense/kernel" in mask and "attention/query/kernel" in mask
+
+
+def test_in_half_precision_the_weights_stay_what_they_are(task):
+    """TF-MOT's wrapper took the global policy, and its masks did not fit a layer that has its own."""
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    layers = [keras.layers.Conv2D(4, 3, name="conv"), keras.layers.Flatten()]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *layers, keras.layers.Dense(3, dtype="float32", name="head")])
+    mask = find_mask(model, METHOD, sparsity=0.5, task=task)
+    for path in ("conv/kernel", "head/kernel"):
+        weights = mask.weights[path]
+        assert mask[path].mean() == pytest.approx(0.5, abs=0.01)
+        assert np.any(weights != tf.cast(tf.cast(weights, "bfloat16"), "float32")), "rounded in every step"
+
+
+def test_frozen_features_are_pruned_on_the_way(task, tmp_path):
+    """A part that is called with `training=False` stayed dense until the end, and the accuracies were the dense network's."""
+    x = keras.Input((8, 8, 3))
+    features = keras.Sequential([x, keras.layers.Conv2D(4, 3, name="conv")], name="features")
+    features.trainable = False
+    y = keras.layers.Dense(3, name="head")(keras.layers.Flatten()(features(x, training=False)))
+    find_mask(keras.Model(x, y), METHOD, sparsity=0.75, task=task, folder=tmp_path)
+    theirs = Mask.load(tmp_path / "trained.safetensors")
+    for path in ("features/conv/kernel", "head/kernel"):
+        assert theirs[path].mean() == pytest.approx(0.25, abs=0.01)
+        assert not theirs.weights[path][~theirs[path]].any()
+
+
+def test_a_pipeline_is_gone_through_once(task):
+    """Each epoch began at the first one's first batch again."""
+    drawn = []
+
+    def batches():
+        for number in range(4):
+            drawn.append(number)
+            yield np.full((4, 8, 8, 3), number, "float32"), np.arange(4) % 3
+
+    shapes = tf.TensorSpec((4, 8, 8, 3)), tf.TensorSpec((4,), tf.int64)
+    data = Data.from_datasets(train=tf.data.Dataset.from_generator(batches, output_signature=shapes))
+    looked_at = len(drawn)
+    find_mask(make_model(), METHOD, sparsity=0.5, task=dataclasses.replace(task, data=data))
+    assert 16 <= len(drawn) - looked_at <= 16 + 8, "and what is kept ready"
 
 
 def test_other_patterns_are_taken_from_the_trained_weights(task):

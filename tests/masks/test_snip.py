@@ -27,6 +27,29 @@ def loss_of(model, task):
     return lambda: float(loss())
 
 
+@pytest.mark.parametrize("method", ["snip", "gem_miner(epochs=2, period=1)"])
+def test_a_loss_of_the_users_own_scores_as_it_trains(method):
+    """Labels (n,) met outputs (n, 1) and made (n, n) of them, and a vector of losses was summed up."""
+    seen = []
+
+    def squares(labels, outputs):
+        seen.append((labels.shape.rank, outputs.shape.rank))
+        return tf.square(tf.cast(labels, outputs.dtype) - outputs)[:, 0]
+
+    found = []
+    for loss in (keras.losses.MeanSquaredError(), squares):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(
+            [keras.layers.Dense(8, "tanh", input_shape=(6,), name="a"), keras.layers.Dense(1, name="b")]
+        )
+        train = (np.random.default_rng(0).normal(size=(60, 6)).astype("float32"), np.arange(60) % 2)
+        data = Data.from_arrays(train=train, batch_size=20, shuffle=False)
+        found.append(find_mask(model, method, sparsity=0.6, task=Task(data, loss=loss, epochs=2)))
+    assert seen and set(seen) == {(2, 2)}
+    for path, array in found[0].items():
+        np.testing.assert_array_equal(found[1][path], array)
+
+
 def test_against_finite_differences():
     model, task = small()
     found, loss, expected = scores(model, "snip", task), loss_of(model, task), {}

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.compaction.roles import OTHER, role
+from tfsparse.compaction.roles import OTHER, of_all_outputs, role
 from tfsparse.compaction.weights import live_weights, uses
 
 # What writes the filters of convolutions whose channels compaction does not follow: grouped ones, and separable ones.
@@ -34,7 +34,7 @@ def arrivals(surgery, mask):
 
 
 def _after(call, given, width, live, mask):
-    kind = role(call)
+    kind = OTHER if of_all_outputs(call) else role(call)
     if kind in ("mixing", "depthwise"):
         reached = uses(live(call.path, call.layer)) & given[0][:, None]
         return reached.any(0) if kind == "mixing" else reached.ravel()

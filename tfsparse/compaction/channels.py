@@ -5,7 +5,7 @@ import tensorflow as tf
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from tfsparse.compaction.roles import OTHER, role
+from tfsparse.compaction.roles import OTHER, of_all_outputs, role
 
 
 class Channels:
@@ -69,6 +69,8 @@ class Channels:
         for call, kind in self.roles.items():
             if kind == OTHER:
                 yield from [*call.inputs, *_outputs(call)]
+            elif kind == "mixing" and of_all_outputs(call):
+                yield call.outputs
 
 
 def _bound(layer):

@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tfsparse.compaction.roles import OTHER, function
+from tfsparse.compaction.roles import OTHER, function, of_all_outputs
 from tfsparse.compaction.weights import kernel_of, uses
 from tfsparse.surgery import relu_limit
 
@@ -47,7 +47,8 @@ class Constants:
             if training and (kind in _READING or not alone):
                 given = [(np.where(settled, values, np.nan), settled) for values, settled in given]
             for ref in tf.nest.flatten(call.outputs):
-                self._set(ref, *(self._unknown(ref) if kind == OTHER else self._after(call, kind, given)))
+                unknown = kind == OTHER or (kind == "mixing" and of_all_outputs(call))
+                self._set(ref, *(self._unknown(ref) if unknown else self._after(call, kind, given)))
 
     def _set(self, ref, values, settled):
         self.values[ref.number], self.settled[ref.number] = values, settled & ~np.isnan(values)

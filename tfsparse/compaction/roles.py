@@ -58,10 +58,18 @@ def function(call):
     return _FUNCTIONS.get(operation(call)) or keras.activations.get(own)
 
 
+def of_all_outputs(call):
+    """Whether each output of a `"mixing"` layer may be made of all that its kernel gives: behind a softmax, or an activation
+    of which nothing is known."""
+    return type(call.layer) in _MIXING and function(call) not in _ELEMENTWISE
+
+
 def _role(call):
     layer, kind = call.layer, type(call.layer)
     width = {ref.shape[-1:] for ref in call.inputs}
-    if kind in (*_MIXING, *_DEPTHWISE, _L.Activation) and function(call) not in _ELEMENTWISE:
+    if kind in (*_DEPTHWISE, _L.Activation) and function(call) not in _ELEMENTWISE:
+        return OTHER
+    if kind in _MIXING and getattr(function(call), "weights", None):  # they are of the width of its outputs
         return OTHER
     if kind in _MIXING and getattr(layer, "groups", 1) == 1 and len(call.inputs) == 1:
         return "mixing"

@@ -24,6 +24,7 @@ class Tolerance:
 
 
 EXACT = Tolerance(1e-4, 1e-4)
+_VARIES = 0.02  # outputs that vary by more than this are not rounded to a constant, by eight bits neither
 _LEAST = 0.01  # of what numbers are compared with: smaller ones are made of larger ones, whose rounding they carry
 
 
@@ -45,11 +46,12 @@ def compare(exported, images, expected, tolerance, meaning=CLASSES, advice=""):
         (largest difference, mean over images of the differences' sum; of classes half of it: what one loses another gains).
 
     Raises:
-        ExportError: more than `tolerance` allows, or the outputs are not numbers.
+        ExportError: more than `tolerance` allows, the outputs are not numbers, or all the same where the model's are not.
     """
     rows = np.abs(expected).sum(-1, keepdims=True)
     least = max(float(rows.mean()), _LEAST) if meaning == NUMBERS else 1
-    differences = np.abs(exported(images) - expected) / np.maximum(least, rows)
+    found = exported(images)
+    differences = np.abs(found - expected) / np.maximum(least, rows)
     largest, moved = float(differences.max()), float(differences.sum(-1).mean())
     moved = moved / 2 if meaning == CLASSES else moved
     if not (largest <= tolerance.largest and moved <= tolerance.moved):
@@ -57,6 +59,11 @@ def compare(exported, images, expected, tolerance, meaning=CLASSES, advice=""):
             f"The exported file's outputs ({meaning}) differ from the Keras model's by up to {largest:.2e}, in the mean of "
             f"{len(images)} images {moved:.2e}{' moved to other classes' if meaning == CLASSES else ''}; at most "
             f"{tolerance.largest:.0e} and {tolerance.moved:.0e} are allowed. The file was not kept.{advice}"
+        )
+    if not np.ptp(found, axis=0).any() and (np.ptp(expected, axis=0) / least).max() > _VARIES:
+        raise ExportError(
+            f"The exported file's outputs ({meaning}) are the same for all {len(images)} images, the Keras model's are not. "
+            f"The file was not kept.{advice}"
         )
     return largest, moved
 

@@ -12,7 +12,7 @@ from tfsparse.export.formats import make_exporter
 from tfsparse.export.outputs import OUTPUTS, ended, ending, meaning, outputs_of
 from tfsparse.export.result import ExportError, ExportResult, sizes
 from tfsparse.export.samples import DTYPES, calibration, sample
-from tfsparse.export.serving import Serving, plain_float32
+from tfsparse.export.serving import Serving, plain_float32, warn_of_unlike_units
 from tfsparse.export.smaller import smaller
 from tfsparse.export.target import target
 from tfsparse.export.zeros import check_zeros, masked_kernels
@@ -96,6 +96,8 @@ def _prepared(model, exporter, data, dtype, wanted, count, compact):
     extras["calibration"] = calibration(data, shape, _CALIBRATION, dtype) if exporter.calibrates else None
     small = smaller(model, shape, compact)
     serving = Serving(small.model, shape, images.dtype, ending=end, meaning=meaning(model, expected, end), **extras)
+    if exporter.calibrates:
+        warn_of_unlike_units(serving)
     return serving, (small, images, expected)
 
 

@@ -42,7 +42,8 @@ class ExportResult:
     def __str__(self):
         rows = [("channels", self.channels), ("parameters", self.parameters), ("operations", self.flops)]
         left = ", ".join(f"{after:,} of {before:,} {name}" for name, (before, after) in ((n, p) for n, p in rows if p))
-        return f"{self.path}: {self.bytes:,} bytes ({self.gzip_bytes:,} gzipped), {self.variant}; {left}"
+        off = f"off by {self.max_difference:.1e} at most, {self.moved:.1e} in the mean"
+        return f"{self.path}: {self.bytes:,} bytes ({self.gzip_bytes:,} gzipped), {self.variant}, {off}; {left}"
 
 
 def sizes(path):

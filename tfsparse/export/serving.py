@@ -1,6 +1,7 @@
 """What is exported: the Keras model between normalisation and what makes probabilities of its outputs."""
 
 import dataclasses
+import logging
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,10 @@ from tfsparse.export.outputs import ENDINGS
 from tfsparse.export.result import ExportError
 from tfsparse.float32 import float32_twin, in_other_floats
 from tfsparse.mask import of_training
+
+log = logging.getLogger(__name__)
+
+_REACH = 16  # times the smallest std: four bits are left for it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +76,19 @@ class Serving:
         for name, function in functions.items():
             setattr(module, name, function)
         return module
+
+
+def warn_of_unlike_units(serving):
+    """Warns of float inputs that eight bits cannot hold: they have one scale, before each channel is normalised by its own."""
+    if serving.std is None or serving.dtype == np.uint8:
+        return
+    reach = max(abs(mean) + std for mean, std in zip(serving.mean, serving.std, strict=True))
+    if reach > _REACH * min(serving.std):
+        log.warning(
+            "Inputs reach %.0f times the smallest std of the data, and an int8 file has one scale for all of them: the smaller "
+            "ones lose their digits. Look at the file's accuracy, normalise before `Data`, or export float16.",
+            reach / min(serving.std),
+        )
 
 
 def plain_float32(model):

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse import paths
+from tfsparse.task.batch_loss import batch_loss
 from tfsparse.task.sgd import SGD
 
 SCORES = {  # The reference's constant 0.5 is missing: with no score above it the network is empty, and no gradient comes.
@@ -65,7 +66,7 @@ class ScoredNetwork:
             kernel.assign(tf.cast(w * tf.cast(p > 0.5, tf.float32) * live, kernel.dtype))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.kernels)
-            loss = self.loss(y, self.forward(x))
+            loss = batch_loss(self.loss, y, self.forward(x))
         gradients = tape.gradient(loss, self.kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         # The straight-through estimate: d 1[p > 0.5] / dp is taken as 1, so that a weight that is out can come back.
         gradients = [

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsparse.frozen import frozen
+from tfsparse.task.batch_loss import batch_loss
 
 
 @contextlib.contextmanager
@@ -22,7 +23,7 @@ def gradient(loss, forward, variables, x, y):
     """Gradients of the batch's mean loss in `variables`; 0 for those that the loss does not reach."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(variables)
-        value = loss(y, forward(x))
+        value = batch_loss(loss, y, forward(x))
     return tape.gradient(value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
 

@@ -1,7 +1,5 @@
 """TF-MOT's own pruning wrapper around any layer."""
 
-import inspect
-
 import tensorflow as tf
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper import PruneLowMagnitude
 
@@ -19,12 +17,18 @@ class GradualLayer(PruneLowMagnitude):
         layer: any Keras layer.
         names: of the weights to prune, from the layer inwards (`"kernel"`, `"query/kernel"`).
         schedule: TF-MOT's `PruningSchedule`.
+
+    Attributes:
+        fitting: whether a call belongs to a training step, and prunes.
     """
+
+    fitting = False
 
     def __init__(self, layer, names, schedule):
         self.names = names
         layer.get_prunable_weights = lambda: list(self._chosen().values())
-        super().__init__(layer, pruning_schedule=schedule)
+        # Masks are of the weights' own precision, and the layer itself casts what it is given.
+        super().__init__(layer, pruning_schedule=schedule, dtype=layer.dtype, autocast=False)
         self.supports_masking = layer.supports_masking
 
     def _chosen(self):
@@ -42,12 +46,21 @@ class GradualLayer(PruneLowMagnitude):
         return self.layer.compute_mask(inputs, mask)
 
     def call(self, inputs, *args, training=None, **kwargs):
+        if takes(self.layer, "training"):
+            kwargs["training"] = training
         if not takes(self.layer, "mask"):  # Keras hands it to every layer whose call takes anything
             kwargs.pop("mask", None)
-        if self.pruning_vars:  # TF-MOT takes one positional argument
-            names = [name for name in inspect.signature(self.layer.call).parameters if name != "training"]
-            return super().call(inputs, training=training, **dict(zip(names[1:], args, strict=False)), **kwargs)
+        if self.pruning_vars and self.fitting:
+            self._prune()
         outputs = self.layer(inputs, *args, **kwargs)
-        with tf.init_scope():
-            super().build(None)
+        if not self.pruning_vars:
+            with tf.init_scope():
+                super().build(None)
         return outputs
+
+    def _prune(self):
+        """What TF-MOT's own `call` does before the layer's, where that is told to train. A part of a network that is called
+        with `training=False` (frozen features) never is, and would stay dense."""
+        self.pruning_step.assign_add(1)
+        self.pruning_obj.conditional_mask_update()
+        self.pruning_obj.weight_mask_op()

@@ -1,9 +1,11 @@
 """The training under TF-MOT's wrappers, resumable after every epoch."""
 
+import contextlib
 import json
 import logging
 
 import tensorflow as tf
+import tf_keras as keras
 from tensorflow_model_optimization.sparsity import keras as tfmot
 
 from tfsparse import paths
@@ -52,13 +54,15 @@ class GradualTraining:
         variables = {str(number): v for number, v in enumerate([*model.variables, *optimizer.variables])}
         state = State(self.search.folder / "epochs.safetensors", variables)
         completed = int(state.load().get("epochs", 0))
-        epochs, updates = range(completed, self.task.epochs), tfmot.UpdatePruningStep()
-        for epoch in self.search.shown(epochs, "Training and pruning"):
+        if completed < self.task.epochs:
+            epochs = iter(self.search.shown(range(completed, self.task.epochs), "Training and pruning"))
             # Keras' own way to resume a fit would begin with the data of epoch 0.
-            span = {"initial_epoch": epoch, "epochs": epoch + 1, "callbacks": [updates], "verbose": 0}
-            logs = model.fit(data.epochs(epoch, epoch + 1), **span).history
-            log.info("Epoch %d: %s", epoch + 1, ", ".join(f"{name} {value[0]:.4f}" for name, value in logs.items()))
-            state.save(epochs=epoch + 1)
+            span = {"initial_epoch": completed, "epochs": self.task.epochs, "steps_per_epoch": data.steps_per_epoch}
+            # In this order: the state of an epoch has the zeros that TF-MOT sets at its end.
+            callbacks = [tfmot.UpdatePruningStep(), _Saves(state, epochs)]
+            with _fitting(model):
+                model.fit(data.epochs(completed, self.task.epochs), **span, callbacks=callbacks, verbose=0)
+            next(epochs, None)  # its bar goes
         return model
 
     def _wrapped(self):
@@ -75,3 +79,29 @@ class GradualTraining:
         threshold = threshold_of(self.search.model)  # the copy's last layer is wrapped
         found = {name: accuracy(forward, part, threshold=threshold) for name, part in given.items()}
         return {name: share for name, share in found.items() if share is not None}
+
+
+@contextlib.contextmanager
+def _fitting(model):
+    """Calls of the model's wrappers are steps of a training."""
+    wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, GradualLayer)]
+    for wrapper in wrappers:
+        wrapper.fitting = True
+    yield
+    for wrapper in wrappers:
+        wrapper.fitting = False
+
+
+class _Saves(keras.callbacks.Callback):
+    """Logs every epoch, and saves the state at its end."""
+
+    def __init__(self, state, shown):
+        super().__init__()
+        self.state, self.shown = state, shown
+
+    def on_epoch_begin(self, epoch, logs=None):
+        next(self.shown)
+
+    def on_epoch_end(self, epoch, logs=None):
+        log.info("Epoch %d: %s", epoch + 1, ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items()))
+        self.state.save(epochs=epoch + 1)

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfsparse.task.batch_loss import batch_loss
+
 
 class ScaleSteps:
     """The three computations of an iteration.
@@ -25,7 +27,7 @@ class ScaleSteps:
 
     def _gradient(self, x, y):
         with tf.GradientTape() as tape:
-            loss = self.loss(y, self.forward(x))
+            loss = batch_loss(self.loss, y, self.forward(x))
         # Dense, those of an Embedding too: the rows that a batch names twice are summed.
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.variables, unconnected_gradients="zero")]
         gradients = [g if m is None else g * m for g, m in zip(gradients, self.masks, strict=True)]
@@ -43,7 +45,7 @@ class ScaleSteps:
         for variable, gradient in zip(self.variables, gradients, strict=True):
             variable.assign_sub(self.eta * gradient / norm)
         with tf.GradientTape() as tape:
-            loss = self.loss(y, self.forward(x))
+            loss = batch_loss(self.loss, y, self.forward(x))
             objective = loss / self.eta
         derivatives = tape.gradient(objective, self.variables, unconnected_gradients="zero")
         for variable, value in zip(self.variables, before, strict=True):

@@ -1,6 +1,7 @@
 """What a Keras graph computes, as a flat list of calls of layers."""
 
 import dataclasses
+import inspect
 
 import tensorflow as tf
 import tf_keras as keras
@@ -94,7 +95,7 @@ class Reader:
         for depth in sorted(model._nodes_by_depth, reverse=True):
             for node in model._nodes_by_depth[depth]:
                 if not node.is_input:
-                    args, kwargs = _refer((node.call_args, node.call_kwargs), env)
+                    args, kwargs = _refer(_training_by_name(node), env)
                     if kwargs.get("training") is None:  # what the layer itself was told goes before
                         kwargs = {**kwargs, **context}
                     outputs = self._visit(node, args, kwargs, prefix)
@@ -125,6 +126,14 @@ class Reader:
     def _ref(self, tensor):
         self._count += 1
         return Ref(self._count, tuple(tensor.shape))
+
+
+def _training_by_name(node):
+    """(args, kwargs) of a call; what is given by its place from `training` on is given by its name: `model(x, False)`."""
+    names = list(inspect.signature(node.layer.call).parameters)
+    first = names.index("training") if "training" in names else len(node.call_args)
+    by_place = dict(zip(names[first:], node.call_args[first:], strict=False))
+    return node.call_args[:first], {**by_place, **node.call_kwargs}
 
 
 def _refer(structure, env):

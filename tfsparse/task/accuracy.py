@@ -18,12 +18,16 @@ def accuracy(predict, dataset, *, threshold=None):
         threshold: of a single output; None: what `threshold_of` says of a model, 0 of any other function.
 
     Returns:
-        The share; None if there is no such thing: a single output, and labels that are not all 0 or 1 (a regression).
+        The share; None if there is no such thing: a single output, and labels that are not all 0 or 1 (a regression); or
+        vectors that do not add up to 1 (labels each on their own).
 
     >>> images = np.array([[-2.0], [-1.0], [3.0], [4.0]])
     >>> classes, numbers = (tf.data.Dataset.from_tensors((images, labels)) for labels in ([0, 1, 1, 1], [0.5, 1, 1, 2]))
     >>> accuracy(lambda x: x, classes), accuracy(lambda x: x, numbers)
     (0.75, None)
+    >>> tags = tf.data.Dataset.from_tensors((np.eye(2), np.array([[1, 1], [0, 1]])))
+    >>> accuracy(lambda x: x, tags) is None
+    True
     """
     if isinstance(predict, tf.Module):
         threshold = threshold_of(predict) if threshold is None else threshold
@@ -48,5 +52,8 @@ def _right(outputs, labels, threshold):
         found = np.ravel(outputs) > threshold
         return found == np.ravel(labels) if labels.size == found.size and np.isin(labels, (0, 1)).all() else None
     found = np.argmax(outputs, -1)
-    labels = np.argmax(labels, -1) if labels.shape == outputs.shape else labels
+    if labels.shape == outputs.shape:
+        if not np.allclose(labels.sum(-1), 1, atol=1e-3):  # no shares of classes: tags, or a regression
+            return None
+        labels = np.argmax(labels, -1)
     return np.ravel(found) == np.ravel(labels) if labels.size == found.size else None

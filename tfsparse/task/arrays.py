@@ -33,8 +33,7 @@ def from_arrays(
     num_classes = checks.class_count({key: labels for key, (_, labels) in splits.items()}, num_classes)
     mean, std = checks.mean_and_std(mean, std, shape)
 
-    source = {key: batches_of(*pair, batch_size, False, seed) for key, pair in splits.items()}
-    source["train"] = batches_of(*splits["train"], batch_size, shuffle, seed)
+    source = {key: batches_of(*pair, batch_size, shuffle and key == "train", seed) for key, pair in splits.items()}
     random = shuffle or augment is not None
     return {
         **from_batches(source, seed=seed, random=random, augment=augment, num_classes=num_classes, mean=mean, std=std),
