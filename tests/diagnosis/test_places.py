@@ -1,4 +1,5 @@
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse import diagnose
@@ -37,6 +38,24 @@ def test_places_of_strided_grouped_and_transposed_convolutions():
         "separable/pointwise_kernel": 36 * 15,
         "dense/kernel": 36 * 10,
     }
+
+
+class Traced(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.convolution = layers.Conv2D(4, 3)
+
+    @tf.function
+    def call(self, images):
+        return self.convolution(images)
+
+
+def test_a_call_that_was_traced_before_is_counted():
+    model = Traced()
+    model(np.zeros((1, 8, 8, 3), "float32"))
+    found = diagnose(model, Mask.ones(model), input_shape=(8, 8, 3))
+    assert [layer.dense_flops for layer in found.layers] == [2 * 36 * 108]
+    assert not tf.config.functions_run_eagerly()
 
 
 def test_steps_in_time_are_places():

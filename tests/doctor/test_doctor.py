@@ -119,6 +119,18 @@ def test_files_weigh_what_was_said(kind, format, tmp_path):
         assert expected < bytes < 1.02 * expected + 6000, (bytes, expected)
 
 
+def test_sizes_count_every_weight():
+    """Of embeddings and recurrent layers nothing was counted, of depthwise convolutions one bias."""
+    layers = [L.Embedding(500, 64, input_length=10), L.LSTM(16), L.Dense(2)]
+    model = keras.Sequential(layers)
+    assert ts.doctor(model).sizes["tflite"][0] == 4 * model.count_params()
+    assert ts.doctor(model).sizes["tflite(dtype='int8')"][0] < 1.1 * model.count_params()
+    model = keras.Sequential([keras.Input((8, 8, 6)), L.DepthwiseConv2D(3, name="d"), L.BatchNormalization()])
+    assert ts.doctor(model).sizes["tflite"][0] == 4 * (9 * 6 + 6)
+    whole = ts.doctor(model, compact=False)
+    assert str(whole).startswith("No channel is looked at to be taken out: 84 parameters."), str(whole)
+
+
 def test_dense_layers_in_blocks_run_sparse_everywhere():
     model = keras.Sequential([L.Dense(64, input_shape=(64,), name="a"), L.Dense(64, name="b"), L.Dense(4, name="c")])
     blocks = ts.find_mask(model, "random", sparsity=0.9, pattern="block(1x4)", exclude=["b", "c"])

@@ -28,6 +28,14 @@ def test_everything_is_learned_from_the_batches():
     assert data.test is None and data.train.element_spec[0].dtype == tf.float32
 
 
+@pytest.mark.parametrize("policy", ["OFF", "AUTO"])
+def test_a_pipeline_that_is_cut_already_is_named(policy, caplog):
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = getattr(tf.data.experimental.AutoShardPolicy, policy)
+    Data.from_datasets(train=TRAIN.with_options(options))
+    assert ("without `shard`" in caplog.text) is (policy == "OFF")
+
+
 def test_unknown_length_is_counted():
     filtered = SINGLE.filter(lambda image, label: label < 2).batch(4)
     data = Data.from_datasets(train=filtered)

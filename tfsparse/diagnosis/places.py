@@ -22,9 +22,21 @@ def places(model, owners, example):
     with contextlib.ExitStack() as stack:
         for owner in {id(owner): owner for owner in owners.values()}.values():
             stack.enter_context(_counted(owner, counts))
+        stack.enter_context(_eager())
         with frozen(model) as forward:
             forward(example)
     return {path: counts[id(owner)] for path, owner in owners.items()}
+
+
+@contextlib.contextmanager
+def _eager():
+    """What is a `tf.function` runs its Python: one that was traced before would pass the layers' calls by."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ class Checkup:
         layers: tuple of `LayerCheckup`.
         spoiler: path of the first layer that keeps 1x1 convolutions dense; None: nothing does.
         remedy: the change that mends it.
-        channels: before and after dead ones are taken out. `parameters` likewise.
+        channels: before and after dead ones are taken out; 0 where none is looked at. `parameters` likewise.
         sizes: bytes expected in a file, of the weights alone (the graph comes on top): format -> (stored dense, sparse).
     """
 
@@ -48,9 +48,11 @@ class Checkup:
 
     def __str__(self):
         (before, after), (large, small) = self.channels, self.parameters
+        taken = f"{before - after:,} of {before:,} channels are dead and will be taken out: {large:,} -> {small:,} parameters, "
         lines = [
-            f"{before - after:,} of {before:,} channels are dead and will be taken out: {large:,} -> {small:,} parameters, "
-            "on every processor.",
+            f"{taken}on every processor."
+            if before
+            else f"No channel is looked at to be taken out: {large:,} parameters.",
             self._sparse("ARM", "arm"),
             self._sparse("x86 with AVX", "avx"),
             self._sparse("x86 without AVX", "old_x86"),

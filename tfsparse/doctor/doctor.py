@@ -1,7 +1,11 @@
 """`doctor`: which layers of a masked network will run sparsely, where, and what the files will weigh."""
 
-import numpy as np
+import math
 
+import numpy as np
+import tf_keras as keras
+
+from tfsparse import paths
 from tfsparse.compaction import compact as compacted
 from tfsparse.compaction import in_blocks
 from tfsparse.doctor.checkup import Checkup, LayerCheckup
@@ -51,7 +55,7 @@ def doctor(model, mask=None, *, compact=True):
     chain = cluster(surgery)
     kernels = {path: variable.numpy() for path, variable in prunable(small).items()}
     layers = tuple(_layer(path, kernel, chain) for path, kernel in kernels.items())
-    return Checkup(layers, chain.spoiler, chain.remedy, channels, parameters, _sizes(kernels))
+    return Checkup(layers, chain.spoiler, chain.remedy, channels, parameters, _sizes(small, kernels))
 
 
 def _layer(path, kernel, chain):
@@ -72,13 +76,19 @@ def _layer(path, kernel, chain):
     return LayerCheckup(path, kernel.shape, zeros, **where, reason=reason)
 
 
-def _sizes(kernels):
+def _sizes(model, kernels):
     """Format -> bytes of weights (dense, sparse). What norms hold is folded into biases, one for each channel."""
-    biases = sum(_OTHERS * kernel.shape[-1] for kernel in kernels.values())
+    biases = sum(
+        _OTHERS * math.prod(kernel.shape[-2 if "depthwise" in path else -1 :]) for path, kernel in kernels.items()
+    )
+    rows = [row for row in paths.owned_weights(model) if not isinstance(row[2], keras.layers.BatchNormalization)]
+    owners = {id(owner) for path, _, owner in rows if path in kernels}  # their biases are counted
+    rest = [v.shape for path, v, owner in rows if path not in kernels and (v.shape.rank > 1 or id(owner) not in owners)]
     table = {}
     for format, width in _WIDTHS.items():
+        others = biases + sum(math.prod(shape) * (width if len(shape) > 1 else _OTHERS) for shape in rest)
         pairs = [_pair(kernel, width) for kernel in kernels.values()]
-        table[format] = tuple(biases + sum(column) for column in zip(*pairs, strict=True))
+        table[format] = tuple(others + sum(pair[column] for pair in pairs) for column in (0, 1))
     return table
 
 

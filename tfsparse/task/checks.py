@@ -1,8 +1,13 @@
 """What a user's images and labels must be, checked at the door."""
 
+import logging
+
 import numpy as np
+import tensorflow as tf
 
 from tfsparse.values import whole
+
+log = logging.getLogger(__name__)
 
 
 def images_and_labels(pair, argument, num_classes=None):
@@ -142,3 +147,13 @@ def image_dtype(dtypes):
     'float32'
     """
     return "uint8" if all(dtype == "uint8" for dtype in dtypes) else "float32"
+
+
+def warn_of_shards(train):
+    """Warns of a pipeline that seems cut into shards: batches are shared out, and each worker's part would be cut again."""
+    options = train.options() if isinstance(train, tf.data.Dataset) else tf.data.Options()
+    if options.experimental_distribute.auto_shard_policy == tf.data.experimental.AutoShardPolicy.OFF:
+        log.warning(
+            "train's options say AutoShardPolicy.OFF; DATA is set instead, and workers share the batches out. Give each of "
+            "them the whole pipeline, without `shard`."
+        )

@@ -26,6 +26,7 @@ def from_datasets(
     if num_classes != 1:  # one output takes its labels as they are
         given = {key: _flat(dataset) for key, dataset in given.items()}
     train = given["train"]
+    checks.warn_of_shards(train)
     specs = {key: _spec(dataset, key) for key, dataset in given.items() if dataset is not None or key == "train"}
     steps = _steps(train, steps_per_epoch)
     found = {}
@@ -107,8 +108,7 @@ def _evaluated(dataset, argument):
             labels = tf.cast(batch[1] if numbers else [0], tf.int64)
             return count + 1, tf.minimum(low, tf.reduce_min(labels)), tf.maximum(high, tf.reduce_max(labels))
 
-        start = tuple(map(np.int64, (0, 0, -1)))
-        length, lowest, highest = (int(number) for number in dataset.reduce(start, look))
+        length, lowest, highest = map(int, dataset.reduce(tuple(map(np.int64, (0, 0, -1))), look))
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(length))
     if length == 0:
         raise ValueError(
