@@ -17,6 +17,7 @@ from tfsparse.experiment import Experiment, RunFolder
 from tfsparse.mask import Mask
 from tfsparse.sweep import cells, executors, groups, run_sweep
 from tfsparse.sweep.group import share
+from tfsparse.sweep.precision import in_one_precision
 from tfsparse.training import read_history
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -167,6 +168,27 @@ def test_a_dense_cell_takes_the_precision_of_the_first(tmp_path):
     assert begun.mixed_precision == "bfloat16" and begun.name == second.name
     folder.history.write_text("epoch\n")
     folder.check_settings(begun)
+
+
+def test_all_groups_take_the_precision_that_the_first_chose(tmp_path):
+    """Measured for each mask, seeds of one cell could end in different precisions, and were not averaged."""
+    grid = cells(experiment(tmp_path, mixed_precision="auto"), masks=["erk", "random"], seeds=[0, 1])
+    grid += [dataclasses.replace(grid[0], model="resnet8(width=0.5)")]
+    begun, ran = RunFolder(tmp_path / grid[2].name), []
+    begun.make()
+    begun.write_flags(dataclasses.replace(grid[2], mixed_precision="none"))
+    begun.mask.write_bytes(b"")
+
+    def run(parts, threads):
+        for (cell,) in parts:
+            ran.append(cell)
+            if len(ran) == 1:
+                RunFolder(tmp_path / cell.name).make()
+                RunFolder(tmp_path / cell.name).write_flags(dataclasses.replace(cell, mixed_precision="bfloat16"))
+            yield cell.name
+
+    assert list(in_one_precision(run, groups(grid), None)) == [cell.name for cell in grid]
+    assert [cell.mixed_precision for cell in ran] == ["auto", "bfloat16", "auto", "bfloat16", "auto"]
 
 
 def test_a_recipe_in_front_takes_the_mask_that_is_there(tmp_path):

@@ -8,6 +8,7 @@ from tfsparse.progress import progress
 from tfsparse.registry import lookup
 from tfsparse.sweep.executors import EXECUTORS
 from tfsparse.sweep.grid import groups
+from tfsparse.sweep.precision import in_one_precision
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def run_sweep(cells, *, executor="local", threads=None):
         check(cell, RunFolder(f"{cell.output_dir}/{cell.name}"))
     found = {}
     with progress() as shown:
-        for outcome in shown(run(groups(cells), threads), "Cells", total=len(cells)):
+        for outcome in shown(in_one_precision(run, groups(cells), threads), "Cells", total=len(cells)):
             found[outcome.name] = outcome
             accuracy = "" if outcome.accuracy is None else f", test accuracy {outcome.accuracy:.4f}"
             log.info("%d of %d: %s %s%s", len(found), len(cells), outcome.name, outcome.state, accuracy)

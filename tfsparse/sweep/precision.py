@@ -1,0 +1,50 @@
+"""One precision for all cells of a sweep that leave it to a measurement."""
+
+import dataclasses
+
+from tfsparse.experiment import Experiment, RunFolder
+from tfsparse.training import AUTO
+
+_NETWORK = ("model", "data", "batch_size", "strategy", "jit_compile")  # what the measurement depends on
+
+
+def in_one_precision(run, groups, threads):
+    """Runs groups of cells; what `auto` chose in the first group, the others take.
+
+    Measured anew in each, it might be another, and runs that are compared or averaged would differ in it.
+
+    Args:
+        run: an entry of `EXECUTORS`.
+        groups, threads: as it takes them.
+
+    Yields:
+        `Outcome`s.
+    """
+    first, *rest = groups
+    if not rest or all(cell.mixed_precision != AUTO for group in rest for cell in group):
+        yield from run(groups, threads)
+        return
+    yield from run([first], threads)
+    chosen = next(filter(None, map(_chosen, first)), None)
+    yield from run([[_settled(cell, first[0], chosen) for cell in group] for group in rest], threads)
+
+
+def _chosen(cell):
+    """The precision that a cell has begun with; None: it has not, or its settings are damaged."""
+    try:
+        found = Experiment.from_flagfile(_folder(cell).flags).mixed_precision
+    except (ValueError, OSError):
+        return None
+    return None if found == AUTO else found
+
+
+def _settled(cell, measured, precision):
+    """The cell with that precision, in its own folder still, if it is of the network that was measured and has not begun."""
+    alike = all(getattr(cell, name) == getattr(measured, name) for name in _NETWORK)
+    if precision is None or cell.mixed_precision != AUTO or not alike or _folder(cell).begun:
+        return cell
+    return dataclasses.replace(cell, mixed_precision=precision, run_name=cell.name)
+
+
+def _folder(cell):
+    return RunFolder(f"{cell.output_dir}/{cell.name}")
