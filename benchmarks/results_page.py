@@ -39,7 +39,8 @@ def verdicts(rows):
         groups.setdefault((one.context["epochs"], one.context["sparsity"]), []).append(one)
     for (epochs, sparsity), found in sorted(groups.items(), reverse=True):
         pairs = {(place, seed): pair for place, one in enumerate(found) for seed, pair in one.pairs.items()}
-        yield sparsity, epochs, len(found), sum(one.mean > 0 for one in found), Comparison({}, "tost", pairs)
+        won = sum(round(100 * one.mean, 2) > 0 for one in found)  # not what is shown as +0.00
+        yield sparsity, epochs, len(found), won, Comparison({}, "tost", pairs)
 
 
 def full_recipe(found, base):
