@@ -73,12 +73,11 @@ def first_epochs(runs):
 def silenced():
     """Of benchmarks/rescaled_scales.py: the rescaling with the paper's bound, the norms that fell to it, kernels at ours."""
     found = {(row["mask"], row["min_scale"]): row for row in read("rescaled_scales")["rows"]}
-    halved = {mask: found[mask, 0.5] for mask in ("erk", "snip")}
-    kernels = {m: [s for path, s in row["scales"].items() if path.endswith("kernel")] for m, row in halved.items()}
-    halved = {
-        mask: {"norm": row["norms"]["0"], "bound": sum(s <= 0.5 for s in kernels[mask]), "kernels": len(kernels[mask])}
-        for mask, row in halved.items()
-    }
+    halved = {}
+    for mask in ("erk", "snip"):
+        row = found[mask, 0.5]
+        kernels = [scale for path, scale in row["scales"].items() if path.endswith("kernel")]
+        halved[mask] = {"norm": row["norms"]["0"], "bound": kernels.count(0.5), "kernels": len(kernels)}
     silent = found["erk", 0.01]
     fallen = [path for path, scale in silent["scales"].items() if scale <= 0.01 and path.endswith("gamma")]
     return {"silent": silent, "fallen": fallen, "halved": halved}
@@ -156,6 +155,7 @@ def main():
     full = full_recipe(found, "none")
     facts["confirmed_full"] = confirmed([one for one in found if one.recipe in ("none", "tost")])
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
+    facts["few"] = sum(len(one.pairs) < 3 for one in full)
     facts["floats"] = over_masks(found, BEFORE_TRAINING[1:], mixed_precision="none")
     facts["precisions"] = between_precisions(found, 0)
     facts["rescaled"] = full_recipe(found, UNSCALED)

@@ -20,7 +20,7 @@ from tfsparse.report import summary
 
 def main(argv):
     experiment = flags.read(Experiment)
-    folder = RunFolder(f"{experiment.output_dir}/{experiment.name}")
+    folder = RunFolder.of(experiment)
     again = "The same command, without --overwrite," if experiment.overwrite else "The same command"
     with flags.reported_errors(f"{again} goes on from the last completed epoch in {folder.path}."):
         metrics = run_experiment(experiment, folder.path)

@@ -1,7 +1,5 @@
 """Sweeps: every cell a run of its own, masks shared, failures reported, killed and resumed."""
 
-import dataclasses
-import json
 import os
 import pathlib
 import re
@@ -12,12 +10,8 @@ import time
 
 import pytest
 
-from tests.conftest import make_mask, make_model
 from tfsparse.experiment import Experiment, RunFolder
-from tfsparse.mask import Mask
 from tfsparse.sweep import cells, executors, groups, run_sweep
-from tfsparse.sweep.group import share
-from tfsparse.sweep.precision import in_one_precision
 from tfsparse.training import read_history
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -66,72 +60,6 @@ def test_one_experiment_in_two_spellings_is_one(choices, same):
     assert len(cells(Experiment(), **apart)) == 6
 
 
-def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
-    grid = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
-    grid += cells(experiment(tmp_path, mask="erk", batch_size=4000))  # more than the training set has
-    outcomes = run_sweep(grid)
-    assert [outcome.state for outcome in outcomes] == ["finished", "finished", "failed"]
-    assert "4000" in outcomes[2].reason and ".log" in outcomes[2].reason
-    assert "0000 00:00" not in outcomes[2].reason, "what TensorFlow says at its start hides the error"
-    again = run_sweep(grid[2:])
-    assert again[0].reason.count("4000") == outcomes[2].reason.count("4000"), "and what an earlier attempt said"
-    first, second = (tmp_path / cell.name for cell in grid[:2])
-    assert Mask.load(first / "mask.safetensors") == Mask.load(second / "mask.safetensors")
-    logs = [(tmp_path / "logs" / f"{cell.name}.log").read_text() for cell in grid[:2]]
-    assert "Finding a mask" in logs[0] and "Finding a mask" not in logs[1]
-    assert (second / "diagnosis.json").is_file()
-    numbers = json.loads((second / "metrics.json").read_text())
-    assert outcomes[1].accuracy == numbers["test_accuracy"]
-    grid = [grid[0], dataclasses.replace(grid[1], export="tflite")]
-    assert [outcome.state for outcome in run_sweep(grid)] == ["was finished", "finished"]
-    assert (second / "model.tflite").is_file()
-    assert json.loads((second / "metrics.json").read_text())["peak_memory_mb"] == numbers["peak_memory_mb"], (
-        "of the training"
-    )
-    assert [outcome.state for outcome in run_sweep(grid)] == ["was finished"] * 2
-
-
-def test_a_cell_whose_flags_are_damaged_stops_no_other(tmp_path):
-    one, other = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
-    folder = RunFolder(tmp_path / one.name)
-    folder.make()
-    folder.flags.write_text("")
-    make_mask(make_model()).save(folder.mask)
-    assert [outcome.state for outcome in run_sweep([one, other])] == ["failed", "finished"]
-
-
-def test_a_damaged_mask_is_given_to_no_other(tmp_path):
-    one, other = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
-    folder = RunFolder(tmp_path / one.name)
-    folder.make()
-    folder.write_flags(one)
-    folder.mask.write_bytes(b"")
-    outcomes = run_sweep([one, other])
-    assert [outcome.state for outcome in outcomes] == ["failed", "finished"]
-    assert "mask.safetensors" in outcomes[0].reason
-
-
-def test_a_folder_that_is_somebodys_stops_no_other(tmp_path):
-    """It was taken for a run's, or ended the whole sweep, as soon as another cell had a mask to share."""
-    first, second, third, fourth = cells(
-        experiment(tmp_path, mask="erk"),
-        recipes=["none", "label_smoothing", "label_smoothing(amount=0.2)", "label_smoothing(amount=0.3)"],
-    )
-    donor = RunFolder(tmp_path / first.name)
-    donor.make()
-    donor.write_flags(first)
-    make_mask(make_model()).save(donor.mask)
-    donor.metrics.write_text('{"test_accuracy": 0.5}')
-    (tmp_path / second.name).mkdir()
-    (tmp_path / second.name / "thesis.tex").write_text("")
-    (tmp_path / third.name).write_text("a file")
-    (tmp_path / fourth.name / "flags.txt").mkdir(parents=True)
-    outcomes = run_sweep([first, second, third, fourth])
-    assert [outcome.state for outcome in outcomes] == ["was finished", "failed", "failed", "failed"]
-    assert "thesis.tex" in outcomes[1].reason and third.name in outcomes[2].reason
-    assert [path.name for path in (tmp_path / second.name).iterdir()] == ["thesis.tex"]
-
-
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
@@ -144,59 +72,6 @@ def test_several_of_what_is_given_one_by_one(flags, said, tmp_path):
     process = start(tmp_path, *flags)
     written, _ = process.communicate()
     assert process.returncode == 1 and said in written and "Traceback" not in written, written
-
-
-def test_a_shared_mask_comes_with_the_precision_that_was_chosen(tmp_path):
-    first, second = cells(experiment(tmp_path, mixed_precision="auto"), recipes=["none", "label_smoothing"])
-    donor, folder = (RunFolder(tmp_path / cell.name) for cell in (first, second))
-    donor.make()
-    donor.write_flags(dataclasses.replace(first, mixed_precision="bfloat16"))  # what a run writes once it has measured
-    donor.mask.write_bytes(b"mask")
-    share(donor, folder, second)
-    assert folder.mask.read_bytes() == b"mask"
-    assert Experiment.from_flagfile(folder.flags) == dataclasses.replace(second, mixed_precision="bfloat16")
-
-
-def test_a_dense_cell_takes_the_precision_of_the_first(tmp_path):
-    first, second = cells(
-        experiment(tmp_path, mask="none", mixed_precision="auto"), recipes=["none", "label_smoothing"]
-    )
-    donor, folder = (RunFolder(tmp_path / cell.name) for cell in (first, second))
-    donor.make()
-    donor.write_flags(dataclasses.replace(first, mixed_precision="bfloat16"))
-    begun = share(donor, folder, second)
-    assert begun.mixed_precision == "bfloat16" and begun.name == second.name
-    folder.history.write_text("epoch\n")
-    folder.check_settings(begun)
-
-
-def test_all_groups_take_the_precision_that_the_first_chose(tmp_path):
-    """Measured for each mask, seeds of one cell could end in different precisions, and were not averaged."""
-    grid = cells(experiment(tmp_path, mixed_precision="auto"), masks=["erk", "random"], seeds=[0, 1])
-    grid += [dataclasses.replace(grid[0], model="resnet8(width=0.5)")]
-    begun, ran = RunFolder(tmp_path / grid[2].name), []
-    begun.make()
-    begun.write_flags(dataclasses.replace(grid[2], mixed_precision="none"))
-    begun.mask.write_bytes(b"")
-
-    def run(parts, threads):
-        for (cell,) in parts:
-            ran.append(cell)
-            if len(ran) == 1:
-                RunFolder(tmp_path / cell.name).make()
-                RunFolder(tmp_path / cell.name).write_flags(dataclasses.replace(cell, mixed_precision="bfloat16"))
-            yield cell.name
-
-    assert list(in_one_precision(run, groups(grid), None)) == [cell.name for cell in grid]
-    assert [cell.mixed_precision for cell in ran] == ["auto", "bfloat16", "auto", "bfloat16", "auto"]
-
-
-def test_a_recipe_in_front_takes_the_mask_that_is_there(tmp_path):
-    one, other = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
-    assert [outcome.state for outcome in run_sweep([other])] == ["finished"]
-    (tmp_path / other.name / "metrics.json").write_text("{")  # and a damaged file stops no other cell
-    assert [outcome.state for outcome in run_sweep([one, other])] == ["finished", "failed"]
-    assert "Finding a mask" not in (tmp_path / "logs" / f"{one.name}.log").read_text()
 
 
 def test_wrong_settings_are_refused_before_any_cell_runs(tmp_path):

@@ -32,6 +32,11 @@ class RunFolder:
         self.best = self.path / BEST
         self.metrics = self.path / "metrics.json"
 
+    @classmethod
+    def of(cls, experiment):
+        """The folder that an experiment runs in, if it is given no other."""
+        return cls(f"{experiment.output_dir}/{experiment.name}")
+
     def read_metrics(self):
         """What `metrics.json` holds, a dict; None if the run has not finished.
 

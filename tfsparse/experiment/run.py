@@ -42,7 +42,7 @@ def run_experiment(experiment, folder=None):
         Diverged: the loss is NaN or infinite.
         ExportError: an export could not be made; the run is finished, its other exports are there.
     """
-    folder = RunFolder(folder or f"{experiment.output_dir}/{experiment.name}")
+    folder = RunFolder(folder) if folder else RunFolder.of(experiment)
     check(experiment, folder)
     folder.check_owner()
     experiment = _as_begun(experiment, folder)

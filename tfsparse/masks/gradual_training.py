@@ -87,9 +87,11 @@ def _fitting(model):
     wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, GradualLayer)]
     for wrapper in wrappers:
         wrapper.fitting = True
-    yield
-    for wrapper in wrappers:
-        wrapper.fitting = False
+    try:
+        yield
+    finally:
+        for wrapper in wrappers:
+            wrapper.fitting = False
 
 
 class _Saves(keras.callbacks.Callback):

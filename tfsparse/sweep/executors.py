@@ -97,7 +97,7 @@ def _outcomes(library, done, group):
 
 def _without_report(cell, reason):
     """The `Outcome` of a cell whose group did not come to its end; its folder says whether it had finished before."""
-    folder = RunFolder(f"{cell.output_dir}/{cell.name}")
+    folder = RunFolder.of(cell)
     found = finished(folder.path)
     if found is None or missing_exports(cell, folder):
         return Outcome(cell.name, "failed", reason=reason)

@@ -28,7 +28,7 @@ def run_group(group, threads=None):
         group: experiments that share a mask.
         threads: of TensorFlow in each cell; None: as it likes.
     """
-    folders = [RunFolder(f"{cell.output_dir}/{cell.name}") for cell in group]
+    folders = [RunFolder.of(cell) for cell in group]
     # One of an earlier sweep may stand anywhere. A mask file, though, may have changed since: only a run knows.
     cells = [(folder, cell) for cell, folder in zip(group, folders, strict=True) if not cell.mask_file]
     donor = next((folder for folder, cell in cells if _decided(folder, cell) and _sound(folder, cell)), None)
@@ -43,7 +43,7 @@ def run_group(group, threads=None):
             outcome = Outcome(cell.name, "was finished", before.get("test_accuracy"))
         yield outcome
         outdated = cell.mask_file and outcome.state == "failed"
-        if _decided(folder, cell) and _sound(folder, cell) and not outdated:
+        if donor is None and _decided(folder, cell) and _sound(folder, cell) and not outdated:
             donor = folder
 
 

@@ -30,9 +30,11 @@ def in_one_precision(run, groups, threads):
 
 
 def _chosen(cell):
-    """The precision that a cell has begun with; None: it has not, or its settings are damaged."""
+    """What `auto` became in a cell; None: it has another setting, has not begun, or its settings are damaged."""
+    if cell.mixed_precision != AUTO:
+        return None
     try:
-        found = Experiment.from_flagfile(_folder(cell).flags).mixed_precision
+        found = Experiment.from_flagfile(RunFolder.of(cell).flags).mixed_precision
     except (ValueError, OSError):
         return None
     return None if found == AUTO else found
@@ -41,10 +43,6 @@ def _chosen(cell):
 def _settled(cell, measured, precision):
     """The cell with that precision, in its own folder still, if it is of the network that was measured and has not begun."""
     alike = all(getattr(cell, name) == getattr(measured, name) for name in _NETWORK)
-    if precision is None or cell.mixed_precision != AUTO or not alike or _folder(cell).begun:
+    if precision is None or cell.mixed_precision != AUTO or not alike or RunFolder.of(cell).begun:
         return cell
     return dataclasses.replace(cell, mixed_precision=precision, run_name=cell.name)
-
-
-def _folder(cell):
-    return RunFolder(f"{cell.output_dir}/{cell.name}")

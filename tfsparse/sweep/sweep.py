@@ -37,7 +37,7 @@ def run_sweep(cells, *, executor="local", threads=None):
                 "A cell of a sweep runs in one process, and --strategy=multi_worker needs one on each worker: start "
                 "scripts/train.py there for each cell, or spread cells over machines with --executor=ray."
             )
-        check(cell, RunFolder(f"{cell.output_dir}/{cell.name}"))
+        check(cell, RunFolder.of(cell))
     found = {}
     with progress() as shown:
         for outcome in shown(in_one_precision(run, groups(cells), threads), "Cells", total=len(cells)):
