@@ -63,7 +63,7 @@ def _sizes(experiment):
     if (INPUT_SHAPE.value is None) != (NUM_CLASSES.value is None):
         raise ValueError("Give --input_shape and --num_classes both, or neither: then --data says them.")
     if INPUT_SHAPE.value is None:
-        return load_data(experiment.data, data_dir=experiment.data_dir, download=experiment.download)
+        return load_data(experiment.data, batch_size=None, data_dir=experiment.data_dir, download=experiment.download)
     if len(INPUT_SHAPE.value) != 3 or not all(length.strip().isdecimal() for length in INPUT_SHAPE.value):
         raise ValueError(f"--input_shape={','.join(INPUT_SHAPE.value)}: give height,width,channels, such as 32,32,3.")
     shape = tuple(int(length) for length in INPUT_SHAPE.value)

@@ -39,27 +39,27 @@ _OF_A_RUN = ("data_dir", "compact_export")
 
 
 def main(argv):
-    if PATH.value:
-        _check_settings()
+    changes = _instead() if PATH.value else {}
     if DOCTOR.value:
         with flags.reported_errors():
-            found = examine(PATH.value, flags.read(Experiment))
+            found = examine(PATH.value, flags.read(Experiment), **changes)
         Console(width=None if sys.stdout.isatty() else 140).print(found.table())
         print(found)
         return
     if not PATH.value or not OUT.value:
         sys.exit("Give --path, a run folder, and --out, the file to write; or --doctor.")
-    given = flags.read(Experiment)
-    changes = {"compact_export": given.compact_export} | ({"data_dir": given.data_dir} if given.data_dir else {})
     with flags.reported_errors():
         check_out(OUT.value, "--out", may_be_folder=True)
         print(export_run(PATH.value, FORMAT.value, OUT.value, outputs=OUTPUTS.value, **changes))
 
 
-def _check_settings():
-    others = [f"--{name}" for name in flags.given(Experiment) if name not in _OF_A_RUN]
+def _instead():
+    """Settings that stand on the command line, to take instead of the run's own."""
+    given = flags.given(Experiment)
+    others = [f"--{name}" for name in given if name not in _OF_A_RUN]
     if others:
         sys.exit(f"{', '.join(others)}: a run has its own settings. Leave them out beside --path.")
+    return {name: getattr(flags.read(Experiment), name) for name in given}
 
 
 if __name__ == "__main__":

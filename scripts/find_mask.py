@@ -19,7 +19,7 @@ from rich.console import Console
 
 from tfsparse import flags
 from tfsparse.diagnosis import diagnose
-from tfsparse.experiment import Experiment, check, load_task, search_mask
+from tfsparse.experiment import Experiment, check, check_search, load_task, search_mask
 from tfsparse.files import check_out
 from tfsparse.models import build_model
 from tfsparse.training import make_strategy
@@ -31,8 +31,7 @@ def main(argv):
     experiment = flags.read(Experiment)
     with flags.reported_errors("A method that trains goes on after its last finished round."):
         check(experiment)
-        if experiment.mask == "none":
-            raise ValueError("--mask=none is a dense run: there is no mask to find.")
+        check_search(experiment)
         out = pathlib.Path(OUT.value)
         if out.suffix != ".safetensors":
             raise ValueError(f"A mask file's name ends in .safetensors: --out={out} does not.")

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tfsparse.experiment import RunFolder
 from tfsparse.files import check_out, written_aside
 
 
@@ -67,3 +68,16 @@ def test_a_file_takes_the_place_of_no_folder(tmp_path):
         scratch.write_text("numbers")
     assert (kept / "file").read_text() == "years of work" and not list((tmp_path / "new").iterdir())
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["new", "x"]
+
+
+def test_of_a_link_only_the_link_is_deleted(tmp_path):
+    """Checkpoints on another disk, as on clusters: the deletion of a run stopped half way, again and again."""
+    disk = folder(tmp_path / "disk", "kept")
+    (tmp_path / "x").symlink_to(disk)
+    write(tmp_path / "x", "new")
+    assert (tmp_path / "x/file").read_text() == "new" and (disk / "file").read_text() == "kept"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoints").symlink_to(disk)
+    RunFolder(tmp_path / "run").clear()
+    assert not list((tmp_path / "run").iterdir()) and (disk / "file").read_text() == "kept"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["disk", "run", "x"]

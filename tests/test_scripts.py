@@ -73,6 +73,7 @@ def test_wrong_flags_are_refused_before_anything_runs(flag, messages, tmp_path):
         ({"seed": 1 << 32}, ["--seed must"]),
         ({"epochs": 0}, ["--epochs", "at least 1"]),
         ({"learning_rate": float("nan")}, ["learning_rate"]),
+        ({"output_dir": ""}, ["--output_dir is empty"]),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

@@ -1,9 +1,11 @@
-"""Batch normalisation on the batch's own statistics: nothing is kept of them, second derivatives are right, and quick."""
+"""BatchNorm layers that can be derived: twice on the batch's own statistics, without a trace; in inference on any device."""
 
 import contextlib
 import inspect
 
 import tensorflow as tf
+
+from tfsparse.fused_norm import fused
 
 
 @contextlib.contextmanager
@@ -25,8 +27,29 @@ def on_batch_statistics(norm):
         "_assign_moving_average": _no_update,
         "_assign_new_value": _no_update,
         "_no_sync_calculate_mean_and_var": _exactly(norm._no_sync_calculate_mean_and_var),
-        "_fused_batch_norm": _kernel(norm, norm._fused_batch_norm),
+        "_fused_batch_norm": lambda inputs, mask, training: _on_batch(norm, inputs),
     }
+    with _replaced(own, changes):
+        yield
+
+
+@contextlib.contextmanager
+def on_moving_averages(norm):
+    """Lets one BatchNorm layer compute without the fused kernel where it uses its moving averages.
+
+    On a GPU, where ops must be deterministic, TensorFlow refuses that kernel's gradient in inference.
+    """
+    kernel = norm._fused_batch_norm
+
+    def either(inputs, mask, training):
+        return kernel(inputs, mask, training) if training else _on_averages(norm, inputs)
+
+    with _replaced(vars(norm), {"_fused_batch_norm": either}):
+        yield
+
+
+@contextlib.contextmanager
+def _replaced(own, changes):
     before = {name: own[name] for name in changes if name in own}
     own.update(changes)
     try:
@@ -55,84 +78,24 @@ def _exactly(moments):
     return exact
 
 
-def _kernel(norm, original):
-    """What stands for a layer's call of the fused kernel."""
-
-    def on_batch(inputs, mask, training):
-        if not training:  # a layer with trainable=False
-            return original(inputs, mask, training)
-        channels = norm.moving_mean.shape
-        scale = norm.gamma if norm.scale else tf.ones(channels, norm.moving_mean.dtype)
-        offset = norm.beta if norm.center else tf.zeros(channels, norm.moving_mean.dtype)
-        return fused(inputs, scale, offset, norm.epsilon, norm._data_format)
-
-    return on_batch
+def _on_batch(norm, inputs):
+    """What the fused kernel computes in training."""
+    scale, offset = _affine(norm)
+    return fused(inputs, scale, offset, norm.epsilon, norm._data_format)
 
 
-def fused(x, scale, offset, epsilon, data_format):
-    """`scale * (x - mean) / sqrt(variance + epsilon) + offset` by TensorFlow's fused kernel, derivable twice.
-
-    TensorFlow derives that kernel's gradient as the sum of its parts, some fifty passes over the activations; here it takes
-    ten, two of them in the kernel.
-
-    Args:
-        x: activations.
-        scale: one number a channel, float32; `offset` likewise.
-        epsilon: added to the variance.
-        data_format: the letters of the axes, as `"NHWC"`.
-
-    >>> fused(tf.constant([[[[1.0]]], [[[3.0]]]]), tf.ones(1), tf.zeros(1), 0.0, "NHWC").numpy().ravel().tolist()
-    [-1.0, 1.0]
-    """
-    options = {"epsilon": epsilon, "data_format": data_format}
-
-    @tf.custom_gradient
-    def forward(x, scale, offset):
-        out = tf.raw_ops.FusedBatchNormV3(x=x, scale=scale, offset=offset, mean=[], variance=[], **options)
-        return out.y, lambda slope: _gradient(slope, x, scale, out, options)
-
-    return forward(x, scale, offset)
+def _on_averages(norm, inputs):
+    """What it computes in inference, in the precision that it has inside."""
+    spread = [-1 if letter == "C" else 1 for letter in norm._data_format]
+    numbers = (norm.moving_mean, norm.moving_variance, *reversed(_affine(norm)))
+    mean, variance, offset, scale = (tf.reshape(values, spread) for values in numbers)
+    x = tf.cast(inputs, mean.dtype)
+    return tf.cast(tf.nn.batch_normalization(x, mean, variance, offset, scale, norm.epsilon), inputs.dtype)
 
 
-def _gradient(slope, x, scale, out, options):
-    """Gradients in x, scale and offset, which may be derived once more.
-
-    With z = (x - mean) / deviation and P(v) = v - mean(v) - z * mean(v * z), the gradient in x is
-    scale / deviation * P(slope). P is symmetric, so that the kernel that gives it gives its own derivative in the slope, too.
-    """
-    axes = [axis for axis, letter in enumerate(options["data_format"]) if letter != "C"]
-    spread = [-1 if letter == "C" else 1 for letter in options["data_format"]]
-    number = tf.cast(tf.size(x) / tf.size(scale), scale.dtype)  # of values a channel
-    variance = out.batch_variance * tf.maximum(number - 1, 1) / number  # the kernel's is unbiased
-    deviation = tf.sqrt(variance + options["epsilon"])
-
-    def kernel(slope, x, scale):
-        spaces = {f"reserve_space_{place}": getattr(out, f"reserve_space_{place}") for place in (1, 2, 3)}
-        parts = tf.raw_ops.FusedBatchNormGradV3(y_backprop=slope, x=x, scale=scale, **spaces, **options)
-        return parts.x_backprop, parts.scale_backprop, parts.offset_backprop
-
-    def affine(x, scale, offset):
-        """scale * z + offset, in one pass."""
-        return tf.raw_ops.FusedBatchNormV3(
-            **{"x": x, "scale": scale, "offset": offset, "mean": out.batch_mean, "variance": variance},
-            **{"is_training": False, **options},
-        ).y
-
-    @tf.custom_gradient
-    def first(slope, x, scale):
-        in_x, in_scale, in_offset = kernel(slope, x, scale)
-
-        def second(u, p, q):
-            wide = lambda values: tf.cast(tf.reshape(values, spread), x.dtype)  # noqa: E731
-            in_slope, u_z, u_sum = kernel(u, x, scale)
-            a, b, mean_u, mean_slope = u_z / number, in_scale / number, u_sum / number, in_offset / number
-            product = tf.reduce_mean(tf.cast(u * slope, scale.dtype), axes)
-            c = product - mean_u * mean_slope - a * b
-            k, h = scale / deviation**2, p / deviation
-            change = wide(-k * b) * u + wide(h - k * a) * slope
-            change += affine(x, k * (2 * a * b - c) - h * b, k * (b * mean_u + a * mean_slope) - h * mean_slope)
-            return in_slope + affine(x, p, q), change, number * c / deviation
-
-        return (in_x, in_scale, in_offset), second
-
-    return first(slope, x, scale)
+def _affine(norm):
+    """Scale and offset of each channel."""
+    channels, dtype = norm.moving_mean.shape, norm.moving_mean.dtype
+    return norm.gamma if norm.scale else tf.ones(channels, dtype), norm.beta if norm.center else tf.zeros(
+        channels, dtype
+    )

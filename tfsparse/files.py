@@ -118,8 +118,8 @@ def put_back(old, path):
 
 
 def remove(path):
-    """Deletes the file or folder at `path`, if there is one."""
-    if path.is_dir():
+    """Deletes the file or folder at `path`, if there is one; of a link to another place only the link."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

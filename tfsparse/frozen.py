@@ -13,7 +13,7 @@ from tensorflow.python.eager import context
 from tensorflow.python.ops import stateful_random_ops
 from tf_keras.src import backend
 
-from tfsparse.batch_norm import on_batch_statistics
+from tfsparse.batch_norm import on_batch_statistics, on_moving_averages
 from tfsparse.registry import lookup
 
 
@@ -45,13 +45,14 @@ def frozen(model, bn_mode="inference"):
     Raises:
         ValueError: unknown `bn_mode`.
     """
-    norms = lookup(_BN_MODES, bn_mode, "bn_mode")(model)
+    on_batch = lookup(_BN_MODES, bn_mode, "bn_mode")(model)
     saved = [(variable, variable.numpy()) for variable in model.variables]
     # A subclassed model whose call takes no `training` refuses the argument; without it Keras' default is inference.
     arguments = {"training": False} if model._expects_training_arg else {}
     with contextlib.ExitStack() as stack:
-        for norm in norms:
-            stack.enter_context(on_batch_statistics(norm))
+        for norm in _norms(model):
+            follows = any(norm is other for other in on_batch)
+            stack.enter_context((on_batch_statistics if follows else on_moving_averages)(norm))
         try:
             yield lambda x: model(x, **arguments)
         finally:
@@ -105,7 +106,12 @@ def seeded_initializers(seed):
 def batch_norms(model):
     """The BatchNorm layers of `model`, however deep inside, that would use batch statistics in training."""
     held = {id(layer) for layer in _held_in_inference(model)}
-    found = [layer for layer in model._flatten_layers() if isinstance(layer, _NORMS) and id(layer) not in held]
+    return [norm for norm in _norms(model) if norm.trainable and id(norm) not in held]
+
+
+def _norms(model):
+    """Each once."""
+    found = [layer for layer in model._flatten_layers() if isinstance(layer, _NORMS)]
     return list({id(layer): layer for layer in found}.values())
 
 

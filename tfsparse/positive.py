@@ -48,6 +48,8 @@ def positive(model, dtype="float64", replace=None):
     with policy_scope(dtype):  # parts that a composite layer makes do not see the dtype of its configuration
         copy = clone(model, one, dtype)
     for layer in copy._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.fused = False  # deterministic ops on a GPU: the kernel has no gradient in inference there
         if isinstance(layer, _NORMS):
             vars(layer)["call"] = functools.partial(_scaled, layer)
     for variable in copy.variables:

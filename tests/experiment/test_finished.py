@@ -15,6 +15,7 @@ from tfsparse.experiment import (
     Experiment,
     RunFolder,
     evaluate_files,
+    examine,
     export_run,
     finished,
     open_run,
@@ -50,6 +51,7 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path, monkeypatch):
     as_floats = export_model(model, "tflite", tmp_path / "float", data=data, image_dtype="float32").path
     found = evaluate_files(as_floats, "test", data="digits")
     assert found == {str(as_floats): pytest.approx(accuracy(model, data.test), abs=0.01)}, "the data are uint8"
+    assert examine(tmp_path / "run").channels[0] and not any(examine(tmp_path / "run", compact_export=False).channels)
     with pytest.raises(ValueError, match="word for outputs 'logits'"):
         export_run(tmp_path / "run", "tflite", tmp_path / "other.tflite", outputs="logits")
     with pytest.raises(ValueError, match="Give --data"):

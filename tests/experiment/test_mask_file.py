@@ -7,7 +7,7 @@ import types
 import pytest
 
 from tests.conftest import make_mask
-from tfsparse.experiment import Experiment, RunFolder, check, run_experiment, search_mask
+from tfsparse.experiment import Experiment, RunFolder, check, check_search, run_experiment, search_mask
 from tfsparse.mask import Mask, export_mask
 from tfsparse.models import build_model
 from tfsparse.sweep import cells, run_sweep
@@ -105,3 +105,21 @@ def test_what_a_mask_file_is_for_it_says_itself(tmp_path):
         ValueError, match=r"--exclude=stem is for masks that are looked for.*mask\.safetensors says itself"
     ):
         check(Experiment(mask=str(tmp_path / "mask.safetensors"), model=NETWORK, exclude="stem"))
+
+
+def test_without_the_file_of_its_allocation_a_run_goes_on_with_its_mask(tmp_path):
+    mask = make_mask(make_net())
+    experiment, folder = begun(tmp_path, "unused.safetensors", mask, False)
+    experiment = dataclasses.replace(experiment, mask=f"random(allocation='{tmp_path}/gone.safetensors')")
+    check(experiment, folder)
+    for run, at in ((dataclasses.replace(experiment, overwrite=True), folder), (experiment, None)):
+        with pytest.raises(FileNotFoundError, match="gone.safetensors"):
+            check(run, at)
+
+
+def test_a_search_that_goes_on_has_a_precision_that_stays():
+    for mask in ("imp(rounds=2)", "none"):
+        with pytest.raises(ValueError, match="mixed_precision=auto is measured anew at each start|no mask to find"):
+            check_search(Experiment(mask=mask, mixed_precision="auto"))
+    for mask, precision in (("imp(rounds=2)", "bfloat16"), ("snip", "auto"), ("mask.safetensors", "auto")):
+        check_search(Experiment(mask=mask, mixed_precision=precision))

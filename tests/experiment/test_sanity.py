@@ -31,6 +31,8 @@ def test_refusals_come_before_any_run(tmp_path):
         ({"mask": "mask.safetensors"}, "no mask method"),
         ({"mask": "snip(sanity='invert')"}, "names a sanity check itself"),
         ({"run_name": "mine"}, "folder of its own"),
+        ({"overwrite": True}, "leave --overwrite out"),
+        ({"mixed_precision": "auto"}, "measured anew for each run"),
         ({"mask": "snip(batchs=1)"}, "no option 'batchs'"),
     ):
         with pytest.raises(ValueError, match=message):

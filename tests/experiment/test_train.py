@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import Subclassed, dead, make_data, make_mask, make_model, started, two_devices
+from tests.conftest import Subclassed, dead, make_data, make_mask, make_model, same_weights, started, two_devices
 from tfsparse.experiment import find_mask, train
 from tfsparse.mask import Mask, prunable
 from tfsparse.mask.sparsify import release
@@ -39,6 +39,19 @@ def test_trains_in_place_and_leaves_the_plain_model(model, mask, task, settings)
     assert len(history.history["loss"]) == 2 and history.history["ghost_skips"][-1] == 0
     assert history.history["live_weights"] == [mask.live] * 2
     assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_only_the_first_part_of_a_training_is_rescaled(mask, task):
+    """A later one goes on with trained weights, which rescaling would spoil."""
+
+    def trained(recipe, *steps):
+        model = started()
+        train(model, task, mask, recipe, steps=steps, verbose=0)
+        return model
+
+    half, rescaled = task.steps // 2, "rescaled_init(iterations=2)"
+    assert same_weights(trained("none", half, task.steps), trained(rescaled, half, task.steps))
+    assert not same_weights(trained("none", 0, half), trained(rescaled, 0, half))
 
 
 def test_trains_on_two_devices(mask, task, strategy):

@@ -108,3 +108,10 @@ def test_the_model_is_as_before():
     find_mask(model, "synflow(rounds=3)", sparsity=0.5)
     for ours, theirs in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_no_kernel_whose_gradient_a_gpu_refuses():
+    """TensorFlow has none of the fused norm in inference there, where ops must be deterministic."""
+    flow = Flow(build_model("resnet8(width=0.25)", make_data()), ["stem/conv/kernel"])
+    types = {op.type for op in flow._scores.get_concrete_function().graph.get_operations()}
+    assert "Conv2DBackpropFilter" in types and not [name for name in types if "FusedBatchNorm" in name]

@@ -57,6 +57,37 @@ def test_batch_mode_computes_as_training_does_without_dropout(variant, traced):
     np.testing.assert_allclose(found, model(X, training=True).numpy(), atol=2e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("variant", [{}, {"axis": 1}])
+def test_inference_computes_as_the_layers_own_code(variant, dtype):
+    with policy_scope(dtype):
+        model = make(**variant)
+    for weight in model.layers[2].weights:
+        weight.assign(np.random.default_rng(1).uniform(0.5, 2, weight.shape))
+    with frozen(model) as forward:
+        found = forward(X).numpy()
+    np.testing.assert_allclose(found, model(X, training=False).numpy(), atol=2e-6 if dtype == "float32" else 0.05)
+
+
+@pytest.mark.parametrize(("bn_mode", "trainable"), [("inference", True), ("batch", False), ("batch", True)])
+def test_no_gradient_that_a_gpu_refuses(bn_mode, trainable):
+    """With deterministic ops TensorFlow has none of the fused kernel in inference there: no mask was found by one."""
+    model = make()
+    model.layers[2].trainable = trainable
+    kernel = model.layers[1].kernel
+
+    @tf.function
+    def slope():
+        with tf.GradientTape() as tape:
+            out = forward(X)
+        return tape.gradient(out, kernel)
+
+    with frozen(model, bn_mode) as forward:
+        graph = slope.get_concrete_function().graph
+    trains = [op.get_attr("is_training") for op in graph.get_operations() if op.type == "FusedBatchNormGradV3"]
+    assert trains == [True] * (bn_mode == "batch" and trainable)
+
+
 @pytest.mark.parametrize("bn_mode", ["inference", "batch"])
 def test_nothing_stays(bn_mode):
     model = make()

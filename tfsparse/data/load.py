@@ -19,7 +19,7 @@ def load_data(name, *, batch_size=128, seed=0, augment=None, data_dir=None, down
     Args:
         name: `"digits"` (comes with scikit-learn), `"cifar10"`, `"cifar100"` or `"tiny_imagenet"`; of the CIFARs also
             a part, `"cifar10(train=5000)"`: the first 5,000 training images, all validation and test images.
-        batch_size: images a batch.
+        batch_size: images a batch; None, where nothing is trained: 128, or all if the training set has fewer.
         seed: decides order and augmentation, together with the number of the epoch; the splits never depend on it.
         augment: names from `AUGMENTATIONS`, such as `"crop_flip,mixup(alpha=0.2)"` or `"none"`;
             None or `"default"`: what suits the set.

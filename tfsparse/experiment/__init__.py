@@ -1,6 +1,6 @@
 """Experiments: a mask, a recipe and a task brought together, in memory (`train`) or as a run folder."""
 
-from tfsparse.experiment.check import check
+from tfsparse.experiment.check import check, check_search
 from tfsparse.experiment.examine import examine
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.finished import evaluate_files, export_run, open_run
@@ -16,6 +16,7 @@ __all__ = [
     "Experiment",
     "RunFolder",
     "check",
+    "check_search",
     "evaluate_files",
     "examine",
     "export_run",

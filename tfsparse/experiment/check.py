@@ -4,13 +4,14 @@ import math
 import pathlib
 
 from tfsparse.data import AUGMENTATIONS, DATASETS
-from tfsparse.experiment.mask_file import check_readable
+from tfsparse.experiment.mask_file import check_readable, has_mask
 from tfsparse.export import make_exporter
-from tfsparse.masks import read_method
+from tfsparse.masks import TRAINED, read_method
 from tfsparse.models import MODELS
 from tfsparse.recipe import Recipe
-from tfsparse.registry import parse_list, resolve
+from tfsparse.registry import parse, parse_list, resolve
 from tfsparse.task.schedules import make_schedule
+from tfsparse.training import AUTO
 
 
 def check(experiment, folder=None):
@@ -25,8 +26,8 @@ def check(experiment, folder=None):
     resolve(DATASETS, experiment.data, "data set")
     resolve(MODELS, experiment.model, "model")
     check_readable(experiment, folder)
-    if experiment.mask_file is None and experiment.mask != "none":
-        read_method(experiment.mask)
+    if experiment.mask_file is None and experiment.mask != "none" and not has_mask(experiment, folder):
+        read_method(experiment.mask)  # and an allocation's mask file, which may be gone when the mask is there
     begun = folder is not None and folder.begun  # with both, as it was once allowed: it may go on
     restricted = {"exclude": excluded(experiment), "prunable": experiment.prunable != "all"}
     for name in restricted if experiment.mask_file and not begun else ():
@@ -48,6 +49,10 @@ def check(experiment, folder=None):
         raise ValueError(f"--seed must be a whole number from 0 to {(1 << 32) - 1}, got {experiment.seed}.")
     Recipe(experiment.recipe)
     make_schedule(experiment.schedule, experiment.learning_rate, 100)
+    if not experiment.output_dir:
+        raise ValueError(
+            "--output_dir is empty: give the folder that run folders are made in; . is the one you are in."
+        )
     name = experiment.run_name
     if name and (pathlib.PurePath(name).name != name or name == ".."):
         raise ValueError(f"--run_name names one folder, without separators; got {experiment.run_name!r}.")
@@ -61,7 +66,7 @@ def check(experiment, folder=None):
     for name in ("batch_size", "epochs", "steps_per_execution"):
         if getattr(experiment, name) < 1:
             raise ValueError(f"--{name} must be at least 1, got {getattr(experiment, name)}.")
-    if experiment.mixed_precision == "auto" and experiment.strategy == "multi_worker":
+    if experiment.mixed_precision == AUTO and experiment.strategy == "multi_worker":
         raise ValueError(
             "--mixed_precision=auto measures one machine, and workers must agree: give --mixed_precision=bfloat16 or none."
         )
@@ -74,6 +79,17 @@ def check(experiment, folder=None):
     for name in ("learning_rate", "weight_decay"):
         if not 0 <= getattr(experiment, name) < math.inf:
             raise ValueError(f"--{name} must be a finite number of at least 0, got {getattr(experiment, name)}.")
+
+
+def check_search(experiment):
+    """Raises ValueError where a search alone makes no sense: no mask, or rounds that might go on in another precision."""
+    if experiment.mask == "none":
+        raise ValueError("--mask=none is a dense run: there is no mask to find.")
+    if experiment.mixed_precision == AUTO and not experiment.mask_file and parse(experiment.mask)[0] in TRAINED:
+        raise ValueError(
+            f"--mixed_precision=auto is measured anew at each start, and {experiment.mask} goes on from finished rounds: "
+            "give --mixed_precision=bfloat16 or none."
+        )
 
 
 def exports(experiment):

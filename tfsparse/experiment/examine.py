@@ -7,12 +7,13 @@ from tfsparse.experiment.stages import load_model, load_task, search_mask
 from tfsparse.models import build_model
 
 
-def examine(path, experiment):
+def examine(path, experiment=None, **changes):
     """What sparsity will buy where a network runs.
 
     Args:
         path: run folder that has finished training; None: the network and mask of `experiment`, untrained.
-        experiment: `Experiment`; for a run folder, only where its data are.
+        experiment: `Experiment`, where there is no run folder.
+        changes: settings to take instead of a run's own: `data_dir`, `compact_export`.
 
     Returns:
         `tfsparse.doctor.Checkup`.
@@ -21,7 +22,6 @@ def examine(path, experiment):
         ValueError: not a finished run, or settings that cannot work.
     """
     if path is not None:
-        changes = {"data_dir": experiment.data_dir} if experiment.data_dir else {}
         experiment, folder = open_run(path, **changes)
         model, mask, _ = load_model(experiment, load_task(experiment), folder)
         return doctor(model, mask, compact=experiment.compact_export)

@@ -72,11 +72,11 @@ def evaluate_files(path, split, **settings):
         predict = predictor(path)  # before the data: a wrong path is found at once
         if "data" not in given:
             raise ValueError("Give --data: the data set that the file is evaluated on.")
-        return {str(path): file_accuracy(path, load_data(given.pop("data"), **given), split, *predict)}
+        return {str(path): file_accuracy(path, load_data(given.pop("data"), batch_size=None, **given), split, *predict)}
     name = given.pop("data", None)
     experiment, folder = open_run(path, **given)
     task = load_task(experiment)
-    data = task.data if name in (None, experiment.data) else _like(task.data, load_data(name, **given))
+    data = task.data if name in (None, experiment.data) else _like(task.data, load_data(name, batch_size=None, **given))
     model, _, _ = load_model(experiment, task, folder)
     predict = model if data is task.data else lambda images: model(_as_trained(images, data, task.data))
     rows = {"model": accuracy(predict, part_of(data, split), threshold=threshold_of(model))}

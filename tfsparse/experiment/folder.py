@@ -7,7 +7,7 @@ import json
 import pathlib
 import shutil
 
-from tfsparse.files import UNFINISHED, check_writable, written_aside
+from tfsparse.files import UNFINISHED, check_writable, remove, written_aside
 from tfsparse.training.fit import BEST, CHECKPOINTS, HISTORY
 
 NEEDED_BYTES = 200 << 20
@@ -35,7 +35,7 @@ class RunFolder:
     @classmethod
     def of(cls, experiment):
         """The folder that an experiment runs in, if it is given no other."""
-        return cls(f"{experiment.output_dir}/{experiment.name}")
+        return cls(pathlib.Path(experiment.output_dir) / experiment.name)
 
     def read_metrics(self):
         """What `metrics.json` holds, a dict; None if the run has not finished.
@@ -104,7 +104,7 @@ class RunFolder:
         kept = {".lock", self.metrics.name, self.flags.name}
         self.metrics.unlink(missing_ok=True)
         for path in [path for path in self.path.iterdir() if path.name not in kept]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            remove(path)
         self.flags.unlink(missing_ok=True)
 
     def check_owner(self):

@@ -14,10 +14,14 @@ def check_readable(experiment, folder=None):
         folder: `RunFolder`; a run that has its own copy goes on without the file. None: the file is needed.
     """
     file = experiment.mask_file
-    copied = folder is not None and folder.mask.is_file() and not experiment.overwrite
-    if file is None or (copied and not file.is_file()):
+    if file is None or (has_mask(experiment, folder) and not file.is_file()):
         return
     check_mask_file(file)
+
+
+def has_mask(experiment, folder):
+    """Whether a run goes on with the mask in its folder (a `RunFolder`, or None), and needs no file for it."""
+    return folder is not None and folder.mask.is_file() and not experiment.overwrite
 
 
 def check_unchanged(experiment, folder, make_task):

@@ -9,6 +9,7 @@ from tfsparse.experiment.check import check
 from tfsparse.experiment.run import run_experiment
 from tfsparse.masks.choices import SANITY
 from tfsparse.registry import parse
+from tfsparse.training import AUTO
 
 
 def sanity_checks(experiment, seeds):
@@ -22,10 +23,20 @@ def sanity_checks(experiment, seeds):
         List of dicts: `sanity` (None or the check), `seed`, `test_accuracy`, `sparsity`, `folder`.
 
     Raises:
-        ValueError: the mask is no method, names a check itself, or there is a `run_name`; before anything is run.
+        ValueError: the mask is no method, names a check itself, or there is a `run_name`, `overwrite` or a precision that is
+            left open; before anything is run.
     """
     if experiment.run_name:
         raise ValueError("--run_name is for one run; leave it out: each of these runs has a folder of its own.")
+    if experiment.overwrite:
+        raise ValueError(
+            "A comparison goes on where it ended: leave --overwrite out, and delete its run folders to begin anew."
+        )
+    if experiment.mixed_precision == AUTO:
+        raise ValueError(
+            "--mixed_precision=auto is measured anew for each run, and these are compared: give "
+            "--mixed_precision=bfloat16 or none."
+        )
     if experiment.mask == "none" or experiment.mask_file:
         raise ValueError(f"--mask={experiment.mask} is no mask method: only a method can be checked.")
     variants = [

@@ -61,7 +61,10 @@ def settled(experiment, make_model):
 
 def search_mask(experiment, model, task, folder, strategy=None):
     """Finds the mask of an experiment; `folder` keeps the rounds of methods that train."""
-    experiment = settled(experiment, lambda: model)
+    if (
+        experiment.mixed_precision == AUTO
+    ):  # a run has measured before it comes here; a search alone trains at most by `imp`
+        experiment = dataclasses.replace(experiment, mixed_precision="none")
     if experiment.mask_file:
         log.info("Taking the mask in %s.", experiment.mask)
     else:

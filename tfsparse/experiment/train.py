@@ -23,7 +23,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         callbacks: Keras callbacks of your own, as for `fit`. A training with a `folder` that one of them has stopped goes on
             when called again; `EarlyStopping` and `ReduceLROnPlateau` then count anew, as Keras lets them.
         steps: (first, end), a part of the task's steps, with the data and learning rates that they have in an unbroken
-            training; None: all. Not with ghosts, whose clocks begin with the training.
+            training; None: all. Not with ghosts, whose clocks begin with the training; only a part from 0 on rescales.
         **settings: `folder`, `strategy`, `sync_batch_norm`, `live_gradients`, `compact`, `dtype`, `jit_compile`,
             `steps_per_execution`, `verbose`: see `tfsparse.training.Settings`. With a `folder` the training is resumed from
             its last completed epoch.
@@ -50,8 +50,9 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         steps = None  # a part that is the whole; what parts cannot have is allowed
     check(model, task, recipe, settings, steps, callbacks)
     resumed = training.has_checkpoint(settings.folder)  # then the weights come from there
+    begins = not resumed and (steps is None or steps[0] == 0)  # a later part goes on with the weights that it is given
     # A copy is rescaled before the strategy's scope: on one device, in full precision.
-    early = is_graph(model) and not resumed
+    early = is_graph(model) and begins
     facts = deciding(model, task, mask, recipe, steps)
     if resumed:
         check_resumed(settings, facts)
@@ -60,7 +61,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
     keep(settings, facts, resumed)
 
     def make_model():
-        options = {"initialize": not (early or resumed), "dtype": settings.dtype}
+        options = {"initialize": begins and not early, "dtype": settings.dtype}
         prepared = recipes.prepare(start.pop(), mask, recipe, task, **options)  # popped: nobody else keeps its weights
         recipes.came_from(prepared, model)
         return prepared

@@ -23,5 +23,7 @@ METHODS = {
     "taylor": taylor,
 }
 
-# On one device and in the model's own precision; `imp` trains as it is told to, the others do not train.
+# Methods whose trainings take the settings of a run, its precision too.
+TRAINED = ("imp",)
+# On one device and in the model's own precision; the others do not train.
 OWN_TRAINING = ("gem_miner", "gradual")

@@ -9,6 +9,8 @@ from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.strength import checked, clock_for
 from tfsparse.values import real, switch
 
+_APART = 10_007  # more than any network has ghosts: no two of them share a draw
+
 
 class GhostSkips(Ingredient):
     """Adds `strength * BN(1x1 convolution of the input)` to the output of convolutions, before the activation.
@@ -24,7 +26,7 @@ class GhostSkips(Ingredient):
         share: of the training steps that the ghosts live, in (0, 1].
         hand_over: `"gradual"`; `"step"`: full strength until `share`, then none; `"constant"`: full to the end. After
             a constant ghost the stripped model is not the one that was trained.
-        gain: factor of He's normal distribution, which the ghost kernels start from, the same one at every seed. Behind a
+        gain: factor of He's normal distribution, which the ghost kernels start from, drawn from the task's seed. Behind a
             norm smaller kernels turn more in a step.
         fill: constant that they start from instead; the paper's code has 1e-4. The gradient of a kernel whose outputs the
             norm divides by their tiny spread is huge: the first step throws it so far that all later ones hardly turn it,
@@ -63,7 +65,7 @@ class GhostSkips(Ingredient):
         for call, source, place in places:
             if id(call.layer) not in ghosts:
                 named = {"name": f"{call.path}/ghost_skip", "dtype": surgery.policy(place)}
-                own = (place.outputs.shape[-1], call.layer.strides, self._start(len(ghosts)), clock.name)
+                own = (place.outputs.shape[-1], call.layer.strides, self._start(len(ghosts), task.seed), clock.name)
                 ghosts[id(call.layer)] = GhostSkip(*own, live.get(id(call.layer)), self.decays, **named)
             surgery.after(place, self._add(surgery, clock, ghosts[id(call.layer)], source))
         if not ghosts:
@@ -72,11 +74,12 @@ class GhostSkips(Ingredient):
                 "leave ghost_skips out of the recipe. Frozen ones have none."
             )
 
-    def _start(self, seed):
+    def _start(self, place, seed):
         """Of one ghost. A seed of its own: every worker, and a process that goes on after a kill, must draw the same."""
         if self.fill is not None:
             return keras.initializers.Constant(self.fill)
-        return keras.initializers.VarianceScaling(2.0 * self.gain**2, seed=seed)  # He's at a gain of 1
+        own = (place + _APART * seed) % (1 << 31)  # Keras' seeds are of 32 bits with a sign
+        return keras.initializers.VarianceScaling(2.0 * self.gain**2, seed=own)  # He's at a gain of 1
 
     def _add(self, surgery, clock, ghost, source):
         return lambda output, tensor: ghost([output, tensor(source), clock.fed(tensor(surgery.inputs[0]))])

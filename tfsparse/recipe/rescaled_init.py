@@ -101,12 +101,12 @@ class RescaledInit(Ingredient):
             steps = ScaleSteps(model, forward, task.loss_for(model), masks, self.eta)
             for _ in shown(range(self.iterations), "Rescaling the initial weights"):
                 rows.append(self._iterate(steps, batches, adam, scaled))
+                _check(rows)  # before the model has anything of it
                 for variable, value, scale in zip(variables, start, adam.scales, strict=True):
                     variable.assign(value * tf.cast(scale, value.dtype))
             final = [tf.identity(variable) for variable in variables]
         for variable, value in zip(variables, final, strict=True):  # `frozen` has put everything back
             variable.assign(value)
-        _check(rows)
         log.info("Rescaled: gradient norm %.3g -> %.3g.", rows[0]["norm"], rows[-1]["norm"])
         return [{**row, "names": names} for row in rows]
 
@@ -149,11 +149,10 @@ def _batches(task):
 
 
 def _check(rows):
-    # A looked-ahead loss that is not finite has spoilt the scales of its step.
-    sums = [row["norm"] + row["loss"] + (row["updated_loss"] or 0.0) for row in rows]
-    bad = next((k for k, total in enumerate(sums) if not np.isfinite(total)), None)
-    if bad is not None:
+    """Raises FloatingPointError if the last row, or the scales that it led to, cannot be used."""
+    last = rows[-1]
+    if not np.isfinite(last["norm"] + last["loss"] + (last["updated_loss"] or 0.0)):
         raise FloatingPointError(
-            f"Rescaled initialisation met a loss or gradient that is not finite in iteration {bad}. "
+            f"Rescaled initialisation met a loss or gradient that is not finite in iteration {len(rows) - 1}. "
             "Look at the data's normalisation, or leave rescaled_init out of the recipe."
         )

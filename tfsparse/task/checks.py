@@ -132,12 +132,13 @@ def mean_and_std(mean, std, shape):
 
 
 def batch_size_for(count, batch_size):
-    """`batch_size` as an int, for a training set of `count` images."""
-    if whole(batch_size, "batch_size") > count:
+    """`batch_size` as an int, for a training set of `count` images; None: what serves where nothing is trained."""
+    batch_size = min(128, count) if batch_size is None else int(whole(batch_size, "batch_size"))
+    if batch_size > count:
         raise ValueError(
             f"batch_size is {batch_size}, the training set has {count} images. Choose a smaller batch_size."
         )
-    return int(batch_size)
+    return batch_size
 
 
 def image_dtype(dtypes):
