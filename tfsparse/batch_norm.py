@@ -35,17 +35,22 @@ def on_batch_statistics(norm):
 
 @contextlib.contextmanager
 def on_moving_averages(norm):
-    """Lets one BatchNorm layer compute without the fused kernel where it uses its moving averages.
+    """Lets one BatchNorm layer compute without the fused kernel where it uses its moving averages."""
+    with _replaced(vars(norm), {"_fused_batch_norm": without_kernel(norm)}):
+        yield
 
-    On a GPU, where ops must be deterministic, TensorFlow refuses that kernel's gradient in inference.
+
+def without_kernel(norm):
+    """What stands for `_fused_batch_norm` of a layer: plain operations in inference.
+
+    On a GPU where ops must be deterministic, TensorFlow refuses the gradient of the fused kernel there.
     """
     kernel = norm._fused_batch_norm
 
     def either(inputs, mask, training):
         return kernel(inputs, mask, training) if training else _on_averages(norm, inputs)
 
-    with _replaced(vars(norm), {"_fused_batch_norm": either}):
-        yield
+    return either
 
 
 @contextlib.contextmanager
@@ -89,8 +94,9 @@ def _on_averages(norm, inputs):
     spread = [-1 if letter == "C" else 1 for letter in norm._data_format]
     numbers = (norm.moving_mean, norm.moving_variance, *reversed(_affine(norm)))
     mean, variance, offset, scale = (tf.reshape(values, spread) for values in numbers)
-    x = tf.cast(inputs, mean.dtype)
-    return tf.cast(tf.nn.batch_normalization(x, mean, variance, offset, scale, norm.epsilon), inputs.dtype)
+    # In double, for TensorFlow makes rsqrt of a division by a root, whose last digit is wrong, in every layer the same way.
+    factor = scale * tf.cast(tf.math.rsqrt(tf.cast(variance, tf.float64) + norm.epsilon), scale.dtype)
+    return tf.cast((tf.cast(inputs, mean.dtype) - mean) * factor + offset, inputs.dtype)
 
 
 def _affine(norm):

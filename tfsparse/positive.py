@@ -8,6 +8,7 @@ import tf_keras as keras
 from tf_keras.src.mixed_precision.policy import policy_scope
 
 from tfsparse import paths
+from tfsparse.batch_norm import without_kernel
 from tfsparse.graph import clone, copy_layer
 from tfsparse.task.endings import computes, last_layers, operation
 
@@ -49,7 +50,7 @@ def positive(model, dtype="float64", replace=None):
         copy = clone(model, one, dtype)
     for layer in copy._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.fused = False  # deterministic ops on a GPU: the kernel has no gradient in inference there
+            vars(layer)["_fused_batch_norm"] = without_kernel(layer)
         if isinstance(layer, _NORMS):
             vars(layer)["call"] = functools.partial(_scaled, layer)
     for variable in copy.variables:
