@@ -77,7 +77,8 @@ def silenced():
     for mask in ("erk", "snip"):
         row = found[mask, 0.5]
         kernels = [scale for path, scale in row["scales"].items() if path.endswith("kernel")]
-        halved[mask] = {"norm": row["norms"]["0"], "bound": kernels.count(0.5), "kernels": len(kernels)}
+        halved[mask] = {"norms": row["norms"], "losses": row["losses"]}
+        halved[mask] |= {"bound": kernels.count(0.5), "kernels": len(kernels), "norm_steps": row.get("norm_steps")}
     silent = found["erk", 0.01]
     fallen = [path for path, scale in silent["scales"].items() if scale <= 0.01 and path.endswith("gamma")]
     return {"silent": silent, "fallen": fallen, "halved": halved}
