@@ -106,7 +106,7 @@ def test_a_file_of_one_output(tmp_path, monkeypatch):
     for name, labels in {"two": right.astype("int64"), "numbers": np.arange(8)[:, None] / 8}.items():
         part = tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
         sets[name] = Data.from_datasets(train=part, test=part, num_classes=1, name=name)
-    monkeypatch.setattr(finished, "load_data", sets.get)
+    monkeypatch.setattr(finished, "load_data", lambda name, **_: sets[name])
     expected = 7 / 8
     assert accuracy(model, sets["two"].test) == expected
     for outputs in ("sigmoid", "as_is"):
@@ -141,7 +141,7 @@ def test_a_file_is_evaluated_on_as_many_classes_as_it_knows(tmp_path, monkeypatc
     """Class 7 of ten would be wrong, or right by accident, for a network that knows three others."""
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
     path = export_model(model, "tflite", tmp_path / "three.tflite", data=make_data()).path
-    monkeypatch.setattr(finished, "load_data", lambda name: make_data(classes=int(name)))
+    monkeypatch.setattr(finished, "load_data", lambda name, **_: make_data(classes=int(name)))
     assert 0 <= evaluate_files(path, "test", data="3")[str(path)] <= 1
     with pytest.raises(ValueError, match=r"three.tflite tells 3 classes apart, and .* has 5.* Give --data"):
         evaluate_files(path, "test", data="5")
