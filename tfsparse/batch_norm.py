@@ -91,17 +91,17 @@ def _on_batch(norm, inputs):
 
 def _on_averages(norm, inputs):
     """What it computes in inference, in the precision that it has inside."""
-    spread = [-1 if letter == "C" else 1 for letter in norm._data_format]
-    numbers = (norm.moving_mean, norm.moving_variance, *reversed(_affine(norm)))
-    mean, variance, offset, scale = (tf.reshape(values, spread) for values in numbers)
+    scale, offset = _affine(norm)
     # In double, for TensorFlow makes rsqrt of a division by a root, whose last digit is wrong, in every layer the same way.
-    factor = scale * tf.cast(tf.math.rsqrt(tf.cast(variance, tf.float64) + norm.epsilon), scale.dtype)
+    factor = scale * tf.cast(tf.math.rsqrt(tf.cast(norm.moving_variance, tf.float64) + norm.epsilon), scale.dtype)
+    spread = [-1 if letter == "C" else 1 for letter in norm._data_format]
+    mean, factor, offset = (tf.reshape(values, spread) for values in (norm.moving_mean, factor, offset))
     return tf.cast((tf.cast(inputs, mean.dtype) - mean) * factor + offset, inputs.dtype)
 
 
 def _affine(norm):
     """Scale and offset of each channel."""
     channels, dtype = norm.moving_mean.shape, norm.moving_mean.dtype
-    return norm.gamma if norm.scale else tf.ones(channels, dtype), norm.beta if norm.center else tf.zeros(
-        channels, dtype
-    )
+    scale = norm.gamma if norm.scale else tf.ones(channels, dtype)
+    offset = norm.beta if norm.center else tf.zeros(channels, dtype)
+    return scale, offset

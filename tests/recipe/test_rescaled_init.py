@@ -7,9 +7,10 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_mask, make_model
+from tests.conftest import make_mask, make_model, same_weights, started
 from tests.fixtures_net import SHARED, build, images, load, to_keras
 from tfsparse import paths
 from tfsparse.frozen import frozen
@@ -204,6 +205,15 @@ def test_a_step_that_spoils_the_scales_is_an_error(task):
         RescaledInit(iterations=99, eta=1e38, gamma=1e6).run(model, None, task)
     for kept, weight in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, weight)
+
+
+def test_derivatives_that_are_not_finite_are_an_error_in_the_last_iteration_too(task, monkeypatch):
+    """Loss and norm were still finite, and the weights were not."""
+    monkeypatch.setattr(ScaleSteps, "norm_derivatives", lambda self, x, y: tf.fill([len(self.variables)], np.nan))
+    model = started()
+    with pytest.raises(FloatingPointError, match="not finite in iteration 0"):
+        RescaledInit(iterations=1, gamma=1e-6).run(model, None, task)
+    assert same_weights(model, started())
 
 
 IN_A_PROCESS_OF_ITS_OWN = """

@@ -74,11 +74,11 @@ class GhostSkips(Ingredient):
                 "leave ghost_skips out of the recipe. Frozen ones have none."
             )
 
-    def _start(self, place, seed):
+    def _start(self, number, seed):
         """Of one ghost. A seed of its own: every worker, and a process that goes on after a kill, must draw the same."""
         if self.fill is not None:
             return keras.initializers.Constant(self.fill)
-        own = (place + _APART * seed) % (1 << 31)  # Keras' seeds are of 32 bits with a sign
+        own = (number + _APART * seed) % (1 << 31)  # Keras' seeds are of 32 bits with a sign
         return keras.initializers.VarianceScaling(2.0 * self.gain**2, seed=own)  # He's at a gain of 1
 
     def _add(self, surgery, clock, ghost, source):

@@ -101,7 +101,7 @@ class RescaledInit(Ingredient):
             steps = ScaleSteps(model, forward, task.loss_for(model), masks, self.eta)
             for _ in shown(range(self.iterations), "Rescaling the initial weights"):
                 rows.append(self._iterate(steps, batches, adam, scaled))
-                _check(rows)  # before the model has anything of it
+                _check(rows[-1], len(rows) - 1)  # before the model has anything of it
                 for variable, value, scale in zip(variables, start, adam.scales, strict=True):
                     variable.assign(value * tf.cast(scale, value.dtype))
             final = [tf.identity(variable) for variable in variables]
@@ -148,11 +148,10 @@ def _batches(task):
         epoch += 1
 
 
-def _check(rows):
-    """Raises FloatingPointError if the last row, or the scales that it led to, cannot be used."""
-    last = rows[-1]
-    if not np.isfinite(last["norm"] + last["loss"] + (last["updated_loss"] or 0.0)):
+def _check(row, iteration):
+    """Raises FloatingPointError if an iteration's numbers, or the scales that it led to, cannot be used."""
+    if not np.isfinite([row["norm"], row["loss"], row["updated_loss"] or 0.0, *row["scales"]]).all():
         raise FloatingPointError(
-            f"Rescaled initialisation met a loss or gradient that is not finite in iteration {len(rows) - 1}. "
+            f"Rescaled initialisation met a loss or gradient that is not finite in iteration {iteration}. "
             "Look at the data's normalisation, or leave rescaled_init out of the recipe."
         )
