@@ -12,16 +12,18 @@ from tfsparse.files import written_aside
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 HEAD = """# Performance
 
-Written by `benchmarks/performance.py` from what the commands named below measured: TensorFlow {tensorflow}, {machine},
-{cores} cores ({processor}). How long finding a mask takes is in [masks.md](masks.md).
+Written by `benchmarks/performance.py` from what the commands named below measured, with TensorFlow {tensorflow} on machines
+with {cores} shared CPU cores ({machine}; the processor is named where it was recorded). How long finding a mask takes is in
+[masks.md](masks.md).
 """
 STEP = """
 ## The training step
 
-`python benchmarks/train_step.py`: noise of 32x32 pixels, batches of {batch_size}, a random mask at 90 %. All variants of a
-network take a step in turn; medians of {turns} turns, ratios of steps of the same turn (median, lowest to highest). `dense`
-is Keras alone, its layers and its SGD; `tost` has ghost neurons, ghost skips and label smoothing; `after` is the same model
-once its ghosts have left; `tf-mot` is TF-MOT's own wrapper with `ConstantSparsity`, which does not run in mixed precision.
+`python benchmarks/train_step.py --repeats={turns}` ({processor}, unless another is named): noise of
+32x32 pixels, batches of {batch_size}, a random mask at 90 %. All variants of a network take a step in turn; medians of {turns}
+turns, ratios of steps of the same turn (median, lowest to highest). `dense` is Keras alone, its layers and its SGD; `tost` has
+ghost neurons, ghost skips and label smoothing; `after` is the same model once its ghosts have left; `tf-mot` is TF-MOT's own
+wrapper with `ConstantSparsity`, which does not run in mixed precision.
 
 Masked steps multiply as many numbers as dense ones: TensorFlow's convolutions know no zeros. Most of a step is those
 convolutions, and they keep both cores busy. What makes it faster is bfloat16 (`--mixed_precision=auto` measures
@@ -40,7 +42,8 @@ are those of the traced step.
 COMPACT = """
 ## Without dead channels: `--compact`
 
-`python benchmarks/compaction.py`: batches of {batch_size}; steps with and without dead channels in turn, medians of {turns}.
+`python benchmarks/compaction.py --models={models}`: batches of {batch_size}; steps with and without dead channels in
+turn, medians of {turns}.
 
 | network | mask | sparsity | channels left | operations left | times as fast |
 |---|---|---|---|---|---|
@@ -48,16 +51,16 @@ COMPACT = """
 RESCALED = """
 ## Rescaled initialisation
 
-`python benchmarks/rescaled_init.py`: an iteration, gradients of 256 images. The last column is what the ToST authors' PyTorch
-code took on two cores of another such machine.
+`python benchmarks/rescaled_init.py`: an iteration, gradients of 256 images.
 
-| network | step on | seconds | PyTorch |
-|---|---|---|---|
+| network | step on | seconds |
+|---|---|---|
 """
 DATA = """
 ## The data
 
-`python benchmarks/data_against_step.py --flagfile=configs/....flags`: the input pipeline alone against the training step.
+`python benchmarks/data_against_step.py --flagfile=configs/cifar10.flags`, and so on: the input pipeline alone against the
+training step.
 
 | data | network | data, ms a batch | step, ms | step / data |
 |---|---|---|---|---|
@@ -65,17 +68,13 @@ DATA = """
 MEMORY = """
 ## Memory
 
-`python benchmarks/memory.py`: the peak of eight steps over what the process had before. Dense Keras' peak and, for each
-prunable weight, TF-MOT's mask (4 bytes) and 2 bytes are what masks need at least; masked training takes more, and
-what ghosts compute is kept for their gradients.
+`python benchmarks/memory.py`: the peak of eight steps over what the process had before. `at least` is the peak of dense Keras
+and 6 bytes for each prunable weight, TF-MOT's mask (4) and 2 more; masked training takes more, and what ghosts compute is kept
+for their gradients.
 
 | network | training | MB | at least |
 |---|---|---|---|
 """
-PYTORCH = {("resnet18", "objective"): 12.8, ("resnet18", "constraint"): 22.8}
-PYTORCH |= {("resnet32", "objective"): 1.44, ("resnet32", "constraint"): 3.12}
-
-
 RESULTS = ROOT / "benchmarks/results"
 
 
@@ -96,7 +95,9 @@ def row(*cells):
 
 def steps(measured):
     rows = measured["rows"]
-    text = STEP.format(batch_size=rows[0]["batch_size"], turns=len(rows[0]["seconds"])) + _precisions(rows)
+    text = STEP.format(
+        batch_size=rows[0]["batch_size"], turns=len(rows[0]["seconds"]), processor=measured["processor"]
+    ) + _precisions(rows)
     for one in rows:
         turns, precision = one["seconds"], "float32" if one["precision"] == "none" else one["precision"]
         place = f" ({one['processor']})" if "processor" in one else ""  # another machine than the others'
@@ -131,7 +132,8 @@ def optimizer(measured):
 
 def compaction(measured):
     rows = measured["rows"]
-    text = COMPACT.format(batch_size=measured["batch_size"], turns=len(rows[0]["seconds"]))
+    models = ",".join(dict.fromkeys(one["model"] for one in rows))
+    text = COMPACT.format(models=models, batch_size=measured["batch_size"], turns=len(rows[0]["seconds"]))
     for one in rows:
         left = [f"{after / before:.1%}" for before, after in (one["channels"], one["operations"])]
         text += row(one["model"], one["mask"], one["sparsity"], *left, spread([a / b for a, b in one["seconds"]]))
@@ -141,7 +143,7 @@ def compaction(measured):
 def rescaled(measured):
     text, rows = RESCALED, measured["rows"]
     for case in dict.fromkeys((one["model"], one["kind"]) for one in rows):
-        text += row(*case, spread([r["seconds"] for r in rows if (r["model"], r["kind"]) == case]), PYTORCH[case])
+        text += row(*case, spread([r["seconds"] for r in rows if (r["model"], r["kind"]) == case]))
     return text
 
 

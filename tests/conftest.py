@@ -3,6 +3,7 @@
 import tfsparse  # noqa: F401  isort: skip  (chooses Keras 2 before TensorFlow is imported)
 
 import functools
+import gc
 
 import numpy as np
 import pytest
@@ -15,6 +16,12 @@ from tfsparse.task import Data, Task
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+def pytest_collection_finish(session):
+    """What all these imports have made stays to the end: the garbage collector need not look through it a thousand times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from tests.conftest import make_mask
@@ -107,7 +108,50 @@ def held_twice():
     return keras.Model(x, wrapped[1](wrapped[0](x)))
 
 
-@pytest.mark.parametrize("copy", [clone, fresh, Surgery, lambda model: sparsify(model, Mask.ones(model))])
+COPIES = [clone, fresh, Surgery, lambda model: sparsify(model, Mask.ones(model))]
+
+
+def alone_and_wrapped(first):
+    """One layer called in a wrapper and alone, the wrapper listed first by Keras or last."""
+    dense, x = keras.layers.Dense(3, name="second"), keras.Input((4, 3))
+    wrapped = keras.layers.TimeDistributed(dense, name="first")
+    calls = [wrapped(x), dense(x)] if first else [dense(x), wrapped(x)]
+    return keras.Model(x, keras.layers.Concatenate()(calls))
+
+
+@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_layer_alone_and_in_a_wrapper_is_refused(copy, first):
+    with pytest.raises(ValueError, match="Layers '.*' and '.*' of model .* share the variable .*kernel"):
+        copy(alone_and_wrapped(first))
+
+
+@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("within", [True, False])
+def test_a_function_that_reads_the_variable_of_another_layer_is_refused(copy, within):
+    """Its copy would go on to read the original's, which is not trained."""
+    words, numbers = keras.layers.Embedding(5, 4, name="words"), keras.Input((3,))
+    x = keras.layers.Dense(4)(keras.layers.Flatten()(words(numbers)))
+    logits = lambda x: tf.matmul(x, words.embeddings, transpose_b=True)  # noqa: E731
+    with pytest.raises(ValueError, match="'.*' of model .* is a function that reads a variable which is not its own"):
+        copy(keras.Model(numbers, keras.layers.Lambda(logits)(x) if within else logits(x)))
+
+
+def test_a_vocabulary_is_copied_and_is_no_weight():
+    words = keras.layers.TextVectorization(output_sequence_length=4)
+    words.adapt(["a b c", "d e"])
+    layers = [
+        words,
+        keras.layers.Embedding(9, 3, name="vectors"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(2, name="head"),
+    ]
+    model, text = keras.Sequential([keras.Input((1,), dtype=tf.string), *layers]), tf.constant([["a d"], ["c"]])
+    assert list(paths.weights(model)) == ["vectors/embeddings", "head/kernel", "head/bias"]
+    np.testing.assert_array_equal(clone(model)(text), model(text))
+
+
+@pytest.mark.parametrize("copy", COPIES)
 def test_layers_that_share_a_variable_or_a_path_are_refused(copy):
     """Copied one by one, tied layers would go apart, and of two layers of one path the weights of one would go to both."""
     for make in (tied, held_twice):

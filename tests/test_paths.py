@@ -152,6 +152,31 @@ def test_a_layer_that_also_stands_in_a_composite_one_comes_once():
     x = keras.layers.GlobalAveragePooling1D()(keras.layers.TimeDistributed(dense, name="each")(steps))
     model = keras.Model([steps, one], keras.layers.Add()([x, dense(one)]))
     assert list(paths.weights(model)) == ["each/dense/kernel", "each/dense/bias"]
-    mask = make_mask(model)
-    sparse = sparsify(model, mask)
-    assert float(np.mean(paths.weights(sparse)["each/dense/kernel"].numpy() != 0)) == mask["each/dense/kernel"].mean()
+
+
+def test_models_inside_models_may_have_weights_of_their_own():
+    """Such as the class token of a vision transformer; whether it is trained or not."""
+
+    class Inner(keras.Model):
+        def __init__(self, trainable):
+            super().__init__(name="inner")
+            self.dense = keras.layers.Dense(4, name="dense")
+            self.token = self.add_weight(name="token", shape=(4,), trainable=trainable)
+
+        def call(self, x):
+            return self.dense(x) + self.token
+
+    class Outer(keras.Model):
+        def __init__(self, trainable):
+            super().__init__()
+            self.inner = Inner(trainable)
+
+        def call(self, x):
+            return self.inner(x)
+
+    for trainable in (True, False):
+        model = Outer(trainable)
+        model(np.zeros((1, 3), "float32"))
+        found = paths.weights(model)
+        assert sorted(found) == ["inner/dense/bias", "inner/dense/kernel", "inner/token"]
+        assert {id(variable) for variable in found.values()} == {id(variable) for variable in model.weights}

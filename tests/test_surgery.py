@@ -9,6 +9,7 @@ import tf_keras as keras
 from tests.conftest import make_model
 from tests.test_graph import TINY, Own
 from tfsparse import paths
+from tfsparse.graph import clone
 from tfsparse.surgery import Surgery, relu_limit
 
 K = keras.layers
@@ -224,3 +225,25 @@ def test_relus_of_transposed_convolutions_are_calls_of_their_own():
     surgery = Surgery(model)
     assert [call.path for call in surgery.calls] == ["up", "up/relu"]
     np.testing.assert_allclose(surgery.build()(inputs(model)), model(inputs(model)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "constant", [tf.constant([1.0, -2.0]), np.array([1.0, -2.0], "float32")], ids=["tensor", "array"]
+)
+def test_constants_beside_tensors_take_their_precision(constant):
+    x = keras.Input((4, 4, 3))
+    model = keras.Model(x, K.Conv2D(2, 1, name="last")(K.ReLU()(K.Conv2D(2, 3, name="first")(x) + constant)))
+    half = Surgery(model, dtype="mixed_bfloat16").build()
+    assert half.get_layer("first").compute_dtype == "bfloat16"
+    np.testing.assert_allclose(clone(half)(inputs(model)), model(inputs(model)), atol=0.05)
+
+
+def test_einsum_is_said_to_keep_a_model_from_being_copied():
+    x = keras.Input((6, 8))
+    y = K.Dense(8)(x)
+    model = keras.Model(x, K.Dense(2)(tf.einsum("btc,bsc->bts", y, y)))
+    with pytest.raises(
+        ValueError, match="calls tf.einsum, which Keras cannot call anew for a copy: use keras.layers.EinsumDense"
+    ):
+        clone(model)
+    np.testing.assert_allclose(Surgery(model).build()(inputs(model)), model(inputs(model)), atol=1e-6)

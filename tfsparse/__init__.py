@@ -2,12 +2,12 @@
 
     import tfsparse as ts
 
-    data = ts.load_data("cifar10", batch_size=128, seed=0)
+    data = ts.load_data("cifar10", batch_size=128, seed=0, download=True)
     model = ts.build_model("resnet32", data)
     task = ts.Task(data, epochs=160)
     mask = ts.find_mask(model, "snip(batches=4)", sparsity=0.95, task=task)
     history = ts.train(model, task, mask, recipe="tost")
-    ts.export_model(model, "tflite", "saved_models/mine")
+    ts.export_model(model, "tflite", "saved_models/mine", mask=mask, data=data)
 
 Import it before TensorFlow's other users: it chooses Keras 2 (`import tf_keras as keras`), which TF-MOT and KerasCV need.
 """

@@ -23,9 +23,10 @@ def choose_keras_2():
 
 
 def _import_tfmot():
-    """TF-MOT looks for `keras.engine` and goes on without it.
+    """Imports TF-MOT without importing Keras 3 along with it.
 
-    Keras 3 has no such module, but is imported to find that out, and with it Matplotlib, SciPy and scikit-learn.
+    TF-MOT looks for `keras.engine` and goes on without it. Keras 3 has none, but would be imported to find that out, and with
+    it Matplotlib, SciPy and scikit-learn.
     """
     if "keras" in sys.modules:
         return

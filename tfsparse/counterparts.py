@@ -9,7 +9,8 @@ _NOT_COMPARED = ("name", "trainable", "build_config", "shared_object_id")
 
 
 def require_separate(model):
-    """Raises ValueError for a model whose layers cannot be copied one by one: two have one path, or hold one variable."""
+    """Raises ValueError for a model whose layers cannot be copied one by one: two have one path, or hold one variable, or a
+    function reads a variable that is another layer's."""
     seen, holders = set(), {}
     for path, layer in paths.layers(model):
         if path in seen:
@@ -17,13 +18,27 @@ def require_separate(model):
                 f"Model {model.name!r} has two layers of the path {path!r}, one of them nested: rename one."
             )
         seen.add(path)
+        if getattr(layer, "_already_warned", False):  # by Keras, of a variable that this layer reads and does not hold
+            raise ValueError(
+                f"Layer {path!r} of model {model.name!r} is a function that reads a variable which is not its own: in a copy "
+                "it would go on to read the original's. Write a layer that holds the variable, or both that use it."
+            )
         for variable in layer.weights:
             other, holder = holders.setdefault(id(variable), (path, layer))
-            if layer not in holder._flatten_layers() and holder not in layer._flatten_layers():
+            if layer is not holder and (_both_called(layer, holder) or not _one_in_the_other(layer, holder)):
                 raise ValueError(
                     f"Layers {other!r} and {path!r} of model {model.name!r} share the variable {variable.name!r}; in a copy "
                     "each would get its own. Call one layer in both places, or write one layer that holds both."
                 )
+
+
+def _both_called(layer, other):
+    """Whether both are called in a graph (what a composite layer or a subclassed model calls leaves no node)."""
+    return bool(layer.inbound_nodes and other.inbound_nodes)
+
+
+def _one_in_the_other(layer, other):
+    return layer in other._flatten_layers() or other in layer._flatten_layers()
 
 
 def copy_weights(source, target):
@@ -48,7 +63,10 @@ def copy_layer_weights(layer, copy):
     """Copies the weights of one layer, composite or not, by their names inside it."""
     given = {name: variable for name, variable, _ in paths.owned_weights_of(layer)}
     names = {id(variable): name for name, variable, _ in paths.owned_weights_of(copy)}
-    if given.keys() == set(names.values()):  # Keras lists what is trained first, and that may differ
+    told = len(names) == len(
+        copy.weights
+    )  # not of a vocabulary, which Keras lists as a weight though it is no variable
+    if told and given.keys() == set(names.values()):  # Keras lists what is trained first, and that may differ
         copy.set_weights([given[names[id(variable)]].numpy() for variable in copy.weights])
     else:
         copy.set_weights(layer.get_weights())

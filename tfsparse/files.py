@@ -28,7 +28,7 @@ def written_aside(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch, old = path.with_name(path.name + UNFINISHED), path.with_name(path.name + _OLD)
     remove(scratch)
-    put_back(old, path)
+    end_swap(old, path)
     try:
         yield scratch
         if path.is_dir() and not scratch.is_dir():
@@ -39,7 +39,7 @@ def written_aside(path):
         os.replace(scratch, path)
     except BaseException:
         remove(scratch)
-        put_back(old, path)
+        end_swap(old, path)
         raise
     remove(old)
 
@@ -84,7 +84,7 @@ def write_json(path, content):
         scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def check_same(path, content, otherwise, remedy=None):
+def write_or_compare(path, content, otherwise, remedy=None):
     """Writes `content` to the JSON file `path`, or finds the same there.
 
     Args:
@@ -110,7 +110,7 @@ def check_same(path, content, otherwise, remedy=None):
         )
 
 
-def put_back(old, path):
+def end_swap(old, path):
     """Ends a swap: `old`, what had been at `path`, stands there again if nothing else does, and is deleted otherwise."""
     if old.exists() and not path.exists():
         os.replace(old, path)

@@ -47,10 +47,8 @@ def _gradient(slope, x, scale, out, options):
 
     def affine(x, scale, offset):
         """scale * z + offset, in one pass."""
-        return tf.raw_ops.FusedBatchNormV3(
-            **{"x": x, "scale": scale, "offset": offset, "mean": out.batch_mean, "variance": variance},
-            **{"is_training": False, **options},
-        ).y
+        scaled = {"x": x, "scale": scale, "offset": offset, "mean": out.batch_mean, "variance": variance}
+        return tf.raw_ops.FusedBatchNormV3(**scaled, **options, is_training=False).y
 
     @tf.custom_gradient
     def first(slope, x, scale):

@@ -42,7 +42,7 @@ def copy_layer(layer, /, **changes):
     """
     try:
         copy = type(layer).from_config({**layer.get_config(), **changes})
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except (TypeError, ValueError, NotImplementedError, AttributeError) as error:  # the last of a partial in a Lambda
         raise ValueError(
             f"Layer {layer.name!r} ({type(layer).__name__}) cannot be copied from its configuration: {error}. "
             "A custom layer needs a get_config that returns its constructor's arguments."
@@ -121,7 +121,15 @@ def _clone(model, replace, prefix, input_dtype, copies):
 
     require_graph(model, "Copying")
     inputs = [_input(tensor, input_dtype) for tensor in model.inputs] if input_dtype else None
-    copy = keras.models.clone_model(model, inputs, clone_function=one)
+    try:
+        copy = keras.models.clone_model(model, inputs, clone_function=one)
+    except ValueError as error:
+        if "einsum" not in [getattr(layer, "symbol", None) for layer in model.layers]:
+            raise
+        raise ValueError(
+            f"Model {model.name!r} calls tf.einsum, which Keras cannot call anew for a copy: use keras.layers.EinsumDense, or "
+            "keras.layers.Dot of two tensors."
+        ) from error
     copy._trainable = model._trainable  # (Keras' own setter would tell all the layers inside as well)
     return copy
 

@@ -67,9 +67,9 @@ def weights(model):
 def owned_weights(model):
     """Yields (path, variable, owner): as `weights`, with the innermost layer that made the variable."""
     taken, seen = set(), set()  # a kernel may be in a composite layer and stand for itself
-    own = [("", model)] if getattr(model, "_trainable_weights", None) else []
+    own = [(path, part) for path, part in models(model) if part._trainable_weights or part._non_trainable_weights]
     for path, layer in [*own, *layers(model)]:
-        for local, variable, owner in _inside(layer, seen, recurse=layer is not model):
+        for local, variable, owner in _weights_of(layer, seen, recurse=not isinstance(layer, keras.Model)):
             name = _unused(f"{path}/{local}".lstrip("/"), taken)
             taken.add(name)
             yield name, variable, owner
@@ -78,7 +78,7 @@ def owned_weights(model):
 def owned_weights_of(layer):
     """As `owned_weights`, of one layer, composite or not: names count from the layer inwards."""
     taken = set()
-    for local, variable, owner in _inside(layer, set()):
+    for local, variable, owner in _weights_of(layer, set()):
         name = _unused(local, taken)
         taken.add(name)
         yield name, variable, owner
@@ -105,24 +105,27 @@ def _children(layer):
         yield name, child
 
 
-def _inside(layer, seen, recurse=True):
+def _weights_of(layer, seen, recurse=True):
     """Weights of one layer, composite layers taken apart: (name from the layer inwards, variable, owner)."""
-    parts = layer._flatten_layers(include_self=False) if recurse else ()
+    below = layer._flatten_layers(include_self=False) if recurse else ()
     # Wrappers such as SpectralNormalization hold a part's weight as well: it is the part's.
-    inner = {id(variable) for part in parts for variable in [*part._trainable_weights, *part._non_trainable_weights]}
-    for variable in [*layer._trainable_weights, *layer._non_trainable_weights]:
-        if id(variable) not in seen and id(variable) not in inner:
-            seen.add(id(variable))
-            yield variable.name.split(":")[0].rsplit("/", 1)[-1], variable, layer
+    inner = {id(variable) for part in below for variable in [*part._trainable_weights, *part._non_trainable_weights]}
+    own = [v for v in [*layer._trainable_weights, *layer._non_trainable_weights] if id(v) not in inner]
+    yield from _new(own, layer, seen)
     if not recurse:
         return
     for name, child in _children(layer):
-        for local, variable, owner in _inside(child, seen):
+        for local, variable, owner in _weights_of(child, seen):
             yield f"{name}/{local}", variable, owner
-    for variable in layer.weights:  # what is left is kept in modules that are no layers
-        if id(variable) not in seen:
+    yield from _new(layer.weights, layer, seen)  # what is left is kept in modules that are no layers
+
+
+def _new(variables, owner, seen):
+    """Yields (name, variable, owner) of those not seen before; a vocabulary, a weight to Keras, is a table without a name."""
+    for variable in variables:
+        if id(variable) not in seen and hasattr(variable, "name"):
             seen.add(id(variable))
-            yield variable.name.split(":")[0].rsplit("/", 1)[-1], variable, layer
+            yield variable.name.split(":")[0].rsplit("/", 1)[-1], variable, owner
 
 
 def _stable_name(part, whole):

@@ -10,7 +10,7 @@ from tf_keras.src.mixed_precision.policy import policy_scope
 from tfsparse import paths
 from tfsparse.batch_norm import without_kernel
 from tfsparse.graph import clone, copy_layer
-from tfsparse.task.endings import computes, last_layers, operation
+from tfsparse.task.endings import computes, function_name, last_layers
 
 _SQUASHING = ("softmax", "sigmoid", "log_softmax")
 _NORMS = (keras.layers.LayerNormalization, keras.layers.GroupNormalization, keras.layers.UnitNormalization)
@@ -99,7 +99,7 @@ def _opened(layer, dtype, activation):
     """What stands for a layer that saturates: it does `activation` instead."""
     if isinstance(layer, keras.layers.ReLU):
         return copy_layer(layer, dtype=dtype, max_value=None)  # keeps its slope and threshold
-    if operation(layer):
+    if function_name(layer):
         return _copied_operation(layer, dtype, lambda x, *_, **__: keras.activations.get(activation)(x))
     if hasattr(layer, "activation") or isinstance(layer, keras.layers.TimeDistributed):
         return _copied(layer, dtype, activation=activation)
@@ -111,7 +111,7 @@ def _copied(layer, dtype, **changes):
         inner = keras.layers.serialize(_copied(layer.layer, dtype, **changes))
         return copy_layer(layer, dtype=dtype, layer=inner)
     if type(layer).__name__ == "TFOpLambda":
-        to = layer.output.dtype if operation(layer) == "cast" else None
+        to = layer.output.dtype if function_name(layer) == "cast" else None
         cast = to is not None and to.is_floating
         return _copied_operation(layer, dtype, (lambda x, *_, **__: tf.cast(x, dtype)) if cast else None)
     return copy_layer(layer, dtype=dtype, **changes)
@@ -120,14 +120,18 @@ def _copied(layer, dtype, **changes):
 def _copied_operation(layer, dtype, instead=None):
     """A TensorFlow function called on tensors, in another precision, and so the constants that were written beside them."""
     copy = copy_layer(layer, dtype=dtype)
-    function = instead or copy.function
+    copy.function = in_dtype(dtype, instead or copy.function)
+    return copy
 
-    def in_dtype(*args, **kwargs):
+
+def in_dtype(dtype, function):
+    """`function`, whose floating arguments, tensors and arrays, are cast to `dtype` first."""
+
+    def cast_first(*args, **kwargs):
         args, kwargs = tf.nest.map_structure(lambda value: _in(dtype, value), (args, kwargs))
         return function(*args, **kwargs)
 
-    copy.function = in_dtype
-    return copy
+    return cast_first
 
 
 def _in(dtype, value):
@@ -138,8 +142,8 @@ def _in(dtype, value):
 def _is_gate(layer):
     """Whether a ReLU6 is part of a hard sigmoid, relu6(x + 3) / 6: without its ceiling hard swish would be a square."""
     before = [source.node for node in layer.inbound_nodes for source in tf.nest.flatten(node.keras_inputs)]
-    shifted = any(operation(node.layer) == "add" and len(node.keras_inputs) == 1 for node in before)
+    shifted = any(function_name(node.layer) == "add" and len(node.keras_inputs) == 1 for node in before)
     return shifted and any(
-        operation(node.layer) in ("multiply", "truediv") or isinstance(node.layer, keras.layers.Multiply)
+        function_name(node.layer) in ("multiply", "truediv") or isinstance(node.layer, keras.layers.Multiply)
         for node in layer.outbound_nodes
     )

@@ -28,7 +28,7 @@ def parse(text):
         tree = ast.parse(text.strip(), mode="eval").body
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.args:
             names = [word.arg for word in tree.keywords]
-            if len(set(names)) == len(names):
+            if len(set(names)) == len(names) and None not in names:  # None: of **{...}
                 return tree.func.id, {word.arg: ast.literal_eval(word.value) for word in tree.keywords}
     except (SyntaxError, ValueError, TypeError, AttributeError):
         pass  # the one error below serves every way of being malformed
@@ -92,9 +92,8 @@ def resolve(table, text, kind, *, further=None, common=()):
     try:
         name, given = parse(text)
     except ValueError:
-        lookup(
-            table, str(text).split("(")[0].strip(), kind
-        )  # 'tiny-imagenet' is no name to Python: the nearest helps more
+        # 'tiny-imagenet' is no name to Python: what is nearest helps more, and this raises with it.
+        lookup(table, str(text).split("(")[0].strip(), kind)
         raise
     entry = lookup(table, name, kind)
     known = {**options(entry), **dict(common)}

@@ -63,7 +63,7 @@ def test_the_first_of_cifars_training_images(cifar_dir, memory):
     np.testing.assert_array_equal(some, whole[:16])
 
 
-@pytest.mark.parametrize("train", [0, 41, 2.5])
+@pytest.mark.parametrize("train", [0, 41, 2.5, True])
 def test_a_part_has_at_least_one_image_and_no_more_than_there_are(cifar_dir, train):
     with pytest.raises(ValueError, match=f"from 1 to 40; received {train}"):
         load_data(f"cifar10(train={train})", data_dir=cifar_dir)

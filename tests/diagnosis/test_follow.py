@@ -184,3 +184,14 @@ def test_what_divides_by_nothing_is_not_said_to_have_no_path():
     model = keras.Model(inputs, layers.Dense(2, name="head")(x / tf.reduce_sum(x, -1, keepdims=True)))
     found = diagnose(model, Mask.ones(model))
     assert found.effective is None and "divides by" in found.unknown and not found.disconnected
+
+
+def test_a_gate_and_its_opposite():
+    """Beside the tensor that is taken from it stands a constant in the model's own precision."""
+    inputs = keras.Input((4,))
+    gate = layers.Dense(4, "sigmoid", name="gate")(inputs)
+    all_on_paths(
+        keras.Model(
+            inputs, layers.Dense(3, name="head")(gate * inputs + (1 - gate) * layers.Dense(4, name="a")(inputs))
+        )
+    )

@@ -172,3 +172,11 @@ def test_a_subclassed_model_is_refused():
 
     with pytest.raises(ValueError, match="subclass"):
         ts.doctor(Mine())
+
+
+def test_a_convolution_in_a_block_named_for_depthwise_ones():
+    sizes = []
+    for name in ("block/project", "depthwise_block/project"):
+        model = keras.Sequential([keras.Input((8, 8, 4)), L.Conv2D(6, 1, name=name), L.GlobalAveragePooling2D()])
+        sizes.append(ts.doctor(model).sizes)
+    assert sizes[0] == sizes[1]

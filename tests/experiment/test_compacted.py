@@ -87,7 +87,9 @@ class Slower(keras.callbacks.Callback):
         self.model.optimizer.learning_rate.assign(self.model.optimizer.learning_rate / 2)
 
 
-@pytest.mark.parametrize("optimizer", [keras.optimizers.SGD, keras.optimizers.Nadam])
+@pytest.mark.parametrize(
+    "optimizer", [pytest.param(keras.optimizers.SGD, marks=pytest.mark.slow), keras.optimizers.Nadam]
+)
 def test_a_rate_that_callbacks_set_stays_set(optimizer, data, tmp_path):
     """Through the change of networks, and through a stop after it; Nadam keeps a product besides."""
     task = Task(data, epochs=5, optimizer=lambda task: optimizer(0.02))

@@ -3,6 +3,8 @@
 import collections
 import concurrent.futures
 import dataclasses
+import errno
+import fcntl
 import json
 import shutil
 
@@ -145,6 +147,17 @@ def test_a_folder_in_use(tmp_path):
         run_experiment(experiment(tmp_path))
 
 
+def test_a_file_system_without_locks(tmp_path, monkeypatch, caplog):
+    def refuse(handle, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    folder = RunFolder(tmp_path / "run")
+    folder.make()
+    with folder.locked():
+        assert "cannot be locked" in caplog.text and "No locks available" in caplog.text
+
+
 def test_two_may_make_a_folder_at_once(tmp_path):
     def make(_):
         for _ in range(50):
@@ -161,7 +174,7 @@ def test_a_folder_deleted_during_its_run_is_an_error(mask, lost, tmp_path, monke
         shutil.rmtree(folder.path)
         return None, None, None
 
-    monkeypatch.setattr(run, "load_model", delete)
+    monkeypatch.setattr(run, "trained_model", delete)
     with pytest.raises(RuntimeError, match=f"has lost {lost} while its run was training"):
         run_experiment(experiment(tmp_path, mask=mask))
 
@@ -190,6 +203,13 @@ def test_flags_that_have_lost_lines_are_no_other_run(tmp_path, kept, message):
     for read in (Experiment.from_flagfile, lambda path: open_run(path.parent), lambda path: read_runs([path.parent])):
         with pytest.raises(ValueError, match=rf"flags.txt is damaged: .*{message}"):
             read(folder.flags)
+
+
+def test_a_switch_that_is_neither_is_no_false(tmp_path):
+    folder = finished(tmp_path, mask="erk")
+    folder.flags.write_text(folder.flags.read_text().replace("--deterministic=True", "--deterministic=true"))
+    with pytest.raises(ValueError, match="flags.txt is damaged: --deterministic=true is neither True nor False"):
+        Experiment.from_flagfile(folder.flags)
 
 
 def test_the_name_says_what_decides():

@@ -1,5 +1,8 @@
 """`train(folder=...)`: stopped trainings go on, and checkpoints that cannot serve are refused."""
 
+import gc
+import tempfile
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +13,7 @@ from tfsparse.experiment import train
 from tfsparse.recipe import LabelSmoothing
 from tfsparse.task import Task
 from tfsparse.training import Diverged, read_history
+from tfsparse.training.checkpoints import Checkpoints
 
 RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=2)"
 
@@ -65,6 +69,17 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(tmp_path, 
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     assert tf.train.latest_checkpoint(str(tmp_path / "checkpoints")).endswith("epoch-1")
     assert len(train(model, task, mask, "none", folder=tmp_path, verbose=0).history["loss"]) == 3
+
+
+def test_what_a_worker_writes_aside_goes_with_it(tmp_path, monkeypatch, model, task):
+    """Workers beside the chief take part in collecting the values, and leave nothing behind."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    checkpoints = Checkpoints(tmp_path / "run", model, task.make_optimizer(), writes=False)
+    checkpoints.save(1)
+    assert len(list(tmp_path.glob("tfsparse_worker_*/epoch-1.index"))) == 1
+    del checkpoints
+    gc.collect()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path, model, mask, data):

@@ -141,6 +141,11 @@ def test_a_subclassed_model_takes_a_mask_but_no_ghosts(task):
     mask = make_mask(model)
     with pytest.raises(ValueError, match="ghost_skips.*needs a functional or Sequential model.*subclassed Subclassed"):
         train(model, task, mask, "ghost_skips", verbose=0)
+    for name, value in {"strategy": two_devices(), "dtype": "float32"}.items():
+        with pytest.raises(
+            ValueError, match=f"^{name} needs a copy of the model, and .* being subclassed.*leave it out"
+        ):
+            train(model, task, mask, "none", verbose=0, **{name: value})
     train(model, task, mask, "label_smoothing,rescaled_init(iterations=2)", verbose=0)
     assert dead(model, mask) == 0
     assert all(variable.constraint is None for variable in prunable(model).values())

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from tests.conftest import make_mask
 from tfsparse.mask import Mask
-from tfsparse.mask.files import MAX_WEIGHTS
+from tfsparse.mask.files import MAX_BYTES
 
 METADATA = {"method": "snip", "options": '{"batches": 4}', "sparsity": "0.95", "seed": "3", "version": "0.1.0"}
 
@@ -117,7 +117,7 @@ def test_a_huge_header_length_is_refused(path):
 
 
 def test_more_weights_than_any_model_has_are_refused_before_reading(path):
-    size = MAX_WEIGHTS + 1
+    size = MAX_BYTES + 1
     raw(path, {"a": {"dtype": "BOOL", "shape": [size], "data_offsets": [0, size]}})
     with open(path, "r+b") as file:
         file.truncate(path.stat().st_size + size)  # a hole: no disk is used

@@ -86,7 +86,7 @@ def test_copied_from_a_mask_or_its_file(model, tmp_path):
 @pytest.mark.parametrize("allocation", sorted(ALLOCATIONS))
 @pytest.mark.parametrize("sparsity", [0.3, 0.9, 0.97])
 def test_every_layer_keeps_its_least(model, allocation, sparsity):
-    mask = find_mask(model, "magnitude", sparsity=sparsity, allocation=allocation, min_per_layer=2)
+    mask = find_mask(model, "magnitude", sparsity=sparsity, allocation=allocation, min_per_layer=2.0)
     assert mask.live == round((1 - sparsity) * mask.total)
     assert all(array.sum() >= 2 for array in mask.values())
 

@@ -235,7 +235,7 @@ def test_what_is_left_after_the_last_path_was_cut_falls_in_the_order_it_had(mode
 
 
 def test_numbers_of_numpy_are_kept_as_numbers(model):
-    start = begin(model, "synflow", None, np.int64(3), "all", (), np.float32(0.5), {"rounds": np.int64(2)})
+    start = begin(model, "synflow", sparsity=np.float32(0.5), seed=np.int64(3), further={"rounds": np.int64(2)})
     facts = json.loads(json.dumps(start.fingerprint()))
     assert (facts["sparsity"], facts["seed"], json.loads(facts["options"])["rounds"]) == (0.5, 3, 2)
 

@@ -14,6 +14,10 @@ from tfsparse.task import Data, Task
 
 NETS = ["sf_vgg_narrow", "sf_resnet20_w8", "tost_resnet18_w8", "tost_oresnet20_w8"]
 DEEP = "synflow_deep_oresnet32"
+SOME = [
+    *NETS[:2],
+    *(pytest.param(name, marks=pytest.mark.slow) for name in NETS[2:]),
+]  # minutes, to show the same again
 SCORES = {  # id: our method, relative L2 error
     "snip_eval_b0": ("snip(bn_mode='inference')", 1e-3),
     "snip_eval_b0123": ("snip(batches=4, bn_mode='inference')", 1e-3),
@@ -82,8 +86,15 @@ def test_logits_and_prunable_weights(name):
                 np.testing.assert_allclose(forward(x), arrays[key], rtol=0, atol=1e-5 * np.abs(arrays[key]).max())
 
 
-@pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("score_id", SCORES)
+def _cases():
+    """Every net and score; GraSP's second derivatives, which take longest, of two nets."""
+    for score_id in SCORES:
+        for name in SOME if score_id.startswith("grasp") else NETS:
+            name, marks = (name, ()) if isinstance(name, str) else (name.values[0], name.marks)
+            yield pytest.param(name, score_id, marks=marks, id=f"{score_id}-{name}")
+
+
+@pytest.mark.parametrize(("name", "score_id"), _cases())
 def test_scores(name, score_id):
     arrays, meta, model, places = net(name)
     if f"score/{score_id}/{meta['layers'][0]}" not in arrays:
@@ -98,7 +109,7 @@ def test_scores(name, score_id):
     assert np.linalg.norm(ours - reference) <= tolerance * np.linalg.norm(reference)
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", SOME)
 @pytest.mark.parametrize("mask_id", MASKS)
 def test_masks(name, mask_id):
     compare(name, f"{mask_id}_s0.98", *MASKS[mask_id])

@@ -10,7 +10,7 @@ from tfsparse.masks import find_mask, scores
 from tfsparse.masks.flow import Flow
 from tfsparse.models import build_model
 
-LAYERS, WIDTH = 200, 12
+LAYERS, WIDTH = 80, 12
 
 
 def chain(gain, bias=0.0, depth=LAYERS):
@@ -46,10 +46,10 @@ def exact(model):
     ("gain", "bias", "dtype"),
     [
         (1.0, 0.0, "float32"),
-        (8.0, 0.5, "float64"),
-        (76.0, 0.5, "scaled"),
-        pytest.param(8.0, 0.0, "float64", marks=pytest.mark.slow),
-        pytest.param(76.0, 0.0, "scaled", marks=pytest.mark.slow),
+        (1e2, 0.5, "float64"),
+        (6e4, 0.5, "scaled"),
+        pytest.param(1e2, 0.0, "float64", marks=pytest.mark.slow),
+        pytest.param(6e4, 0.0, "scaled", marks=pytest.mark.slow),
     ],
 )
 def test_scores_are_right_at_any_depth(gain, bias, dtype):
@@ -64,7 +64,7 @@ def test_scores_are_right_at_any_depth(gain, bias, dtype):
         np.testing.assert_allclose(np.log10(ours), theirs + shift, atol=2e-4)
 
 
-@pytest.mark.parametrize("depth", [12, pytest.param(LAYERS, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("depth", [12, pytest.param(200, marks=pytest.mark.slow)])
 def test_every_layer_keeps_a_weight(depth):
     """The critical compression: as many weights as layers."""
     model = chain(76.0, depth=depth)
@@ -79,7 +79,7 @@ def test_fewer_weights_than_layers_are_found_all_the_same():
 
 
 @pytest.mark.parametrize("method", ["snip", "taylor", "grasp", "magnitude"])
-def test_the_others_on_two_hundred_layers(method):
+def test_the_others_on_many_layers(method):
     from tfsparse.task import Data, Task
 
     random = np.random.default_rng(0)

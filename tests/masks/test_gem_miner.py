@@ -81,8 +81,8 @@ def test_the_gradient_goes_straight_through(slope):
     net, _ = network(model, Task(data), slope=slope)
     w, p = net.start["head/kernel"], net.values()["head/kernel"]
     live = np.array([[1, 1], [0, 1], [1, 1]], bool)
-    with net.running(lambda x: model(x), {"head/kernel": live}):
-        net.step(*next(iter(data.train)))
+    net.load(lambda x: model(x), {"head/kernel": live})
+    net.step(*next(iter(data.train)))
     logits = x @ (w * (p > 0.5) * live)
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     gradient = x.T @ (chances - np.eye(2)[y]) / 4
@@ -92,7 +92,7 @@ def test_the_gradient_goes_straight_through(slope):
 
 
 def test_half_takes_part_without_penalty(data, scores):
-    find_mask(make_model(), "gem_miner(epochs=2, period=1, penalty=0)", sparsity=0.5, task=Task(data))
+    find_mask(make_model(), "gem_miner(epochs=2, period=1.0, penalty=0)", sparsity=0.5, task=Task(data))
     assert scores[0][2] == pytest.approx(0.5 * 452, rel=0.1)
 
 

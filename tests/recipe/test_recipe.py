@@ -43,6 +43,7 @@ def test_a_recipe_is_an_ingredient():
         ("none,label_smoothing", "none and tost stand alone"),
         ("tost(share=0.5)", "none and tost stand alone"),
         ("ghost_skips(share=)", "Cannot read"),
+        ("ghost_skips(**{'share': 1})", "Cannot read"),
         ("ghost_skips(share=2)", "share must be a number in"),
         ([GhostSkips], "takes ingredients or their names"),
     ],

@@ -37,24 +37,20 @@ def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
     assert [outcome.state for outcome in run_sweep(grid)] == ["was finished"] * 2
 
 
-def test_a_cell_whose_flags_are_damaged_stops_no_other(tmp_path):
-    one, other = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
-    folder = RunFolder(tmp_path / one.name)
-    folder.make()
-    folder.flags.write_text("")
-    make_mask(make_model()).save(folder.mask)
-    assert [outcome.state for outcome in run_sweep([one, other])] == ["failed", "finished"]
-
-
-def test_a_damaged_mask_is_given_to_no_other(tmp_path):
-    one, other = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
-    folder = RunFolder(tmp_path / one.name)
-    folder.make()
-    folder.write_flags(one)
-    folder.mask.write_bytes(b"")
-    outcomes = run_sweep([one, other])
-    assert [outcome.state for outcome in outcomes] == ["failed", "finished"]
-    assert "mask.safetensors" in outcomes[0].reason
+def test_a_cell_whose_flags_or_mask_are_damaged_stops_no_other(tmp_path):
+    """Nor is its mask given to them."""
+    smoothings = [f"label_smoothing(amount={amount})" for amount in (0.1, 0.2)]
+    grid = cells(experiment(tmp_path, mask="erk"), recipes=["none", *smoothings])
+    folders = [RunFolder(tmp_path / cell.name) for cell in grid[:2]]
+    for folder in folders:
+        folder.make()
+    folders[0].flags.write_text("")
+    make_mask(make_model()).save(folders[0].mask)
+    folders[1].write_flags(grid[1])
+    folders[1].mask.write_bytes(b"")
+    outcomes = run_sweep(grid)
+    assert [outcome.state for outcome in outcomes] == ["failed", "failed", "finished"]
+    assert "flags.txt" in outcomes[0].reason and "mask.safetensors" in outcomes[1].reason
 
 
 def test_a_folder_that_is_somebodys_stops_no_other(tmp_path):

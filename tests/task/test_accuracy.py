@@ -21,6 +21,14 @@ def test_several_outputs():
         assert accuracy(model, batches(labels)) == 0.75
 
 
+def test_layers_for_augmentation_do_nothing():
+    """Keras 2 calls them in training unless it is told otherwise: this one pushes every image out of itself."""
+    away = keras.layers.RandomTranslation((1.0, 1.0), 0.0, fill_mode="constant")
+    model = keras.Sequential([keras.Input((2, 2, 1)), away, keras.layers.GlobalAveragePooling2D()])
+    images = np.broadcast_to(IMAGES[:, None, None], (4, 2, 2, 1))
+    assert accuracy(model, tf.data.Dataset.from_tensors((images, np.array([0, 0, 1, 1])))) == 1.0
+
+
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 @pytest.mark.parametrize("dtype", ["int64", "float32", "bool"])
 def test_one_output(shape, dtype):

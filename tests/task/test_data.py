@@ -128,6 +128,7 @@ X, Y = numbered(6)
         ({"num_classes": 1, "train": (X, np.eye(6))}, r"must be numbers \(n,\) or \(n, 1\), received shape \(6, 6\)"),
         ({"num_classes": 4}, "reach 5; with num_classes=4 they end at 3"),
         ({"num_classes": 0}, "num_classes must be"),
+        ({"num_classes": "a"}, "num_classes must be a whole number of at least 1, received 'a'"),
         ({"test": (X[:, :1], Y)}, "images of test have the shape"),
         ({"test": (X, np.eye(6)), "num_classes": 7}, "vectors over 6 classes, num_classes is 7"),
         ({"mean": 1.0}, "mean and std go together"),

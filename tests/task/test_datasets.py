@@ -98,6 +98,7 @@ def test_unknown_shapes_are_looked_up_in_one_batch():
         ({"train": None}, "received NoneType"),
         ({"train": SINGLE}, r"Batch it: dataset.batch\(128\)"),
         ({"train": TRAIN.map(lambda x, y: x)}, "must give pairs"),
+        ({"train": TRAIN.map(lambda x, y: (tf.as_string(x), y))}, "must be numbers, received text: map it"),
         ({"train": TRAIN.repeat()}, "steps_per_epoch"),
         ({"train": TRAIN.take(0)}, "train is empty"),
         ({"train": TRAIN.filter(lambda x, y: False)}, "train is empty"),
@@ -122,3 +123,14 @@ def test_unknown_shapes_are_looked_up_in_one_batch():
 def test_what_does_not_fit_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Data.from_datasets(**{"train": TRAIN, **arguments})
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int64"])
+def test_class_numbers_beside_vectors(dtype):
+    """They become vectors as well; one out of range would become a vector of zeros, which no loss counts."""
+    numbers = TRAIN.map(lambda images, labels: (images, tf.cast(labels, dtype)))
+    options = {"num_classes": 3, "steps_per_epoch": 3, "validation": VECTORS}
+    assert [y.shape[1] for _, y in Data.from_datasets(train=numbers, **options).train] == [3, 3, 3]
+    late = numbers.map(lambda images, labels: (images, labels + tf.cast(images[0, 0, 0, 0] == 4, dtype)))  # 1, 2, 3, 2
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Class numbers must be from 0 to 2: num_classes=3"):
+        list(Data.from_datasets(train=late, **options).train)

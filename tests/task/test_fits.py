@@ -82,6 +82,11 @@ def test_what_is_no_task_mask_or_policy_is_named(model):
     half = keras.mixed_precision.Policy("mixed_float16")
     with pytest.raises(ValueError, match="compact needs .* full precision or bfloat16"):
         train(model, TASK, make_mask(model), "none", dtype=half, compact=True)
+    keras.mixed_precision.set_global_policy(half)
+    own = make_model()
+    keras.mixed_precision.set_global_policy("float32")
+    with pytest.raises(ValueError, match="compact needs .* in float16"):
+        train(own, TASK, make_mask(own), "none", compact=True)
     policy = keras.mixed_precision.Policy("mixed_bfloat16")
     train(model, TASK, make_mask(model), "none", dtype=policy, verbose=0)
     with pytest.raises(ValueError, match="strategy must be a tf.distribute.Strategy, .* received 'mirrored'"):

@@ -10,7 +10,7 @@ import tf_keras as keras
 from tests.conftest import make_model
 from tfsparse.experiment import Experiment, RunFolder, check
 from tfsparse.experiment.run import _as_begun
-from tfsparse.experiment.stages import settled
+from tfsparse.experiment.stages import with_measured_precision
 from tfsparse.training import fastest, precision
 
 
@@ -51,16 +51,22 @@ def test_a_run_keeps_the_precision_it_began_with(tmp_path, monkeypatch, model):
     experiment, folder = Experiment(mixed_precision="auto"), RunFolder(tmp_path)
     pretend(monkeypatch, 2.0, 1.0)
     assert _as_begun(experiment, folder) == experiment
-    begun = settled(experiment, lambda: model)
+    begun = with_measured_precision(experiment, lambda: model)
     assert begun == dataclasses.replace(experiment, mixed_precision="bfloat16")
     folder.write_flags(begun)
     folder.mask.touch()  # without any work there the settings may still change
     pretend(monkeypatch, 1.0, 2.0)  # another machine, or another hour
-    assert settled(_as_begun(experiment, folder), lambda: model) == begun
+    assert with_measured_precision(_as_begun(experiment, folder), lambda: model) == begun
     anew = dataclasses.replace(experiment, overwrite=True)
-    assert settled(_as_begun(anew, folder), lambda: model).mixed_precision == "none"
+    assert with_measured_precision(_as_begun(anew, folder), lambda: model).mixed_precision == "none"
 
 
 def test_workers_must_agree():
     with pytest.raises(ValueError, match="auto measures one machine"):
         check(Experiment(mixed_precision="auto", strategy="multi_worker"))
+
+
+def test_an_optimizer_that_scales_its_loss_is_left_alone():
+    own = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(), initial_scale=4)
+    assert precision.scaled(own, "mixed_float16") is own
+    assert precision.scaled(keras.optimizers.SGD(), "mixed_float16").initial_scale == 1024

@@ -11,7 +11,7 @@ from tfsparse.compaction.places import places
 from tfsparse.compaction.roles import OTHER
 from tfsparse.compaction.weights import live_weights
 from tfsparse.counterparts import copy_layer_weights
-from tfsparse.mask import Mask
+from tfsparse.mask import Mask, checked
 from tfsparse.surgery import Surgery
 
 
@@ -49,9 +49,7 @@ def compact(model, mask=None, *, stays=None):
     2 of 6 channels taken out, 26 -> 14 parameters
     """
     surgery = Surgery(model, "Compaction")
-    if mask is not None:
-        mask = mask if isinstance(mask, Mask) else Mask(mask)
-        mask.check(model)
+    mask = checked(mask, model)
     channels = Channels(surgery, training=mask is not None)
     found = readers(surgery, channels, live_weights(mask), training=mask is not None)
     stays = needed(channels, found) if stays is None else _checked(stays, channels)

@@ -29,7 +29,7 @@ class Compaction:
 
     @property
     def channels(self):
-        """How many channels the layers with a norm or kernel give, before and after: two ints."""
+        """Output channels of all convolutions and dense layers (last axes of their kernels), before and after: two ints."""
         return tuple(_channels(model) for model in (self.large, self.model))
 
     @property

@@ -26,10 +26,10 @@ class Constants:
     Args:
         surgery: `Surgery`.
         channels: `Channels` of it.
-        live: (path, kernel) -> boolean array of the weights that count.
-        training: whether the network is to be trained further. Then `settled[ref.number]`, boolean [channels], says which
-            constants training cannot move: zeros of nothing but dead weights, and what a ReLU cuts off. Its gradient is 0,
-            and it reaches all that could move them if there is no other way past it; others count as no constants.
+        live: (path, layer) -> boolean array of the weights that count.
+        training: whether the network is to be trained further. Then a constant that a kernel or several calls read counts
+            only if training cannot move it: `settled[ref.number]`, boolean [channels]. Settled are zeros that only dead
+            weights lead to, and what a ReLU cuts off: no gradient passes it, and nothing else reads what comes before it.
     """
 
     def __init__(self, surgery, channels, live, training):

@@ -50,6 +50,6 @@ def _cifar(name, data_dir, download, train):
 
 def _splits(count, train):
     train = count if train is None else train
-    if not isinstance(train, int) or not 1 <= train <= count:
+    if isinstance(train, bool) or not isinstance(train, int) or not 1 <= train <= count:
         raise ValueError(f"train, how many training images are taken, must be from 1 to {count}; received {train!r}.")
     return {"train": f"train[{VALIDATION}:{VALIDATION + train}]", "validation": f"train[:{VALIDATION}]", "test": "test"}

@@ -5,13 +5,15 @@ A whole batch at once: every row and column is taken from where the shift and th
 
 import tensorflow as tf
 
+from tfsparse.values import whole
+
 
 def crop(num_classes, *, padding=4):
     """Pads with `padding` black pixels on every side and cuts out a window of the old size, at random.
 
     The padding is 0 before normalisation, as in the published protocols.
     """
-    _check(padding)
+    padding = whole(padding, "padding", least=0)
     return lambda images, labels, seed: (_move(images, seed, padding, mirror=False), labels)
 
 
@@ -22,13 +24,8 @@ def flip(num_classes):
 
 def crop_flip(num_classes, *, padding=4):
     """`crop` and `flip` at once."""
-    _check(padding)
+    padding = whole(padding, "padding", least=0)
     return lambda images, labels, seed: (_move(images, seed, padding, mirror=True), labels)
-
-
-def _check(padding):
-    if not isinstance(padding, int) or padding < 0:
-        raise ValueError(f"padding must be a whole number of pixels, 0 or more, received {padding!r}.")
 
 
 def _move(images, seed, padding, *, mirror):

@@ -6,6 +6,7 @@ KerasCV is imported inside: it takes seconds, and most runs do without.
 import tensorflow as tf
 
 from tfsparse.data.seeded import seeded
+from tfsparse.values import real
 
 
 def randaugment(num_classes, *, operations=3, magnitude=0.5, magnitude_stddev=0.15, rate=10 / 11):
@@ -45,20 +46,14 @@ def mixup(num_classes, *, alpha=0.2):
     """MixUp (Zhang et al., 2018): each image and label blended with another's, with weight from Beta(alpha, alpha)."""
     import keras_cv
 
-    return _mixer(keras_cv.layers.MixUp(alpha=_positive(alpha), dtype="float32"), num_classes)
+    return _mixer(keras_cv.layers.MixUp(alpha=real(alpha, "alpha", "(0, inf)"), dtype="float32"), num_classes)
 
 
 def cutmix(num_classes, *, alpha=1.0):
     """CutMix (Yun et al., 2019): a rectangle of each image taken from another, labels in proportion to the area."""
     import keras_cv
 
-    return _mixer(keras_cv.layers.CutMix(alpha=_positive(alpha), dtype="float32"), num_classes)
-
-
-def _positive(alpha):
-    if not alpha > 0:
-        raise ValueError(f"alpha must be above 0, received {alpha!r}.")
-    return alpha
+    return _mixer(keras_cv.layers.CutMix(alpha=real(alpha, "alpha", "(0, inf)"), dtype="float32"), num_classes)
 
 
 def _mixer(layer, num_classes):

@@ -8,7 +8,7 @@ from google.protobuf import json_format
 
 from tfsparse.data.alone import alone
 from tfsparse.data.errors import DatasetCorruptedError, DatasetNotFoundError
-from tfsparse.files import put_back, remove
+from tfsparse.files import end_swap, remove
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def prepared(make_builder, name, *, download, manual=None, outdated=None):
     if not _aside(place).exists():
         check_there_is_a_way(builder)  # before anything is written
     with alone(root, name):
-        put_back(_aside(place), place)  # of a preparation that was killed
+        end_swap(_aside(place), place)  # of a preparation that was killed
         builder = _described(make_builder, name)  # another process may have prepared it meanwhile
         if is_current(builder):
             return builder
@@ -83,7 +83,7 @@ def _put_aside(folder):
         remove(folder)
         raise
     finally:
-        put_back(_aside(folder), folder)
+        end_swap(_aside(folder), folder)
 
 
 def _aside(folder):

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse import paths
+from tfsparse.positive import in_dtype
 
 NOTHING = 1e-10  # differences below are rounding; a mean over a map of 4096 x 4096 pixels is above
 
@@ -85,7 +86,7 @@ def _open(layer, seed):
     elif isinstance(layer, keras.layers.Embedding):
         own["call"] = lambda numbers, call=layer.call: _looked_up(numbers, call(numbers), seed)
     elif getattr(layer, "symbol", None) in _OPERATIONS:
-        own["call"] = _OPERATIONS[layer.symbol]
+        own["call"] = in_dtype(layer.compute_dtype, _OPERATIONS[layer.symbol])  # constants beside tensors, too
 
 
 def _opened(activation):
@@ -104,7 +105,11 @@ def _looked_up(numbers, vectors, seed):
 
 def _renew_after(owner, seed):
     """Makes the difference that a layer with a kernel gives near 1."""
-    own, call, activation = vars(owner), owner.call, _opened(getattr(owner, "activation", None) or _linear)
+    own, call, activation = (
+        vars(owner),
+        owner.call,
+        _opened(getattr(owner, "activation", None) or keras.activations.linear),
+    )
 
     def linear(inputs, *args, **kwargs):  # exactly 0 where nothing arrives: no rounding of large sums
         arriving, constant = tf.split(inputs, 2)
@@ -115,7 +120,7 @@ def _renew_after(owner, seed):
         return tf.nest.map_structure(functools.partial(_renewed_pair, seed=seed), call(*args, **kwargs))
 
     if type(owner).__module__.startswith("tf_keras."):
-        own["activation"], own["call"] = _linear, linear
+        own["activation"], own["call"] = keras.activations.linear, linear
     else:
         own["call"] = custom
 
@@ -139,6 +144,3 @@ def _renewed(x, seed):
         return reached * drawn(1), lambda slope: reached * tf.cast(tf.abs(slope) > NOTHING, x.dtype) * drawn(2)
 
     return renewed(x)
-
-
-_linear = keras.activations.linear

@@ -1,8 +1,9 @@
-"""A diagnosis as a picture."""
+"""A diagnosis as a picture.
+
+Matplotlib is imported inside: it takes a second, and few who import this project draw.
+"""
 
 import pathlib
-
-from matplotlib.figure import Figure
 
 from tfsparse.files import written_aside
 
@@ -24,6 +25,8 @@ def draw(diagnosis, path):
     kind = pathlib.Path(path).suffix.lower().removeprefix(".")
     if kind not in _FORMATS:
         raise ValueError(f"A diagnosis is drawn as a .png or .svg file, received {str(path)!r}.")
+    from matplotlib.figure import Figure
+
     layers = diagnosis.layers
     figure = Figure(figsize=(10, 1.9 + 0.19 * len(layers)), layout="constrained")  # no pyplot: it keeps global state
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))

@@ -10,9 +10,9 @@ from tfsparse.compaction import compact as compacted
 from tfsparse.compaction import in_blocks
 from tfsparse.doctor.checkup import Checkup, LayerCheckup
 from tfsparse.doctor.file_size import stored_bytes
-from tfsparse.doctor.xnnpack import cluster
+from tfsparse.doctor.xnnpack import find_chain
 from tfsparse.graph import clone
-from tfsparse.mask import Mask, apply_mask, prunable
+from tfsparse.mask import apply_mask, checked, prunable
 from tfsparse.surgery import Surgery
 
 _WIDTHS = {"tflite": 4, "tflite(dtype='float16')": 2, "tflite(dtype='int8')": 1}
@@ -42,9 +42,8 @@ def doctor(model, mask=None, *, compact=True):
     >>> [(layer.path, layer.zeros, layer.arm, layer.avx) for layer in found.layers]
     [('a/kernel', 0.5, 'sparse', 'sparse'), ('b/kernel', 0.0, 'dense', 'dense')]
     """
+    mask = checked(mask, model)
     if mask is not None:
-        mask = mask if isinstance(mask, Mask) else Mask(mask)
-        mask.check(model)
         model = apply_mask(clone(model), mask)
     if compact:
         found = compacted(model)
@@ -52,7 +51,7 @@ def doctor(model, mask=None, *, compact=True):
     else:
         small, channels, parameters = model, (0, 0), (model.count_params(),) * 2
     surgery = Surgery(small, "The doctor")
-    chain = cluster(surgery)
+    chain = find_chain(surgery)
     kernels = {path: variable.numpy() for path, variable in prunable(small).items()}
     layers = tuple(_layer(path, kernel, chain) for path, kernel in kernels.items())
     return Checkup(layers, chain.spoiler, chain.remedy, channels, parameters, _sizes(small, kernels))
@@ -79,7 +78,8 @@ def _layer(path, kernel, chain):
 def _sizes(model, kernels):
     """Format -> bytes of weights (dense, sparse). What norms hold is folded into biases, one for each channel."""
     biases = sum(
-        _OTHERS * math.prod(kernel.shape[-2 if "depthwise" in path else -1 :]) for path, kernel in kernels.items()
+        _OTHERS * math.prod(kernel.shape[-2 if path.rsplit("/", 1)[-1].startswith("depthwise") else -1 :])
+        for path, kernel in kernels.items()
     )
     rows = [row for row in paths.owned_weights(model) if not isinstance(row[2], keras.layers.BatchNormalization)]
     owners = {id(owner) for path, _, owner in rows if path in kernels}  # their biases are counted

@@ -19,7 +19,7 @@ _ENDS = (_L.GlobalAveragePooling2D,)
 
 
 @dataclasses.dataclass(frozen=True)
-class Cluster:
+class Chain:
     """The 1x1 convolutions that run sparsely, or what spoils it.
 
     Args:
@@ -33,21 +33,21 @@ class Cluster:
     remedy: str
 
 
-def cluster(surgery):
-    """Finds the cluster of a network.
+def find_chain(surgery):
+    """Finds the chain of layers that a network runs with channels first.
 
     Args:
         surgery: `Surgery` of it.
 
     Returns:
-        `Cluster`.
+        `Chain`.
     """
     start = next((call for call in surgery.calls if isinstance(call.layer, _L.Conv2D) and _maps(call)), None)
     if start is None:
-        return Cluster(frozenset(), surgery.calls[0].path, "there is no convolution.")
+        return Chain(frozenset(), surgery.calls[0].path, "there is no convolution.")
     problem = start_problem(surgery, start)
     if problem:
-        return Cluster(frozenset(), start.path, problem)
+        return Chain(frozenset(), start.path, problem)
     return _grow(surgery, start)
 
 
@@ -59,7 +59,7 @@ def _grow(surgery, start):
         if after.intersection(call.inputs):
             after.update(tf.nest.flatten(call.outputs))
             if isinstance(call.layer, _L.Conv2D):
-                return Cluster(
+                return Chain(
                     frozenset(),
                     call.path,
                     "a convolution after the pooling makes sparse files fail to load: use Dense.",
@@ -75,21 +75,21 @@ def _grow(surgery, start):
         if problem is None and not known.issuperset(call.inputs):
             problem = "it reads a map from outside the chain of fitting layers: lead it through them."
         if problem:
-            return Cluster(frozenset(), call.path, problem)
+            return Chain(frozenset(), call.path, problem)
         known.update(tf.nest.flatten(call.outputs))
         members.append(call)
     if not ended:
-        return Cluster(frozenset(), surgery.calls[-1].path, "the chain must end in GlobalAveragePooling2D.")
+        return Chain(frozenset(), surgery.calls[-1].path, "the chain must end in GlobalAveragePooling2D.")
     points = [call for call in members if isinstance(call.layer, _L.Conv2D)]
     weights = sum(call.layer.kernel.shape.num_elements() for call in points)
     zeros = sum(int(np.count_nonzero(call.layer.kernel.numpy() == 0)) for call in points)
     if zeros * 3 <= weights * 2:
         share = f"{zeros / weights:.0%}" if weights else "none"
         place = points[0].path if points else start.path
-        return Cluster(
+        return Chain(
             frozenset(), place, f"{share} of the 1x1 weights are zero: more than 67 % must be, raise the sparsity."
         )
-    return Cluster(frozenset(call.path for call in points), None, "")
+    return Chain(frozenset(call.path for call in points), None, "")
 
 
 def _maps(call):

@@ -5,7 +5,7 @@ import pathlib
 
 import tf_keras as keras
 
-from tfsparse.files import check_same, write_json
+from tfsparse.files import write_json, write_or_compare
 from tfsparse.graph import is_graph
 from tfsparse.task.decides import decides
 from tfsparse.task.schedules import schedule_of
@@ -51,14 +51,17 @@ def check(model, task, recipe, settings, steps, callbacks=()):
             "compact cuts what an optimizer keeps of the weights as it cuts the weights; Adafactor keeps means of rows and "
             "columns. Leave compact, or Adafactor, out."
         )
-    if settings.strategy is not None and not is_graph(model):
+    needs_copy = [name for name in ("strategy", "dtype") if getattr(settings, name) is not None]
+    if needs_copy and not is_graph(model):
         raise ValueError(
-            f"A strategy needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied."
+            f"{needs_copy[0]} needs a copy of the model, and {model.name!r}, being subclassed, cannot be copied: leave it out."
         )
-    if settings.compact and (not is_graph(model) or settings.dtype == "mixed_float16"):
+    half = settings.dtype == "mixed_float16" or any(part.compute_dtype == "float16" for part in model._flatten_layers())
+    if settings.compact and (not is_graph(model) or half):
+        precision = "float16" if half else settings.dtype or "float32"
         raise ValueError(
             "compact needs a functional or Sequential model, and full precision or bfloat16 (float16's loss scale would begin "
-            f"anew); received {model.name!r}, a {type(model).__name__}, and {settings.dtype or 'float32'}."
+            f"anew); received {model.name!r}, a {type(model).__name__}, in {precision}."
         )
 
 
@@ -92,7 +95,7 @@ def check_resumed(settings, facts):
     """Raises ValueError if the training in the folder is another one than that of `facts`, from `deciding`."""
     path = pathlib.Path(settings.folder) / TRAINING
     if path.is_file():
-        check_same(path, facts, "the checkpoints of another training", "Delete it and run the same again.")
+        write_or_compare(path, facts, "the checkpoints of another training", "Delete it and run the same again.")
 
 
 def keep(settings, facts, resumed):

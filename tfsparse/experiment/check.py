@@ -1,5 +1,6 @@
 """What is checked of an experiment before anything else happens."""
 
+import dataclasses
 import math
 import pathlib
 
@@ -12,6 +13,7 @@ from tfsparse.recipe import Recipe
 from tfsparse.registry import parse, parse_list, resolve
 from tfsparse.task.schedules import make_schedule
 from tfsparse.training import AUTO
+from tfsparse.values import one_of
 
 
 def check(experiment, folder=None):
@@ -23,12 +25,14 @@ def check(experiment, folder=None):
         experiment: `Experiment`.
         folder: `RunFolder`; if it keeps a copy of the mask file, the file may be gone. None: it may not.
     """
+    _check_choices(experiment)
     resolve(DATASETS, experiment.data, "data set")
     resolve(MODELS, experiment.model, "model")
     check_readable(experiment, folder)
     if experiment.mask_file is None and experiment.mask != "none" and not has_mask(experiment, folder):
         read_method(experiment.mask)  # and an allocation's mask file, which may be gone when the mask is there
-    begun = folder is not None and folder.begun  # with both, as it was once allowed: it may go on
+    # Runs begun before this was refused may have both, and may go on.
+    begun = folder is not None and folder.begun
     restricted = {"exclude": excluded(experiment), "prunable": experiment.prunable != "all"}
     for name in restricted if experiment.mask_file and not begun else ():
         if restricted[name]:
@@ -79,6 +83,13 @@ def check(experiment, folder=None):
     for name in ("learning_rate", "weight_decay"):
         if not 0 <= getattr(experiment, name) < math.inf:
             raise ValueError(f"--{name} must be a finite number of at least 0, got {getattr(experiment, name)}.")
+
+
+def _check_choices(experiment):
+    """Raises ValueError for a setting that is none of its choices: absl checks flags, not an `Experiment` made in Python."""
+    for field in dataclasses.fields(experiment):
+        if field.metadata["choices"]:
+            one_of(getattr(experiment, field.name), f"--{field.name}", field.metadata["choices"])
 
 
 def check_search(experiment):

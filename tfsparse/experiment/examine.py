@@ -3,7 +3,7 @@
 from tfsparse.doctor import doctor
 from tfsparse.experiment.check import check
 from tfsparse.experiment.finished import open_run
-from tfsparse.experiment.stages import load_model, load_task, search_mask
+from tfsparse.experiment.stages import load_task, search_mask, trained_model
 from tfsparse.models import build_model
 
 
@@ -23,7 +23,7 @@ def examine(path, experiment=None, **changes):
     """
     if path is not None:
         experiment, folder = open_run(path, **changes)
-        model, mask, _ = load_model(experiment, load_task(experiment), folder)
+        model, mask, _ = trained_model(experiment, load_task(experiment), folder)
         return doctor(model, mask, compact=experiment.compact_export)
     check(experiment)
     task = load_task(experiment)

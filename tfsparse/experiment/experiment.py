@@ -23,7 +23,8 @@ class Experiment:
     )
     download: bool = setting(False, "Download the data set if it is not there.")
     augment: str | None = setting(
-        None, "Augmentation of training images, such as 'crop_flip,cutmix'; default: the set's."
+        None,
+        "Augmentation of training images: none, or of crop, flip, crop_flip, randaugment, mixup, cutmix; default: the set's.",
     )
     batch_size: int = setting(128, "Training images a step, over all devices.")
     model: str = setting("resnet20", "Network, with options: resnet18, resnet20, 'vgg16(width=0.5)', mobilenet, ...")
@@ -69,7 +70,7 @@ class Experiment:
     compact: bool = setting(False, "Train without the channels that the mask has killed, once no ghost lives.")
     mixed_precision: str = setting(
         "none",
-        "Precision of the training step; auto measures which is fastest here.",
+        "Precision of the training step; auto takes bfloat16 if it is at least 1.1 times as fast here, else none.",
         ["none", "bfloat16", "float16", "auto"],
     )
     jit_compile: bool = setting(False, "Compile the training step with XLA.")
@@ -128,6 +129,8 @@ def _value(path, field, text):
     """The value of a setting that stands as `text` in the flagfile at `path`."""
     kind = type(field.default)
     if kind is bool:
+        if text not in ("True", "False"):
+            raise ValueError(f"{path} is damaged: --{field.name}={text} is neither True nor False.")
         return text == "True"
     if kind in (int, float):
         try:

@@ -11,10 +11,10 @@ from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.facts import facts
 from tfsparse.experiment.file_accuracy import file_accuracy, part_of, predictor
 from tfsparse.experiment.folder import RunFolder
-from tfsparse.experiment.stages import load_model, load_task
+from tfsparse.experiment.stages import load_task, trained_model
 from tfsparse.export import EXPORTERS, export_model, make_exporter
 from tfsparse.report import accuracy
-from tfsparse.task.accuracy import threshold_of
+from tfsparse.task.accuracy import inferring, threshold_of
 from tfsparse.training.checkpoints import saved_epochs
 
 
@@ -77,8 +77,8 @@ def evaluate_files(path, split, **settings):
     experiment, folder = open_run(path, **given)
     task = load_task(experiment)
     data = task.data if name in (None, experiment.data) else _like(task.data, load_data(name, batch_size=None, **given))
-    model, _, _ = load_model(experiment, task, folder)
-    predict = model if data is task.data else lambda images: model(_as_trained(images, data, task.data))
+    model, _, _ = trained_model(experiment, task, folder)
+    predict = model if data is task.data else lambda images: inferring(model)(_as_trained(images, data, task.data))
     rows = {"model": accuracy(predict, part_of(data, split), threshold=threshold_of(model))}
     for name, file in folder.exported(EXPORTERS).items():
         rows[name] = file_accuracy(file, data, split, *predictor(file))
@@ -99,7 +99,7 @@ def export_run(path, format, out, *, outputs="auto", **changes):
     experiment, folder = open_run(path, **changes)
     known = folder.read_metrics() or {}
     task = load_task(experiment)
-    model, mask, _ = load_model(experiment, task, folder)
+    model, mask, _ = trained_model(experiment, task, folder)
     card = facts(experiment, folder, known)
     options = {"mask": mask, "data": task.data, "compact": experiment.compact_export, "outputs": outputs}
     return export_model(model, format, out, card=card, **options)

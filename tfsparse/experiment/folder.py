@@ -4,11 +4,14 @@ import contextlib
 import dataclasses
 import fcntl
 import json
+import logging
 import pathlib
 import shutil
 
 from tfsparse.files import UNFINISHED, check_writable, remove, written_aside
 from tfsparse.training.fit import BEST, CHECKPOINTS, HISTORY
+
+log = logging.getLogger(__name__)
 
 NEEDED_BYTES = 200 << 20
 
@@ -79,10 +82,12 @@ class RunFolder:
         with open(self.path / ".lock", "w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 raise RuntimeError(
                     f"Another process is running in {self.path}. Wait for it, or give --run_name for a folder of its own."
                 ) from None
+            except OSError as error:  # a file system that knows no locks
+                log.warning("%s cannot be locked (%s): let no other process run in it.", self.path, error)
             yield self
 
     def make(self):

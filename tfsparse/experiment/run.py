@@ -10,7 +10,7 @@ from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.facts import facts
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.mask_file import check_unchanged
-from tfsparse.experiment.stages import check_mask, load_model, load_task, settled
+from tfsparse.experiment.stages import check_mask, load_task, trained_model, with_measured_precision
 from tfsparse.export import EXPORTERS, ExportError, card_path, export_model, make_exporter
 from tfsparse.files import remove, write_json
 from tfsparse.frozen import kept_random_state
@@ -35,7 +35,7 @@ def run_experiment(experiment, folder=None):
         folder: the run folder; None: `experiment.name` under `experiment.output_dir`.
 
     Returns:
-        The dict that `metrics.json` holds.
+        The dict that `metrics.json` holds; of a worker beside the chief, which writes nothing, `epochs` only.
 
     Raises:
         ValueError, OSError: something is wrong with the settings or the folder, before work starts.
@@ -73,7 +73,7 @@ def _stages(experiment, folder, strategy):
     started = time.monotonic()
     task = load_task(experiment)  # before anything is deleted: data may be missing
     with kept_random_state():
-        experiment = settled(experiment, lambda: build_model(experiment.model, task.data))
+        experiment = with_measured_precision(experiment, lambda: build_model(experiment.model, task.data))
     if experiment.overwrite:
         check_mask(experiment, task)
         folder.clear()
@@ -81,7 +81,7 @@ def _stages(experiment, folder, strategy):
     folder.check_settings(experiment)
     check_unchanged(experiment, folder, lambda: task)
     folder.write_flags(experiment)
-    model, mask, history = load_model(experiment, task, folder, strategy)
+    model, mask, history = trained_model(experiment, task, folder, strategy)
     folder.check_kept(experiment)
     accuracies = {**evaluate(model, task), **_best(model, task, folder)}
     best = best_epoch(read_history(folder.history))
@@ -136,5 +136,5 @@ def missing_exports(experiment, folder):
 
 def _train_along(experiment, folder, strategy):
     """What a worker that is not the chief does: its share of the training. The chief writes all files."""
-    _, _, history = load_model(experiment, load_task(experiment), folder, strategy)
+    _, _, history = trained_model(experiment, load_task(experiment), folder, strategy)
     return {"epochs": len(history.epoch)}

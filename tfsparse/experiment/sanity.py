@@ -20,7 +20,7 @@ def sanity_checks(experiment, seeds):
         seeds: how many, from the experiment's own on.
 
     Returns:
-        List of dicts: `sanity` (None or the check), `seed`, `test_accuracy`, `sparsity`, `folder`.
+        List of dicts: `mask`, `sanity` (None or the check), `seed`, `test_accuracy`, `sparsity`, `folder`.
 
     Raises:
         ValueError: the mask is no method, names a check itself, or there is a `run_name`, `overwrite` or a precision that is

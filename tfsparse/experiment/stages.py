@@ -25,7 +25,8 @@ _BATCH_SIZE = 128  # what --learning_rate is meant for
 
 
 def load_task(experiment):
-    """The task of an experiment, its data loaded; random states are seeded."""
+    """The task of an experiment, its data loaded. Seeds all random states, and with `deterministic` makes TensorFlow's ops
+    deterministic for the rest of the process."""
     keras.utils.set_random_seed(experiment.seed)
     if experiment.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -52,7 +53,7 @@ def learning_rate(experiment):
     return experiment.learning_rate * (experiment.batch_size / _BATCH_SIZE) ** power
 
 
-def settled(experiment, make_model):
+def with_measured_precision(experiment, make_model):
     """The experiment with a precision in the place of auto: the one in which steps of `make_model()` are fastest here."""
     if experiment.mixed_precision != AUTO:
         return experiment
@@ -61,9 +62,8 @@ def settled(experiment, make_model):
 
 def search_mask(experiment, model, task, folder, strategy=None):
     """Finds the mask of an experiment; `folder` keeps the rounds of methods that train."""
-    if (
-        experiment.mixed_precision == AUTO
-    ):  # a run has measured before it comes here; a search alone trains at most by `imp`
+    # A run has measured before it comes here; a search alone trains at most by `imp`, for which auto is refused.
+    if experiment.mixed_precision == AUTO:
         experiment = dataclasses.replace(experiment, mixed_precision="none")
     if experiment.mask_file:
         log.info("Taking the mask in %s.", experiment.mask)
@@ -90,8 +90,8 @@ def check_mask(experiment, task):
     if experiment.mask_file:
         read_mask_file(experiment.mask, model).check(model)
     elif experiment.mask != "none":
-        left_out = excluded(experiment)
-        begin(model, experiment.mask, task, None, experiment.prunable, left_out, experiment.sparsity, {})
+        restricted = {"prunable": experiment.prunable, "exclude": excluded(experiment)}
+        begin(model, experiment.mask, sparsity=experiment.sparsity, task=task, **restricted)
 
 
 def load_mask(experiment, model, task, folder, strategy=None):
@@ -137,8 +137,9 @@ def _settings(experiment, strategy):
     }
 
 
-def load_model(experiment, task, folder, strategy=None):
-    """The trained plain model of an experiment, its mask and history; trains what its checkpoints do not have yet."""
+def trained_model(experiment, task, folder, strategy=None):
+    """The plain model of an experiment, trained, its mask and history. Finds the mask and trains, as far as the run folder does
+    not have them yet: that may take hours."""
     model = build_model(experiment.model, task.data)
     mask = load_mask(experiment, model, task, folder, strategy)
     history = train(

@@ -32,11 +32,12 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         `keras.callbacks.History`, with the rows of resumed epochs too.
 
     Raises:
-        TypeError: `task` is none.
+        TypeError: `task` is no `Task`.
         ValueError: the mask does not fit; the training in `folder` is another one (mask, recipe, task); the recipe needs a
             graph that a subclassed model does not show; the model has a loss or training step of its own; a callback sets
             learning rates that a schedule sets already.
         Diverged: the loss is NaN or infinite; `model` is as it was, unless it is subclassed.
+        FloatingPointError: the same, while the initialisation is rescaled.
     """
     recipe = recipes.Recipe(recipe)
     settings = training.Settings(**settings)

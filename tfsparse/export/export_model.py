@@ -74,10 +74,10 @@ def export_model(
     model = plain_float32(model)
     masked_kernels(model, mask)  # refuses a mask that does not hold
     with full_float32():
-        serving, task = _prepared(model, exporter, data, image_dtype, outputs, images, compact)
+        serving, small, images, expected = _prepared(model, exporter, data, image_dtype, outputs, images, compact)
         try:
-            result = _written(exporter, serving, path, *task)
-            write_card(path, card_of(result, serving, task[0], card))
+            result = _written(exporter, serving, path, small, images, expected)
+            write_card(path, card_of(result, serving, small, card))
         except (OSError, tf.errors.OpError) as error:
             reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
             raise OSError(f"Cannot write {path} ({reason}). Choose another path, or make space.") from error
@@ -85,7 +85,7 @@ def export_model(
 
 
 def _prepared(model, exporter, data, dtype, wanted, count, compact):
-    """What is stored, and what its file must give."""
+    """What is stored (`Serving`), how it was made smaller, and the images on which its file must give the outputs expected."""
     shape = _input_shape(model, data)
     images, normalised = sample(data, shape, count, dtype)
     outputs = outputs_of(model, normalised)
@@ -98,7 +98,7 @@ def _prepared(model, exporter, data, dtype, wanted, count, compact):
     serving = Serving(small.model, shape, images.dtype, ending=end, meaning=meaning(model, expected, end), **extras)
     if exporter.calibrates:
         warn_of_unlike_units(serving)
-    return serving, (small, images, expected)
+    return serving, small, images, expected
 
 
 def _written(exporter, serving, path, small, images, expected):
@@ -120,7 +120,7 @@ def _written(exporter, serving, path, small, images, expected):
             counts = (small.parameters, small.channels, small.flops)
             found[name] = ExportResult(path, *sizes(scratch), len(images), *differences, zeros, name, *counts)
         best = min(found.values(), key=lambda result: result.bytes)
-        if best.variant != name:
+        if best.variant != name:  # the last one written is what lies there
             variants[best.variant](scratch)
         remove_card(path)  # before the file that it describes goes
     return best

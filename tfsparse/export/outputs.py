@@ -5,7 +5,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.export.result import ExportError
-from tfsparse.task.endings import ends_in, last_layer, operation
+from tfsparse.task.endings import ends_in, function_name, last_layer
 
 ENDINGS = {"softmax": tf.nn.softmax, "sigmoid": tf.sigmoid, "as_is": tf.identity}  # what is put behind the model
 OUTPUTS = {"auto": None, **ENDINGS}
@@ -90,8 +90,8 @@ def _last_activation(model):
     layer = last_layer(model) if model.outputs else None
     if isinstance(layer, _ACTIVATIONS):
         return type(layer).__name__
-    if operation(layer) in _FUNCTIONS:
-        return operation(layer)
+    if function_name(layer) in _FUNCTIONS:
+        return function_name(layer)
     activation = getattr(layer, "activation", None)
     return None if activation in (None, keras.activations.linear) else getattr(activation, "__name__", str(activation))
 

@@ -6,7 +6,8 @@ import zlib
 
 
 class ExportError(RuntimeError):
-    """The exported file does not do what the Keras model does; nothing was left under its name."""
+    """A network cannot be exported: the format cannot hold it, or the file would not do what the Keras model does. Nothing is
+    left under the file's name."""
 
 
 @dataclasses.dataclass(frozen=True)

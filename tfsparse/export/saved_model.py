@@ -42,7 +42,7 @@ class SavedModel:
 
     @staticmethod
     def load(path):
-        """Reads a folder that `write` wrote.
+        """Reads a folder that `export_model` wrote.
 
         Raises:
             ValueError: no SavedModel, a damaged one, or one with other signatures.
@@ -70,7 +70,7 @@ class SavedModel:
             )
 
         def run(images):
-            parts = [images[i : i + _BATCH] for i in range(0, max(1, len(images)), _BATCH)]
+            parts = [images[i : i + _BATCH] for i in range(0, len(images), _BATCH)]
             # `loaded` must live as long as this function: it owns the variables.
             return np.concatenate(
                 [loaded.signatures["serving_default"](images=tf.constant(p))["probabilities"] for p in parts]

@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 
-from tfsparse.mask.files import read_tensors
+from tfsparse.mask.files import check_booleans, read_tensors
 
 _PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".tar")
 _KINDS = "biuf"
@@ -96,14 +96,7 @@ def _read_npy(archive, member, name, most):
         stream.read(start.tell())
         content = stream.read(size)  # checks the archive's checksum as well
     array = np.frombuffer(content, dtype)
-    _sound(name, array)
-    return array.reshape(shape, order="F" if by_columns else "C")
-
-
-def _sound(name, array):
-    """A boolean is one byte, which may hold others than 0 and 1."""
-    if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
-        raise ValueError(f"{name!r} holds values other than 0 and 1")
+    return check_booleans(name, array).reshape(shape, order="F" if by_columns else "C")
 
 
 def _read_safetensors(path, most):

@@ -14,7 +14,7 @@ from tfsparse.files import written_aside
 
 CHECKSUM = "checksum"
 START = "weights::"  # before the paths of weights that training shall start from
-MAX_WEIGHTS = 1 << 33  # bytes, 8 GiB; as many booleans: above it a header is damaged, or not ours
+MAX_BYTES = 1 << 33  # 8 GiB; as many booleans: above it a header is damaged, or not ours
 
 SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "F16": 2, "U32": 4, "I32": 4, "F32": 4}
 SIZES |= {"U64": 8, "I64": 8, "F64": 8}  # bytes a number; the types of safetensors that numpy has
@@ -55,7 +55,7 @@ def read(path):
     if not path.is_file():
         raise FileNotFoundError(f"No mask file {str(path)!r}.")
     try:
-        arrays, metadata = read_tensors(path, MAX_WEIGHTS)
+        arrays, metadata = read_tensors(path, MAX_BYTES)
         _verify(arrays, metadata)
     except ValueError as error:
         raise unreadable(path, error) from error
@@ -76,15 +76,16 @@ def read_tensors(path, most):
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as content:
-            total = 0
-            for name in content.keys():  # noqa: SIM118 (not a dict)
+            names, total = list(content.keys()), 0
+            for name in names:
                 part = content.get_slice(name)
                 if part.get_dtype() not in SIZES:
                     raise ValueError(f"{name!r} is of type {part.get_dtype()}; save it as float32 or bool")
                 total += math.prod(part.get_shape()) * SIZES[part.get_dtype()]
             if total > most:
                 raise ValueError(f"it claims more than {most:,} bytes")
-            return {name: _sound(name, content.get_tensor(name)) for name in content.keys()}, content.metadata() or {}  # noqa: SIM118
+            arrays = {name: check_booleans(name, content.get_tensor(name)) for name in names}
+            return arrays, content.metadata() or {}
     except (safetensors.SafetensorError, TypeError, KeyError, AttributeError, OverflowError, OSError) as error:
         raise ValueError(str(error)) from error
 
@@ -131,7 +132,7 @@ def _in_order(content):
     return len(text).to_bytes(8, "little") + text + content[end:]
 
 
-def _sound(name, array):
+def check_booleans(name, array):
     """The array; a boolean is one byte, and a damaged file may hold others than 0 and 1 in it."""
     if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
         raise ValueError(f"{name!r} holds values other than 0 and 1")

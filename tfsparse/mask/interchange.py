@@ -11,7 +11,7 @@ from safetensors.numpy import save
 
 from tfsparse.files import written_aside
 from tfsparse.mask.arrays_file import read_arrays
-from tfsparse.mask.files import MAX_WEIGHTS
+from tfsparse.mask.files import MAX_BYTES
 from tfsparse.mask.foreign import kernels, read_table
 from tfsparse.mask.layouts import layouts
 from tfsparse.mask.mask import Mask
@@ -51,7 +51,7 @@ def import_mask(path, model, *, names=None):
     """
     path, known = pathlib.Path(path), layouts(model)
     # A state dict with weights, masks and scores in double precision takes 24 bytes a weight.
-    arrays = read_arrays(path, min(64 * model.count_params() + (1 << 20), MAX_WEIGHTS))
+    arrays = read_arrays(path, min(64 * model.count_params() + (1 << 20), MAX_BYTES))
     try:
         table = read_table(names, arrays, known)
         entries, left_out, lost = kernels(arrays, known, table)

@@ -51,11 +51,7 @@ class MaskedLayer(PruneLowMagnitude):
             self._add_masks(input_shape)
 
     def call(self, inputs, *args, training=None, **kwargs):
-        if takes(self.layer, "training"):
-            kwargs["training"] = training
-        if not takes(self.layer, "mask"):  # Keras hands it to every layer whose call takes anything
-            kwargs.pop("mask", None)
-        outputs = self.layer(inputs, *args, **kwargs)
+        outputs = call_wrapped(self.layer, inputs, args, kwargs, training)
         if not self.pruning_vars:  # a composite layer may make its parts' weights only when it is called
             with tf.init_scope():
                 self._add_masks(None)
@@ -83,9 +79,14 @@ class MaskedLayer(PruneLowMagnitude):
         return wrapper
 
 
-def takes(layer, name):
-    """Whether a layer's call has an argument of that name."""
-    return name in inspect.signature(layer.call).parameters
+def call_wrapped(layer, inputs, args, kwargs, training):
+    """Calls the layer inside a wrapper, with `training` and Keras' `mask` only where its call takes them."""
+    taken = inspect.signature(layer.call).parameters
+    if "training" in taken:
+        kwargs["training"] = training
+    if "mask" not in taken:  # Keras hands it to every layer whose call takes anything
+        kwargs.pop("mask", None)
+    return layer(inputs, *args, **kwargs)
 
 
 def of_training(model):

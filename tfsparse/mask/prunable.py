@@ -5,8 +5,9 @@ import tf_keras as keras
 from tfsparse import paths
 from tfsparse.registry import lookup
 
+# Transposed ones derive from these; their common base, Conv, is not public.
 _CONVOLUTIONS = (
-    keras.layers.Conv1D,  # Conv2D and Conv3D and the transposed ones have the same base, listed for the reader
+    keras.layers.Conv1D,
     keras.layers.Conv2D,
     keras.layers.Conv3D,
     keras.layers.DepthwiseConv1D,

@@ -2,7 +2,7 @@
 
 import math
 
-from tfsparse.masks.pattern import Pattern, divides
+from tfsparse.masks.pattern import Pattern, check_divides
 
 
 class _Cells(Pattern):
@@ -38,7 +38,7 @@ class Block(_Cells):
 
     def check(self, shapes, count):
         for path, shape in shapes.items():
-            divides(path, shape, self.box(path, shape), f"block({self.outputs}x{self.inputs})")
+            check_divides(path, shape, self.box(path, shape), f"block({self.outputs}x{self.inputs})")
 
 
 class Filter(_Cells):

@@ -43,7 +43,7 @@ class Choices:
         else:
             find_allocation(self.allocation or "global")
         find_pattern(self.pattern, {})
-        whole(self.min_per_layer, "min_per_layer", least=0)
+        object.__setattr__(self, "min_per_layer", whole(self.min_per_layer, "min_per_layer", least=0))
         one_of(self.sanity, "sanity", (None, *SANITY))
 
     def read(self, model):
@@ -58,9 +58,10 @@ class Choices:
         pattern = find_pattern(self.pattern, channel_axes(search.model), last)
         shapes = {path: tuple(variable.shape) for path, variable in search.weights.items()}
         pattern.check(shapes, search.count)
-        whole = pattern.whole(shapes)
+        kept_whole = pattern.whole(shapes)
         needed = {
-            p: math.prod(s) if p in whole else pattern.whole_cells(p, s, self.min_per_layer) for p, s in shapes.items()
+            p: math.prod(s) if p in kept_whole else pattern.whole_cells(p, s, self.min_per_layer)
+            for p, s in shapes.items()
         }
         least = sum(needed.values()) if self.min_per_layer else 0
         if least > search.count:

@@ -32,7 +32,7 @@ def find_mask(
     train=None,
     **options,
 ):
-    """What `tfsparse.find_mask` does, which says what is what; it hands in `train`.
+    """As `tfsparse.find_mask`, which documents the arguments and hands in `train`.
 
     Args:
         train: `train(model, task, mask, folder, steps)` trains a model in place over a part of the task's steps and
@@ -42,7 +42,17 @@ def find_mask(
     if isinstance(method, Mask) or is_mask_file(method):
         mask = given_mask(model, method, sparsity, exclude, options)
     else:
-        start = begin(model, method, task, seed, prunable, exclude, sparsity, options, train=train)
+        start = begin(
+            model,
+            method,
+            sparsity=sparsity,
+            task=task,
+            seed=seed,
+            prunable=prunable,
+            exclude=exclude,
+            further=options,
+            train=train,
+        )
         check_room(start.search, strict)
         note_frozen(start.search)
         mask = _search(start, folder)
@@ -79,7 +89,7 @@ def scores(model, method, task=None, *, prunable="all", exclude=(), **options):
         raise ValueError(
             f"scores gives what is ranked, not what is kept: leave out {', '.join(spent)}, or use find_mask."
         )
-    start = begin(model, method, task, None, prunable, exclude, 0.0, options)
+    start = begin(model, method, sparsity=0.0, task=task, prunable=prunable, exclude=exclude, further=options)
     search = start.search
     with kept_random_state(), progress() as shown:
         ranking = start.entry(dataclasses.replace(search, shown=shown), **start.given)

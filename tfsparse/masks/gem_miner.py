@@ -71,7 +71,8 @@ def gem_miner(
     make = OPTIMIZERS[one_of(optimizer, "optimizer", OPTIMIZERS)]
     draw, random = SCORES[one_of(scores, "scores", SCORES)], search.random()
     start_from = one_of(weights, "weights", WEIGHTS)
-    rounds = _rounds(epochs, whole(period, "period"))
+    period = whole(period, "period")
+    rounds = _rounds(epochs, period)
     start = start_weights(search, start_from, random)
     first = {path: draw(random, variable.shape) for path, variable in search.weights.items()}
     network = ScoredNetwork(search, start, first, make(learning_rate), lambda scores: penalty * slope(scores))

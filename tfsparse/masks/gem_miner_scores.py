@@ -1,7 +1,5 @@
 """The network that Gem-Miner searches in, its kernels w * 1[p > 0.5] * F, and the step that trains the scores p."""
 
-import contextlib
-
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -44,9 +42,9 @@ class ScoredNetwork:
         optimizer.build(self.scores)
         self.step = tf.function(self._step, reduce_retracing=True)
 
-    @contextlib.contextmanager
-    def running(self, forward, live):
-        """Steps may be taken; the model is the caller's to put back.
+    def load(self, forward, live):
+        """Gives the model the weights of the search, and the steps their forward pass and F; the model is the caller's to put
+        back.
 
         Args:
             forward: the model's outputs, as `frozen` gives it.
@@ -57,7 +55,6 @@ class ScoredNetwork:
             variable.assign(self.start[path])
         for variable, path in zip(self.live, self.names, strict=True):
             variable.assign(live[path].astype("float32"))
-        yield
 
     def _step(self, x, y):
         """One update of the scores; returns the task's loss."""

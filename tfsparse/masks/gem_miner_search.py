@@ -35,7 +35,8 @@ class Mining:
             self._resume(number)
         end = number * self.period + 1
         if not self.stopped and self.completed < end:
-            with frozen(self.search.model, "batch") as forward, self.network.running(forward, live):
+            with frozen(self.search.model, "batch") as forward:
+                self.network.load(forward, live)
                 self._train(end)
         return self.network.values()
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper import PruneLowMagnitude
 
 from tfsparse import paths
-from tfsparse.mask.masked_layer import takes
+from tfsparse.mask.masked_layer import call_wrapped
 
 
 class GradualLayer(PruneLowMagnitude):
@@ -46,13 +46,9 @@ class GradualLayer(PruneLowMagnitude):
         return self.layer.compute_mask(inputs, mask)
 
     def call(self, inputs, *args, training=None, **kwargs):
-        if takes(self.layer, "training"):
-            kwargs["training"] = training
-        if not takes(self.layer, "mask"):  # Keras hands it to every layer whose call takes anything
-            kwargs.pop("mask", None)
         if self.pruning_vars and self.fitting:
             self._prune()
-        outputs = self.layer(inputs, *args, **kwargs)
+        outputs = call_wrapped(self.layer, inputs, args, kwargs, training)
         if not self.pruning_vars:
             with tf.init_scope():
                 super().build(None)

@@ -39,11 +39,8 @@ def grasp(search, *, batches=1, temperature=200.0, bn_mode="batch", rounds=1, ma
     task = search.require_task("grasp")
     switch(magnitude, "magnitude")
     data = task.data.scoring(whole(batches, "batches"))
-    loss, variables, sums = (
-        _at_temperature(task.loss_for(search.model), temperature),
-        list(search.weights.values()),
-        None,
-    )
+    loss = _at_temperature(task.loss_for(search.model), temperature)
+    variables, sums = list(search.weights.values()), None
 
     def score(live):
         nonlocal sums

@@ -82,8 +82,9 @@ class _Tickets:
         if not file.is_file():
             rewound = number > 1 or self.retrain == "weight_rewinding"
             fine = number > 1 and self.retrain == "fine_tuning"
-            task, steps = at_last_rate(self.task) if fine else self.task, (rewound * self.step, self.task.steps)
-            self._train(file, live, self.start(number), task, steps)
+            task = at_last_rate(self.task) if fine else self.task
+            first = self.step if rewound else 0
+            self._train(file, live, self.start(number), task, (first, self.task.steps))
             self._file(number - 1).unlink(missing_ok=True)
         ticket = Mask.load(file)
         self._note(number, ticket)

@@ -4,7 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.mask.prunable import prunable
-from tfsparse.task.endings import operation
+from tfsparse.task.endings import function_name
 
 
 def last_kernels(model):
@@ -51,7 +51,7 @@ def _sources(node, depths):
     """The nodes that feed one. Of a sum only those next to it: what a shortcut leads around them comes from further up, and
     an output lives on if one of the terms does."""
     nodes = [tensor.node for tensor in tf.nest.flatten(node.keras_inputs)]
-    if not isinstance(node.layer, keras.layers.Add) and operation(node.layer) != "add":
+    if not isinstance(node.layer, keras.layers.Add) and function_name(node.layer) != "add":
         return nodes
     nearest = min(depths[id(one)] for one in nodes)
     return [one for one in nodes if depths[id(one)] == nearest]

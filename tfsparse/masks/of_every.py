@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tfsparse.masks.pattern import Pattern, divides
+from tfsparse.masks.pattern import Pattern, check_divides
 
 
 class OfEvery(Pattern):
@@ -18,7 +18,7 @@ class OfEvery(Pattern):
         total = sum(map(math.prod, shapes.values()))
         for path, shape in shapes.items():
             box = tuple(self.m if axis == self.axes[path][0][-1] else 1 for axis in range(len(shape)))
-            divides(path, shape, box, f"{self.n}:{self.m}")
+            check_divides(path, shape, box, f"{self.n}:{self.m}")
         if count > total // self.m * self.n:
             raise ValueError(
                 f"The pattern {self.n}:{self.m} leaves {self.n / self.m:.2%} of the weights at most: "

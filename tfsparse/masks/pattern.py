@@ -42,7 +42,8 @@ class Pattern:
         return cells
 
 
-def divides(path, shape, box, pattern):
+def check_divides(path, shape, box, pattern):
+    """Raises ValueError if boxes of shape `box` do not divide the weight at `path`."""
     for axis, (length, edge) in enumerate(zip(shape, box, strict=True)):
         if length % edge:
             raise ValueError(

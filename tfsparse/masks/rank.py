@@ -7,7 +7,7 @@ import numpy as np
 from tfsparse.masks.allocate import keep_top
 from tfsparse.masks.allocations import find_allocation
 
-SHUFFLE = 1 << 31  # the number of the draws that no round has
+SHUFFLE = 1 << 31  # number of the generator that shuffles; those of rounds are 1, 2, ...
 _NUMBERS = "fiuV"  # kinds of dtypes; V is that of bfloat16
 
 

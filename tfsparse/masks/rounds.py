@@ -5,7 +5,7 @@ import pathlib
 import re
 import tempfile
 
-from tfsparse.files import check_same
+from tfsparse.files import write_or_compare
 from tfsparse.mask.mask import Mask
 
 _NAME = re.compile(r"round(\d+)\.safetensors$")
@@ -25,7 +25,7 @@ class Rounds:
     def __init__(self, folder, settings):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        check_same(self.folder / "search.json", settings, "the rounds of another search")
+        write_or_compare(self.folder / "search.json", settings, "the rounds of another search")
 
     def last(self, search):
         """(number of finished rounds, mask after the last as path -> boolean array)."""

@@ -65,8 +65,9 @@ class Start:
         return {**self._facts(), **facts, "masked": list(self.search.weights), "weights": digest.hexdigest()}
 
 
-def begin(model, method, task, seed, prunable, exclude, sparsity, further, train=None):
-    """Checks everything that can be checked before work starts; returns a `Start`. Arguments as of `find_mask`."""
+def begin(model, method, *, sparsity, task=None, seed=None, prunable="all", exclude=(), further=None, train=None):
+    """Checks everything that can be checked before work starts; returns a `Start`. Arguments as of `find_mask`, whose
+    `options` are `further`."""
     entry, given, choices = read_method(method, further)
     if tf.distribute.has_strategy():
         raise ValueError("Masks are found outside strategy.scope(): the scores must not be spread over replicas.")

@@ -43,21 +43,20 @@ def synflow(search, *, rounds=100, schedule="exponential"):
     """
     rounds = whole(rounds, "rounds")
     require_graph(search.model, "SynFlow rebuilds the model and")
-    flow, before = Flow(search.model, search.weights, search.task and search.task.data), None
+    flow, first = Flow(search.model, search.weights, search.task and search.task.data), True
 
     def score(live):
-        nonlocal before
+        nonlocal first
         scores = flow(live)
-        if before is None:
-            _say_where_none_is(search, scores)
-        if any(array.any() for array in scores.values()):
-            before = scores
-        elif before is None:
+        if first and not any(array.any() for array in scores.values()):
             raise ValueError(
                 f"SynFlow finds no flow through model {search.model.name!r}: all scores are 0. An activation saturates "
                 "on large positive values, or a layer is zero. Use another mask method."
             )
-        return before  # once no path is left, the last scores of when there were some
+        if first:
+            _warn_of_idle_layers(search, scores)
+            first = False
+        return scores  # once no path is left all are 0, and `rank` goes by those before
 
     return Ranking(
         score,
@@ -67,7 +66,7 @@ def synflow(search, *, rounds=100, schedule="exponential"):
     )
 
 
-def _say_where_none_is(search, scores):
+def _warn_of_idle_layers(search, scores):
     """Warns of layers most of whose units nothing flows through although they have weights. (Single weights of a unit may well
     be idle: kernels that are larger than their image.)"""
     axes, idle = channel_axes(search.model), []
@@ -76,7 +75,7 @@ def _say_where_none_is(search, scores):
         units = np.any(search.weights[path].numpy(), inputs)
         if units.any() and np.mean(array.any(inputs)[units]) < 0.5:
             idle.append(path)
-    if idle and len(idle) < len(scores):  # with none at all there is an error
+    if idle:
         log.warning(
             "SynFlow finds no flow through most units of %d of %d layers: %s. An activation saturates there (tanh, sigmoid, "
             "the gate of a squeeze-and-excite block) or a layer is 0; which of these weights live is decided by the seed.",

@@ -17,7 +17,7 @@ from tfsparse.models.mobilenet import mobilenet
 from tfsparse.models.mobilenet_xnnpack import mobilenet_xnnpack
 from tfsparse.models.resnet import resnet8, resnet18, resnet20, resnet32, resnet56, resnet104
 from tfsparse.models.vgg import vgg16
-from tfsparse.registry import options, resolve
+from tfsparse.registry import resolve
 
 MODELS = {
     "resnet8": resnet8,
@@ -53,11 +53,5 @@ def build_model(name, data, *, width=1.0):
         ValueError: unknown name or option, a width that is not positive or is given twice, an image too small for the
             network's strides, fewer than 2 classes.
     """
-    entry, given = resolve(MODELS, name, "model")
-    if width != 1.0:
-        if "width" in given:
-            raise ValueError(f"width is given twice: in {name!r} and as width={width!r}. Leave one out.")
-        if "width" not in options(entry):
-            raise ValueError(f"Model {name!r} has no option 'width', received width={width!r}.")
-        given["width"] = width
+    entry, given = resolve(MODELS, name, "model", further={} if width == 1.0 else {"width": width})
     return entry(tuple(data.input_shape), data.num_classes, **given)

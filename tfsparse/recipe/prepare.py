@@ -40,6 +40,7 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
     Raises:
         ValueError: the mask does not fit; the model is subclassed and the recipe has ghosts; it has a loss or a training step
             of its own, which its copy would not have.
+        FloatingPointError: the rescaled initialisation meets a loss or gradient that is not finite.
     """
     recipe = Recipe(recipe)
     check_trainable(model)

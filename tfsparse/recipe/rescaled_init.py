@@ -76,7 +76,8 @@ class RescaledInit(Ingredient):
         """Rescales the weights of `model` in place; computes in float32, unless the model is subclassed.
 
         Returns:
-            One dict per iteration: `norm` (G), `loss`, `updated_loss` (None after a step on the norm), `scales`.
+            One dict per iteration: `norm` (G), `loss`, `updated_loss` (None after a step on the norm), `scales`, and `names`,
+            the paths of the weights in the order of the scales.
         """
         half = [layer for layer in in_other_floats(model) if layer.compute_dtype != "float64"]
         if not half or not is_graph(model):

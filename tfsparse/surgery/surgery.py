@@ -1,11 +1,12 @@
 """`Surgery`: changes to a graph, and the changed copy."""
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.counterparts import copy_flags, copy_weights, frozen_from_outside, require_separate
 from tfsparse.graph import copy_layer, require_graph
-from tfsparse.surgery.calls import Reader, Ref
+from tfsparse.surgery.calls import Reader, Ref, operation
 
 
 class Surgery:
@@ -71,6 +72,8 @@ class Surgery:
         inputs, copies = list(tensors.values()), {}
         for call in self.calls:
             args, kwargs = _fill((call.args, call.kwargs), tensors)
+            if self.dtype is not None and operation(call):
+                args, kwargs = _constants_cast(args, kwargs)
             if call in self._instead:
                 given = [tensors[ref.number] for ref in call.inputs]  # also if passed by name: tf.nn.relu(features=x)
                 outputs = self._instead[call](*given, lambda ref: tensors[ref.number])
@@ -107,6 +110,20 @@ class Surgery:
 
 def _keeps_statistics(call):
     return isinstance(call.layer, keras.layers.Normalization)
+
+
+def _constants_cast(args, kwargs):
+    """The arguments of a TensorFlow function, floating constants among them in the precision of the tensors beside them: one
+    written into the graph (`x + tf.constant(...)`) has that of the original."""
+    symbolic = lambda leaf: hasattr(leaf, "_keras_history")  # noqa: E731
+    dtypes = [leaf.dtype for leaf in tf.nest.flatten((args, kwargs)) if symbolic(leaf)]
+    given = next((dtype for dtype in dtypes if dtype.is_floating), None)
+
+    def cast(leaf):
+        constant = isinstance(leaf, np.ndarray) or (tf.is_tensor(leaf) and not symbolic(leaf))
+        return tf.cast(leaf, given) if given and constant and tf.as_dtype(leaf.dtype).is_floating else leaf
+
+    return tf.nest.map_structure(cast, (args, kwargs))
 
 
 def _fill(structure, tensors):

@@ -1,5 +1,7 @@
 """The share of images that a network classifies right."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -31,7 +33,7 @@ def accuracy(predict, dataset, *, threshold=None):
     """
     if isinstance(predict, tf.Module):
         threshold = threshold_of(predict) if threshold is None else threshold
-        predict = tf.function(predict, reduce_retracing=True)
+        predict = tf.function(inferring(predict), reduce_retracing=True)
     right = count = 0
     for images, labels in dataset:
         found = _right(np.asarray(predict(images)), np.asarray(labels), threshold or 0.0)
@@ -39,6 +41,11 @@ def accuracy(predict, dataset, *, threshold=None):
             return None
         right, count = right + int(np.sum(found)), count + len(found)
     return right / count
+
+
+def inferring(model):
+    """`model` as a function of the images, never in training: Keras' layers for augmentation would change them by default."""
+    return functools.partial(model, training=False) if getattr(model, "_expects_training_arg", False) else model
 
 
 def threshold_of(model):

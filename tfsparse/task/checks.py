@@ -98,9 +98,7 @@ def class_count(labels, num_classes):
     3
     """
     found = {name: y.shape[1] if y.ndim == 2 else int(y.max()) + 1 for name, y in labels.items()}
-    number = max(found.values()) if num_classes is None else num_classes
-    if int(number) != number or number < 1:
-        raise ValueError(f"num_classes must be a whole number of at least 1, received {num_classes!r}.")
+    number = whole(max(found.values()) if num_classes is None else num_classes, "num_classes")
     for name, y in labels.items():
         if y.ndim == 2 and y.shape[1] != number:
             raise ValueError(f"The labels of {name} are vectors over {y.shape[1]} classes, num_classes is {number}.")
@@ -108,7 +106,7 @@ def class_count(labels, num_classes):
             raise ValueError(
                 f"The labels of {name} reach {found[name] - 1}; with num_classes={number} they end at {number - 1}."
             )
-    return int(number)
+    return number
 
 
 def mean_and_std(mean, std, shape):

@@ -124,7 +124,7 @@ class Data:
             seed: decides order and augmentation, together with the number of the epoch.
             num_classes: None: one more than the greatest label. 1: labels are numbers that a single output shall give.
             augment: function (images, labels, seed) -> (images, labels) on a whole training batch before it is
-                normalised, its randomness made of `seed` alone; `tfsparse.data.augmentation("crop_flip")` makes one.
+                normalised, its randomness made of `seed` alone; see `tfsparse.data.augmentation`.
             mean: per channel, in the units of the images; needs `std`. Batches are (images - mean) / std.
             std: likewise.
             name: for tables and file names.

@@ -80,6 +80,8 @@ def _spec(dataset, argument):
         raise ValueError(f"{argument} must give pairs (images, labels), its elements are {spec}.")
     if not spec[1].shape.rank or (spec[0].shape.rank or 0) < 2:
         raise ValueError(f"{argument} must give batches, its elements are {spec}. Batch it: dataset.batch(128).")
+    if spec[0].dtype == tf.string:
+        raise ValueError(f"The images of {argument} must be numbers, received text: map it to numbers in the dataset.")
     if spec[1].shape.rank == 1 and not spec[1].dtype.is_integer:
         hint = "For numbers that one output shall give: labels (n, 1), num_classes=1."
         raise ValueError(f"The labels of {argument} must be whole numbers, received {spec[1].dtype.name}. {hint}")

@@ -13,8 +13,12 @@ _PASSING = (
     *(keras.layers.Reshape, keras.layers.Flatten, keras.layers.Permute, keras.layers.UpSampling2D),
     keras.layers.Dropout,
     *(keras.layers.Average, keras.layers.Concatenate),  # several networks' outputs, all of one kind if these are
+    *(keras.layers.GlobalAveragePooling1D, keras.layers.GlobalAveragePooling2D, keras.layers.GlobalAveragePooling3D),
 )
-_PASSING_OPERATIONS = ("identity", "reshape", "squeeze", "expand_dims", "stop_gradient", "ensure_shape")
+_PASSING_OPERATIONS = (
+    *("identity", "reshape", "squeeze", "expand_dims", "stop_gradient", "ensure_shape"),
+    *("getitem", "clip_by_value"),
+)
 
 
 def ends_in(model, activation):
@@ -33,7 +37,8 @@ def last_layer(model):
 
 
 def last_layers(model):
-    """The layers that make the outputs. What changes their shape or precision alone, or puts several together, is passed over.
+    """The layers that make the outputs. What changes their shape or precision alone, clips or averages them, takes some or puts
+    several together is passed over: probabilities stay probabilities.
 
     Of a subclassed model the last layer that it made is the best guess.
     """
@@ -47,14 +52,17 @@ def computes(layer, name):
     last: given as its activation, as a layer, or as a TensorFlow function that is called on a tensor."""
     while isinstance(layer, keras.layers.Wrapper):  # TimeDistributed, or TF-MOT's
         layer = layer.layer
+    if isinstance(layer, keras.Model):
+        return ends_in(layer, name)
     if isinstance(layer, keras.layers.Softmax):
         return name == "softmax"
-    if operation(layer):
-        return operation(layer) == name
-    return getattr(layer, "activation", getattr(layer, "function", None)) in _FUNCTIONS[name]
+    if function_name(layer):
+        return function_name(layer) == name
+    last = getattr(layer, "activation", getattr(layer, "function", None))
+    return computes(last, name) if isinstance(last, keras.layers.Layer) else last in _FUNCTIONS[name]
 
 
-def operation(layer):
+def function_name(layer):
     """The short name of the TensorFlow function that a layer stands for, `"cast"` of `tf.cast`; "" of any other layer."""
     return (getattr(layer, "symbol", None) or "").rsplit(".", 1)[-1]
 
@@ -78,6 +86,6 @@ def _passes(layer, tensor):
     """Whether a layer hands numbers on: in another shape, or in another precision, as mixed networks end."""
     if isinstance(layer, keras.layers.Activation):
         return layer.activation is keras.activations.linear
-    if operation(layer) == "cast":
+    if function_name(layer) == "cast":
         return all(one.dtype.is_floating for one in (tensor, *tf.nest.flatten(tensor.node.keras_inputs)))
-    return isinstance(layer, _PASSING) or operation(layer) in _PASSING_OPERATIONS
+    return isinstance(layer, _PASSING) or function_name(layer) in _PASSING_OPERATIONS

@@ -29,9 +29,8 @@ def model_and_data(model, data):
             "without data (erk, synflow), and train `ts.prepare(model, mask, recipe, task)` by a `fit` of your own."
         )
     own, given = tuple(model.inputs[0].shape[1:]), tuple(data.input_shape)
-    if not any(
-        _match(a, b) for a, b in ((own, given), ((*own, 1), given), (own, (*given, 1)))
-    ):  # Keras adds or drops the 1
+    shapes = (own, given), ((*own, 1), given), (own, (*given, 1))  # Keras adds or drops the 1
+    if not any(_match(a, b) for a, b in shapes):
         raise ValueError(
             f"Model {model.name!r} takes inputs of shape {own}, those of the data {data.name!r} have {given}. Build the model "
             "for these, or resize the images."

@@ -99,6 +99,10 @@ def finisher(mean, std, one_hot=None):
         if mean is not None:
             images = (images - tf.constant(mean, tf.float32)) / tf.constant(std, tf.float32)
         if one_hot and len(labels.shape) == 1:
+            labels = tf.cast(labels, tf.int64)
+            message = f"Class numbers must be from 0 to {one_hot - 1}: num_classes={one_hot}."
+            tf.debugging.assert_non_negative(labels, message)
+            tf.debugging.assert_less(labels, tf.constant(one_hot, tf.int64), message)
             labels = tf.one_hot(labels, one_hot)
         elif labels.dtype.is_integer:
             labels = tf.cast(labels, tf.int64)

@@ -26,7 +26,8 @@ class Task:
         momentum: of SGD.
         weight_decay: L2 decay in the gradient, on every weight (norms and biases too), as PyTorch's SGD has it.
         schedule: `"step"`, `"step(drops=(0.5, 0.75), factor=0.1)"`, `"cosine"` or `"constant"`.
-        loss: a Keras loss; None: cross-entropy for the form that the labels and the model's outputs have.
+        loss: a Keras loss, or a function `(labels, outputs) -> loss`; None: cross-entropy for the form that the labels and the
+            model's outputs have.
         optimizer: a function `(task) -> Keras optimizer`; None: the SGD above.
         seed: of the search of a mask: ties, random scores, the other initial weights of a sanity check. The order of the
             images is decided by the data's own seed, initial weights by whoever builds the model.
@@ -37,7 +38,7 @@ class Task:
     12
 
     Raises:
-        ValueError: a value out of its range, or an unknown schedule.
+        ValueError: a value out of its range, or an unknown schedule. TypeError: `data` is no `Data`.
     """
 
     data: Data

@@ -3,7 +3,9 @@
 import logging
 import pathlib
 import re
+import shutil
 import tempfile
+import weakref
 
 import tensorflow as tf
 import tf_keras as keras
@@ -29,7 +31,10 @@ class Checkpoints:
         self.folder = pathlib.Path(folder)
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
         state = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=self.epoch)
-        target = str(self.folder) if writes else tempfile.mkdtemp(prefix="tfsparse_worker_")
+        target = str(self.folder)
+        if not writes:
+            target = tempfile.mkdtemp(prefix="tfsparse_worker_")
+            weakref.finalize(self, shutil.rmtree, target, ignore_errors=True)
         self._manager = tf.train.CheckpointManager(state, target, max_to_keep=KEEP, checkpoint_name="epoch")
         self._state = state
 
@@ -73,7 +78,7 @@ def saved_epochs(folder):
 
 
 class SaveEpochs(keras.callbacks.Callback):
-    """Saves a checkpoint after every epoch, when `history` has recorded it."""
+    """Saves a checkpoint after every epoch; comes behind `HistoryFile` among the callbacks, which has written its row."""
 
     def __init__(self, checkpoints):
         super().__init__()

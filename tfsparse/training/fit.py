@@ -27,8 +27,8 @@ BEST, HISTORY = "best.safetensors", "history.csv"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How to train, as opposed to what: but for BatchNorm on several devices and float16, which leaves out steps that overflow,
-    none of it changes what is computed, rounding apart.
+    """How a training is run, as opposed to what is trained. Rounding apart nothing here changes the result, with two
+    exceptions: BatchNorm on several devices (`sync_batch_norm`), and float16, which leaves out steps that overflow.
 
     Args:
         folder: run folder for checkpoints, history and TensorBoard files; None writes nothing.
@@ -43,7 +43,7 @@ class Settings:
         verbose: as in Keras' `fit`; `"auto"`: a bar on a terminal, else one line an epoch.
 
     Raises:
-        ValueError: an unknown policy, or no strategy.
+        ValueError: an unknown policy, or a `strategy` that is no `tf.distribute.Strategy`.
     """
 
     folder: pathlib.Path | None = None

@@ -17,9 +17,10 @@ log = logging.getLogger(__name__)
 POLICIES = {"none": None, "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 AUTO = "auto"
 _IMAGES = 32
-_GAIN = 1.1  # what half a precision must bring
+_GAIN = 1.1  # times as fast as full precision bfloat16 must be to be chosen
 _WARM = 2  # the first traces, the second may still allocate
 _TURNS = 5
+_SCALE = 2.0**10
 
 
 def policy(name):
@@ -48,12 +49,9 @@ def fastest(model):
     return chosen
 
 
-_SCALE = 2.0**10
-
-
 def scaled(optimizer, dtype):
     """`optimizer`, with dynamic loss scaling where float16 needs it: its small gradients vanish otherwise."""
-    if dtype != "mixed_float16":
+    if dtype != "mixed_float16" or isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
         return optimizer
     # Keras begins with 2**15: the first steps overflow and are skipped until it has come down.
     return keras.mixed_precision.LossScaleOptimizer(optimizer, initial_scale=_SCALE)

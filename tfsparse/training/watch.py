@@ -6,7 +6,7 @@ import tf_keras as keras
 
 
 class Diverged(FloatingPointError):
-    """The loss is NaN or infinite."""
+    """The loss, or a weight at the end of an epoch, is NaN or infinite."""
 
 
 class StopOnNaN(keras.callbacks.Callback):
