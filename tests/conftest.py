@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from tensorflow.python.framework.config import disable_op_determinism
 
 from tfsparse.mask import Mask, prunable
 from tfsparse.task import Data, Task
@@ -30,6 +31,7 @@ def _seeded():
     yield
     keras.mixed_precision.set_global_policy("float32")
     keras.backend.clear_session()
+    disable_op_determinism()  # a run turns it on for the rest of its process
 
 
 @functools.cache

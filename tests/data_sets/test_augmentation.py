@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.ops import stateful_random_ops
 
 from tfsparse.data import AUGMENTATIONS, augmentation
 from tfsparse.task import Data
@@ -134,3 +135,13 @@ def batches(text, images):
 def test_wrong_names_and_options_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         augmentation(text, 4)
+
+
+@pytest.mark.parametrize("text", ["randaugment(operations=1)", "mixup", "cutmix"])
+def test_where_ops_must_be_deterministic(text, monkeypatch):
+    """As in every run, unless `--nodeterministic`: TensorFlow refuses to make a global generator there."""
+    monkeypatch.setattr(stateful_random_ops, "global_generator", None)
+    tf.config.experimental.enable_op_determinism()
+    first, second = (augmented(text)[0].numpy() for _ in range(2))
+    assert not np.array_equal(first, IMAGES)
+    np.testing.assert_array_equal(first, second)

@@ -5,7 +5,7 @@ KerasCV is imported inside: it takes seconds, and most runs do without.
 
 import tensorflow as tf
 
-from tfsparse.data.seeded import seeded
+from tfsparse.data.seeded import generator_of_its_own, seeded
 from tfsparse.values import real
 
 
@@ -20,14 +20,9 @@ def randaugment(num_classes, *, operations=3, magnitude=0.5, magnitude_stddev=0.
     """
     import keras_cv
 
-    layer = keras_cv.layers.RandAugment(
-        value_range=(0, 255),
-        augmentations_per_image=operations,
-        magnitude=magnitude,
-        magnitude_stddev=magnitude_stddev,
-        rate=rate,
-        dtype="float32",
-    )
+    strength = {"magnitude": magnitude, "magnitude_stddev": magnitude_stddev, "rate": rate}
+    with generator_of_its_own():
+        layer = keras_cv.layers.RandAugment((0, 255), augmentations_per_image=operations, dtype="float32", **strength)
 
     def change(images, labels, seed):
         def one(image_and_number):
@@ -46,17 +41,21 @@ def mixup(num_classes, *, alpha=0.2):
     """MixUp (Zhang et al., 2018): each image and label blended with another's, with weight from Beta(alpha, alpha)."""
     import keras_cv
 
-    return _mixer(keras_cv.layers.MixUp(alpha=real(alpha, "alpha", "(0, inf)"), dtype="float32"), num_classes)
+    return _mixer(keras_cv.layers.MixUp, alpha, num_classes)
 
 
 def cutmix(num_classes, *, alpha=1.0):
     """CutMix (Yun et al., 2019): a rectangle of each image taken from another, labels in proportion to the area."""
     import keras_cv
 
-    return _mixer(keras_cv.layers.CutMix(alpha=real(alpha, "alpha", "(0, inf)"), dtype="float32"), num_classes)
+    return _mixer(keras_cv.layers.CutMix, alpha, num_classes)
 
 
-def _mixer(layer, num_classes):
+def _mixer(kind, alpha, num_classes):
+    alpha = real(alpha, "alpha", "(0, inf)")
+    with generator_of_its_own():
+        layer = kind(alpha=alpha, dtype="float32")
+
     def change(images, labels, seed):
         if len(labels.shape) == 1:
             labels = tf.one_hot(labels, num_classes)

@@ -50,6 +50,14 @@ def seeded(seed):
         yield
 
 
+@contextlib.contextmanager
+def generator_of_its_own():
+    """Inside, a layer that asks for TensorFlow's global generator gets one of its own, which `seeded` leaves unused: with
+    deterministic ops the global one cannot be had unless the program has set it."""
+    with _turn, _replaced(tf.random, {"get_global_generator": lambda: tf.random.Generator.from_seed(0)}):
+        yield
+
+
 def _without_self(function):
     return lambda self, *args, **kwargs: function(*args, **kwargs)
 

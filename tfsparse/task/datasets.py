@@ -113,9 +113,7 @@ def _evaluated(dataset, argument):
         length, lowest, highest = map(int, dataset.reduce(tuple(map(np.int64, (0, 0, -1))), look))
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(length))
     if length == 0:
-        raise ValueError(
-            f"{argument} is empty. Leave it out, or give it a batch: drop_remainder=True drops short ones."
-        )
+        raise ValueError(f"{argument} is empty. Leave it out, or give it a batch (drop_remainder drops short ones).")
     if lowest < 0:
         raise ValueError(f"The labels of {argument} must be 0 or more, received {lowest}.")
     return dataset, highest + 1 if numbers else 0
