@@ -94,7 +94,7 @@ def _cases():
             yield pytest.param(name, score_id, marks=marks, id=f"{score_id}-{name}")
 
 
-@pytest.mark.parametrize(("name", "score_id"), _cases())
+@pytest.mark.parametrize(("name", "score_id"), list(_cases()))
 def test_scores(name, score_id):
     arrays, meta, model, places = net(name)
     if f"score/{score_id}/{meta['layers'][0]}" not in arrays:
