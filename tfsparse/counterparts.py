@@ -63,9 +63,7 @@ def copy_layer_weights(layer, copy):
     """Copies the weights of one layer, composite or not, by their names inside it."""
     given = {name: variable for name, variable, _ in paths.owned_weights_of(layer)}
     names = {id(variable): name for name, variable, _ in paths.owned_weights_of(copy)}
-    told = len(names) == len(
-        copy.weights
-    )  # not of a vocabulary, which Keras lists as a weight though it is no variable
+    told = len(names) == len(copy.weights)  # Keras lists a vocabulary, too, which is no variable
     if told and given.keys() == set(names.values()):  # Keras lists what is trained first, and that may differ
         copy.set_weights([given[names[id(variable)]].numpy() for variable in copy.weights])
     else:

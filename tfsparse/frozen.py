@@ -15,6 +15,7 @@ from tf_keras.src import backend
 
 from tfsparse.batch_norm import on_batch_statistics, on_moving_averages
 from tfsparse.registry import lookup
+from tfsparse.task.accuracy import inferring
 
 
 @contextlib.contextmanager
@@ -47,14 +48,12 @@ def frozen(model, bn_mode="inference"):
     """
     on_batch = lookup(_BN_MODES, bn_mode, "bn_mode")(model)
     saved = [(variable, variable.numpy()) for variable in model.variables]
-    # A subclassed model whose call takes no `training` refuses the argument; without it Keras' default is inference.
-    arguments = {"training": False} if model._expects_training_arg else {}
     with contextlib.ExitStack() as stack:
         for norm in _norms(model):
             follows = any(norm is other for other in on_batch)
             stack.enter_context((on_batch_statistics if follows else on_moving_averages)(norm))
         try:
-            yield lambda x: model(x, **arguments)
+            yield inferring(model)
         finally:
             for variable, value in saved:
                 variable.assign(value)

@@ -78,6 +78,15 @@ def test_a_function_called_at_the_end_is_no_logit_either(function, tmp_path):
     np.testing.assert_allclose(found, tf.exp(logits(VECTORS)), atol=1e-5)
 
 
+def test_logits_may_be_means_of_what_a_relu_gives(tmp_path):
+    """As SqueezeNet's are."""
+    inputs = keras.Input((4,))
+    maps = layers.Reshape((2, 3))(layers.Dense(6, activation="relu")(inputs))
+    model = keras.Model(inputs, layers.GlobalAveragePooling1D()(maps))
+    found, _ = exported(model, "tflite", tmp_path)
+    np.testing.assert_allclose(found, tf.nn.softmax(model(VECTORS)), atol=1e-5)
+
+
 def test_what_a_single_number_is_must_be_said(tmp_path):
     model = network(units=1)
     with pytest.raises(ValueError, match="gives one number. Say what it is: outputs='sigmoid'"):

@@ -14,10 +14,8 @@ from tfsparse.task import Data, Task
 
 NETS = ["sf_vgg_narrow", "sf_resnet20_w8", "tost_resnet18_w8", "tost_oresnet20_w8"]
 DEEP = "synflow_deep_oresnet32"
-SOME = [
-    *NETS[:2],
-    *(pytest.param(name, marks=pytest.mark.slow) for name in NETS[2:]),
-]  # minutes, to show the same again
+# The others take minutes, to show the same again.
+SOME = [*NETS[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in NETS[2:])]
 SCORES = {  # id: our method, relative L2 error
     "snip_eval_b0": ("snip(bn_mode='inference')", 1e-3),
     "snip_eval_b0123": ("snip(batches=4, bn_mode='inference')", 1e-3),

@@ -17,9 +17,7 @@ def available_memory():
     limit, used = _lines("/sys/fs/cgroup/memory.max"), _lines("/sys/fs/cgroup/memory.current")
     if limit and used and limit[0].isdigit():
         stat = dict(line.split() for line in _lines("/sys/fs/cgroup/memory.stat"))
-        cache = int(
-            stat.get("inactive_file", 0)
-        )  # of files just read, TFDS' among them: given up when memory is needed
+        cache = int(stat.get("inactive_file", 0))  # of files just read: given up when memory is needed
         free.append(max(int(limit[0]) - int(used[0]) + cache, 0))
     return min(free)
 

@@ -105,11 +105,8 @@ def _looked_up(numbers, vectors, seed):
 
 def _renew_after(owner, seed):
     """Makes the difference that a layer with a kernel gives near 1."""
-    own, call, activation = (
-        vars(owner),
-        owner.call,
-        _opened(getattr(owner, "activation", None) or keras.activations.linear),
-    )
+    own, call = vars(owner), owner.call
+    activation = _opened(getattr(owner, "activation", None) or keras.activations.linear)
 
     def linear(inputs, *args, **kwargs):  # exactly 0 where nothing arrives: no rounding of large sums
         arriving, constant = tf.split(inputs, 2)

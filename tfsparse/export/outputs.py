@@ -5,7 +5,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.export.result import ExportError
-from tfsparse.task.endings import ends_in, function_name, last_layer
+from tfsparse.task.endings import AVERAGES, ends_in, function_name, last_layer
 
 ENDINGS = {"softmax": tf.nn.softmax, "sigmoid": tf.sigmoid, "as_is": tf.identity}  # what is put behind the model
 OUTPUTS = {"auto": None, **ENDINGS}
@@ -87,7 +87,11 @@ def ending(model, outputs, wanted):
 
 def _last_activation(model):
     """The name of the activation, other than linear, that the model ends in; None of a subclassed model: it hides its end."""
-    layer = last_layer(model) if model.outputs else None
+    if not model.outputs or isinstance(
+        model.outputs[0].node.layer, AVERAGES
+    ):  # logits may be means of what a ReLU gives
+        return None
+    layer = last_layer(model)
     if isinstance(layer, _ACTIVATIONS):
         return type(layer).__name__
     if function_name(layer) in _FUNCTIONS:

@@ -1,6 +1,5 @@
 """`Surgery`: changes to a graph, and the changed copy."""
 
-import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -114,14 +113,14 @@ def _keeps_statistics(call):
 
 def _constants_cast(args, kwargs):
     """The arguments of a TensorFlow function, floating constants among them in the precision of the tensors beside them: one
-    written into the graph (`x + tf.constant(...)`) has that of the original."""
+    written into the graph (`x + tf.constant(...)`) has that of the original. (TensorFlow itself converts arrays.)"""
     symbolic = lambda leaf: hasattr(leaf, "_keras_history")  # noqa: E731
     dtypes = [leaf.dtype for leaf in tf.nest.flatten((args, kwargs)) if symbolic(leaf)]
     given = next((dtype for dtype in dtypes if dtype.is_floating), None)
 
     def cast(leaf):
-        constant = isinstance(leaf, np.ndarray) or (tf.is_tensor(leaf) and not symbolic(leaf))
-        return tf.cast(leaf, given) if given and constant and tf.as_dtype(leaf.dtype).is_floating else leaf
+        constant = tf.is_tensor(leaf) and not symbolic(leaf)
+        return tf.cast(leaf, given) if given and constant and leaf.dtype.is_floating else leaf
 
     return tf.nest.map_structure(cast, (args, kwargs))
 

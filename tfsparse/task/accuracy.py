@@ -45,6 +45,7 @@ def accuracy(predict, dataset, *, threshold=None):
 
 def inferring(model):
     """`model` as a function of the images, never in training: Keras' layers for augmentation would change them by default."""
+    # A subclassed model whose call takes no `training` refuses the argument.
     return functools.partial(model, training=False) if getattr(model, "_expects_training_arg", False) else model
 
 

@@ -9,11 +9,14 @@ _FUNCTIONS = {  # Keras and TensorFlow each have their own
     "log_softmax": (tf.nn.log_softmax,),
     "relu6": (tf.nn.relu6,),
 }
+AVERAGES = (
+    *(keras.layers.GlobalAveragePooling1D, keras.layers.GlobalAveragePooling2D, keras.layers.GlobalAveragePooling3D),
+)
 _PASSING = (
     *(keras.layers.Reshape, keras.layers.Flatten, keras.layers.Permute, keras.layers.UpSampling2D),
     keras.layers.Dropout,
     *(keras.layers.Average, keras.layers.Concatenate),  # several networks' outputs, all of one kind if these are
-    *(keras.layers.GlobalAveragePooling1D, keras.layers.GlobalAveragePooling2D, keras.layers.GlobalAveragePooling3D),
+    *AVERAGES,
 )
 _PASSING_OPERATIONS = (
     *("identity", "reshape", "squeeze", "expand_dims", "stop_gradient", "ensure_shape"),
