@@ -1,25 +1,15 @@
 """The scripts as a new user meets them: help, wrong flags, missing data; all before any work starts."""
 
-import os
-import pathlib
-import subprocess
-import sys
 import types
 
 import pytest
 
 from tests.conftest import make_mask
+from tests.processes import ROOT
+from tests.processes import run_script as run
 from tfsparse.experiment import Experiment, RunFolder, check
 from tfsparse.mask import Mask
 from tfsparse.models import build_model
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-
-
-def run(script, *flags):
-    command = [sys.executable, str(ROOT / "scripts" / script), *flags]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def test_help_shows_every_flag_with_its_default():
@@ -34,8 +24,8 @@ def test_help_shows_every_flag_with_its_default():
     [
         ("--sparsty=0.9", ["--sparsty", "--sparsity"]),
         ("--sparsity=1.0", ["[0, 1)", "1.0"]),
-        pytest.param("--sparsity=high", ["sparsity", "high"], marks=pytest.mark.slow),
-        pytest.param("--strategy=mirored", ["mirored", "mirrored"], marks=pytest.mark.slow),
+        ("--sparsity=high", ["sparsity", "high"]),
+        ("--strategy=mirored", ["mirored", "mirrored"]),
         ("--flagfile=configs/digit.flags", ["digit.flags", "relative"]),
         ("sparsity=0.5", ["sparsity=0.5", "--name=value"]),
     ],

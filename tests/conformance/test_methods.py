@@ -23,8 +23,9 @@ def method(request):
 
 
 ALL = [(density, kind) for kind in ("all", "conv") for density in (1, 0.5, 0.1, 0.01)]
-FEW = [(1, "all"), (0.01, "all"), (0.5, "conv")]
-CASES = [(name, *case) for name in sorted(METHODS) for case in (FEW if name in settings.TRAIN else ALL)]
+CASES = [(name, *case) for name in sorted(set(METHODS) - set(settings.TRAIN)) for case in ALL]
+CASES += [(name, 0.01, "all") for name in settings.TRAIN]
+CASES += [pytest.param(name, *case, marks=pytest.mark.slow) for name in settings.TRAIN for case in ALL]
 
 
 @pytest.mark.parametrize(("name", "density", "kind"), CASES)

@@ -11,9 +11,8 @@ from tfsparse.models import MODELS
 from tfsparse.task.schedules import SCHEDULES
 
 RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=1)"
-# Half a minute each and more. resnet8 and vgg16 go the same ways, and so does the MobileNet of keras.applications, in
-# tests/experiment/test_any_model.py.
-SLOW = ("resnet18", "resnet20", "resnet32", "resnet56", "resnet104", "mobilenet", "mobilenet_xnnpack")
+# Half a minute each and more. resnet8 goes the same way; the others' parts are each in tests of their own.
+SLOW = ("vgg16", "resnet18", "resnet20", "resnet32", "resnet56", "resnet104", "mobilenet", "mobilenet_xnnpack")
 
 
 class Stops(keras.callbacks.Callback):

@@ -1,17 +1,13 @@
 """What the doctor prints where nobody watches: into a file or a pipe."""
 
-import pathlib
 import re
-import subprocess
-import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from tests.processes import run_script
 
 
 def test_rows_are_whole_in_a_pipe_and_sizes_say_what_they_leave_out():
     flags = ["--data=digits", "--model=resnet8(width=0.25)", "--mask=erk", "--sparsity=0.9"]
-    command = [sys.executable, "scripts/export.py", "--doctor", *flags]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    ended = run_script("export.py", "--doctor", *flags)
     assert ended.returncode == 0, ended.stderr
     for path in ("stage2/block0/shortcut/conv/kernel", "stage3/block0/shortcut/conv/kernel"):
         assert re.search(f"{path} .*dense .*dense .*dense ", ended.stdout), ended.stdout

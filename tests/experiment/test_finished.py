@@ -80,6 +80,7 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path, monkeypatch):
         evaluate_files(tmp_path / "run", "test")
 
 
+@pytest.mark.slow  # it trains until it has learned; that files give the model's probabilities is in tests/export
 def test_every_format_has_the_accuracy_of_the_model(tmp_path):
     # Long enough that no image has two classes so close that half precision changes their places.
     settings = {"model": "resnet8(width=0.5)", "mask": "erk", "recipe": "none", "batch_size": 64, "epochs": 24}

@@ -22,10 +22,10 @@ RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescal
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
         {"steps_per_execution": 4},
-        {"jit_compile": True},
-        {"dtype": "mixed_bfloat16"},
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"jit_compile": True}, marks=pytest.mark.slow),
+        pytest.param({"dtype": "mixed_bfloat16"}, marks=pytest.mark.slow),
         {"dtype": "mixed_float16"},
     ],
     ids=str,

@@ -78,13 +78,13 @@ def assert_same(folder, alone):
         np.testing.assert_allclose([row[name] for row in rows], [row[name] for row in alone], rtol=2e-3, err_msg=name)
 
 
-@pytest.mark.slow  # what CI runs is the test below, which is the same and more
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_workers_train_what_one_device_trains(count, tmp_path, alone):
     run(tmp_path, training(tmp_path), count)
     assert_same(tmp_path, alone)
 
 
+@pytest.mark.slow
 def test_a_job_that_lost_a_worker_goes_on(tmp_path, alone):
     """A worker is killed in the second epoch; the rest of the job is ended, as a scheduler does, and started again."""
     processes, history = cluster(tmp_path, 2, training(tmp_path)), tmp_path / "run" / "checkpoints" / "epoch-1.index"

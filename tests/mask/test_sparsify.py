@@ -1,5 +1,7 @@
 """Zeros are exact after every step, however a step is taken."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,8 +32,17 @@ def images(count=32):
     return random.normal(size=(count, 8, 8, 3)).astype("float32"), random.integers(0, 3, count)
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("how", [{}, {"steps_per_execution": 8}, {"jit_compile": True}])
+HOW = [{}, {"steps_per_execution": 8}, {"jit_compile": True}]
+POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "how"),
+    [
+        *zip(POLICIES, HOW, strict=True),
+        *(pytest.param(p, h, marks=pytest.mark.slow) for p, h in itertools.product(POLICIES, HOW)),
+    ],
+)
 def test_zeros_are_exact_after_every_step_of_fit(policy, how):
     keras.mixed_precision.set_global_policy(policy)
     model = make_model()

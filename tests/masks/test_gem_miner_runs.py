@@ -40,11 +40,9 @@ def killed(function, at, after):
 @pytest.mark.parametrize(
     "optimizer, places",
     [
-        (
-            "sgd",
-            [(State, "save", 1), (State, "save", 2), (Rounds, "keep", 0), (Rounds, "keep", 2), (Mining, "finish", 0)],
-        ),
-        ("adam", [(State, "save", 3)]),
+        ("sgd", [(State, "save", 2), (Rounds, "keep", 2), (Mining, "finish", 0)]),
+        pytest.param("sgd", [(State, "save", 1), (Rounds, "keep", 0)], marks=pytest.mark.slow),
+        pytest.param("adam", [(State, "save", 3)], marks=pytest.mark.slow),
     ],
 )
 def test_stopped_anywhere_it_goes_on(task, tmp_path, optimizer, places):

@@ -44,7 +44,9 @@ def make(name):
     return build_model(name, data, width=0.05)
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, make_model, fused, mobilenet_v2, kerascv])
+@pytest.mark.parametrize(
+    "name", [*NETWORKS, make_model, fused, pytest.param(mobilenet_v2, marks=pytest.mark.slow), kerascv]
+)
 def test_ghosts_leave_nothing_behind(name):
     model = make(name)
     before, mask = model.get_weights(), make_mask(model, 0.8)

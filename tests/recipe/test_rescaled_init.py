@@ -113,7 +113,7 @@ def test_learns_before_or_after_the_mask(task, masked):
         np.testing.assert_array_equal(weights[path].numpy(), variable.numpy(), err_msg=path)
 
 
-@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("masked", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("method", "brings", "tickets", "alike"),
     [

@@ -35,6 +35,10 @@ def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
         "of the training"
     )
     assert [outcome.state for outcome in run_sweep(grid)] == ["was finished"] * 2
+    (front,) = cells(experiment(tmp_path, mask="erk"), recipes=["label_smoothing(amount=0.2)"])
+    (second / "metrics.json").write_text("{")  # a damaged file stops no other cell
+    assert [outcome.state for outcome in run_sweep([front, grid[1]])] == ["finished", "failed"]
+    assert "Finding a mask" not in (tmp_path / "logs" / f"{front.name}.log").read_text(), "it stands behind"
 
 
 def test_a_cell_whose_flags_or_mask_are_damaged_stops_no_other(tmp_path):
@@ -121,11 +125,3 @@ def test_all_groups_take_the_precision_that_the_first_chose(tmp_path):
     ran.clear()
     list(in_one_precision(run, groups(given), None))
     assert [cell.mixed_precision for cell in ran] == ["bfloat16", "auto"], "what was asked for one is no measurement"
-
-
-def test_a_recipe_in_front_takes_the_mask_that_is_there(tmp_path):
-    one, other = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
-    assert [outcome.state for outcome in run_sweep([other])] == ["finished"]
-    (tmp_path / other.name / "metrics.json").write_text("{")  # and a damaged file stops no other cell
-    assert [outcome.state for outcome in run_sweep([one, other])] == ["finished", "failed"]
-    assert "Finding a mask" not in (tmp_path / "logs" / f"{one.name}.log").read_text()

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.processes import run_script
 from tfsparse.experiment import Experiment, RunFolder
 from tfsparse.sweep import cells, executors, groups, run_sweep
 from tfsparse.training import read_history
@@ -64,14 +65,14 @@ def test_one_experiment_in_two_spellings_is_one(choices, same):
     ("flags", "said"),
     [
         (["--masks=erk,snip"], "--masks=erk,snip is several: give --masks once for each"),
-        pytest.param(["--recipes=none,label_smoothing"], "give --recipes once for each", marks=pytest.mark.slow),
+        (["--recipes=none,label_smoothing"], "give --recipes once for each"),
         (["--seeds=0.5"], "--seeds takes whole numbers separated by commas, got '0.5'"),
     ],
 )
 def test_several_of_what_is_given_one_by_one(flags, said, tmp_path):
-    process = start(tmp_path, *flags)
-    written, _ = process.communicate()
-    assert process.returncode == 1 and said in written and "Traceback" not in written, written
+    ended = run_script("sweep.py", f"--output_dir={tmp_path}", *flags)
+    written = ended.stdout + ended.stderr
+    assert ended.returncode == 1 and said in written and "Traceback" not in written, written
 
 
 def test_wrong_settings_are_refused_before_any_cell_runs(tmp_path):
@@ -158,6 +159,7 @@ def test_a_group_that_ray_lost(tmp_path):
     assert outcomes[1].reason == "Ray: This machine has no folder."
 
 
+@pytest.mark.slow
 def test_ray_runs_a_cell_again_whose_worker_was_killed(tmp_path):
     pytest.importorskip("ray")
     flags = ("--executor=ray", "--masks=erk", "--recipes=none", "--seeds=0,1", "--epochs=4", "--threads=1")

@@ -11,7 +11,7 @@ from tfsparse.task import Task
 from tfsparse.training.live_gradients import exchange_live_only
 
 
-@pytest.mark.parametrize("dtype", [None, "mixed_float16"])
+@pytest.mark.parametrize("dtype", [pytest.param(None, marks=pytest.mark.slow), "mixed_float16"])
 def test_the_same_network_is_trained(dtype):
     weights = []
     for live in (False, True):
