@@ -24,6 +24,15 @@ def sizes(measured):
     return table, dense
 
 
+def half_is_smaller(table):
+    """Network -> the lowest sparsity at which its float16 file is smaller than its int8 file, those that have one."""
+    first = {}
+    for (model, sparsity), row in sorted(table.items()):
+        if row["tflite(dtype='float16')"]["bytes"] < row["tflite(dtype='int8')"]["bytes"]:
+            first.setdefault(model, sparsity)
+    return first
+
+
 def main():
     machine = read("train_step")
     names = ("export_size", "latency", "export_accuracy")
@@ -33,7 +42,12 @@ def main():
         TEMPLATE.read_text(encoding="utf-8")
     )
     page = template.render(
-        machine=machine, table=table, dense=dense, formats=FORMATS, **{n: found.get(n) for n in names}
+        machine=machine,
+        table=table,
+        dense=dense,
+        half=half_is_smaller(table),
+        formats=FORMATS,
+        **{n: found.get(n) for n in names},
     )
     with written_aside(ROOT / "docs/export.md") as scratch:
         scratch.write_text(page, encoding="utf-8")
