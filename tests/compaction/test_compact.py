@@ -10,7 +10,7 @@ from tfsparse.compaction import compact
 from tfsparse.mask import sparsify
 
 L = keras.layers
-FEW, MANY = range(12), range(12, 1000)
+FEW, MANY = range(6), range(6, 1000)
 IMAGES = np.random.default_rng(0).normal(size=(4, 9, 9, 3)).astype("float32")
 
 

@@ -59,6 +59,7 @@ def test_losses_of_every_network_are_those_of_full_precision(name, how):
     assert_losses_are_close(make, data, HOW[how], 0.002, GROWING.get(name, 0.01))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(INGREDIENTS))
 def test_every_ingredient_compiles(name, model, mask, task):
     history = ts.train(model, task, mask, OPTIONS.get(name, name), jit_compile=True, verbose=0).history

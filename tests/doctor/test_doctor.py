@@ -99,7 +99,7 @@ def test_residual_sums_and_explicit_padding_fit_and_a_convolution_at_the_end_doe
 
 
 @pytest.mark.parametrize("kind", ["random", "blocks", "dense"])
-@pytest.mark.parametrize("format", ["tflite", "tflite(dtype='float16')"])
+@pytest.mark.parametrize("format", ["tflite", pytest.param("tflite(dtype='float16')", marks=pytest.mark.slow)])
 def test_files_weigh_what_was_said(kind, format, tmp_path):
     random = np.random.default_rng(0)
     model = keras.Sequential([keras.Input((16, 16, 16)), L.Conv2D(64, 3), L.Conv2D(300, 3), L.Conv2D(64, 1)])

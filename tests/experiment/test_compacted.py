@@ -88,7 +88,7 @@ class Slower(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize(
-    "optimizer", [pytest.param(keras.optimizers.SGD, marks=pytest.mark.slow), keras.optimizers.Nadam]
+    "optimizer", [keras.optimizers.SGD, pytest.param(keras.optimizers.Nadam, marks=pytest.mark.slow)]
 )
 def test_a_rate_that_callbacks_set_stays_set(optimizer, data, tmp_path):
     """Through the change of networks, and through a stop after it; Nadam keeps a product besides."""

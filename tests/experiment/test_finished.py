@@ -117,6 +117,7 @@ def test_a_file_of_one_output(tmp_path, monkeypatch):
             evaluate_files(path, "test", data="numbers")
 
 
+@pytest.mark.slow
 def test_a_format_that_is_refused_loses_neither_the_others_nor_the_numbers(tmp_path, monkeypatch):
     def refuse(model, format, *given, **options):
         if format == "saved_model":

@@ -27,12 +27,12 @@ def run(place, folder):
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.parametrize("places", [("epoch",), pytest.param(tuple(PLACES), marks=pytest.mark.slow)])
-def test_killed_and_started_again_it_ends_with_the_same_numbers(places, tmp_path):
+@pytest.mark.slow  # what of it is in CI: tests/experiment/test_resumed.py in one process, a sweep killed in tests/sweep
+def test_killed_and_started_again_it_ends_with_the_same_numbers(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     ended = run("nowhere", whole)
     assert ended.returncode == 0, ended.stderr
-    for place in places:
+    for place in PLACES:
         if place != "nowhere":
             died = run(place, killed)
             assert died.returncode == -signal.SIGKILL, f"{place}: {died.stderr}"
@@ -48,3 +48,5 @@ def test_killed_and_started_again_it_ends_with_the_same_numbers(places, tmp_path
     assert all(np.array_equal(masks[0][name], masks[1][name]) for name in masks[0])
     assert (whole / "model.tflite").read_bytes() == (killed / "model.tflite").read_bytes()
     assert not list(killed.glob("*.unfinished")), "scratch files are left"
+    again = run("nowhere", killed)
+    assert again.returncode == 0 and "finished run" in again.stderr

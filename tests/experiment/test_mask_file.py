@@ -84,6 +84,7 @@ def test_without_the_file_a_run_goes_on_with_its_copy(suffix, tmp_path):
     assert folder.metrics.is_file()
 
 
+@pytest.mark.slow
 def test_a_sweep_tells_too(tmp_path):
     """The finished cell is not passed over, and its old mask not given to the next."""
     mask, file = make_mask(make_net()), tmp_path / "mask.safetensors"

@@ -14,7 +14,15 @@ from tfsparse.mask import apply_mask
 from tfsparse.task import Data, Task
 
 
-@pytest.mark.parametrize("method", ["snip", "imp(rounds=1)", "gradual(frequency=1)", "gem_miner(epochs=2, period=1)"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "snip",
+        "imp(rounds=1)",
+        "gradual(frequency=1)",
+        pytest.param("gem_miner(epochs=2, period=1)", marks=pytest.mark.slow),
+    ],
+)
 def test_settings_of_training_are_known_and_used_or_a_note_says_not(model, data, caplog, method):
     task = Task(data, epochs=2)
     with pytest.raises(ValueError, match="Unknown setting of training 'dtypes'. Did you mean 'dtype'"):

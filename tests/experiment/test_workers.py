@@ -109,6 +109,7 @@ def test_the_chief_finds_the_mask_and_the_others_load_it(method, tmp_path):
     assert masks[0] == masks[1] == masks[2] and masks[0].live
 
 
+@pytest.mark.slow
 def test_workers_with_starts_of_their_own_train_the_chiefs(tmp_path):
     """Nothing made them equal: each trained another network, with the sum of all gradients."""
     run(tmp_path, ["-m", "tests.experiment.train_worker", str(tmp_path)])

@@ -19,7 +19,14 @@ def of_sequences(train=False):
 
 
 @pytest.mark.parametrize(("dtype", "largest"), [("float32", 1e-5), ("float16", 1e-3), ("int8", 0.03)])
-@pytest.mark.parametrize("build", [layers.LSTM, layers.GRU, lambda n: layers.Bidirectional(layers.LSTM(n))])
+@pytest.mark.parametrize(
+    "build",
+    [
+        layers.LSTM,
+        pytest.param(layers.GRU, marks=pytest.mark.slow),
+        pytest.param(lambda n: layers.Bidirectional(layers.LSTM(n)), marks=pytest.mark.slow),
+    ],
+)
 def test_an_answer_does_not_depend_on_the_calls_before(build, dtype, largest, tmp_path):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((6, 4)), build(8), layers.Dense(3)])

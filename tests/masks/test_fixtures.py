@@ -176,8 +176,7 @@ def test_deep_scores_do_not_overflow():
         np.testing.assert_allclose(np.log10(found[path]), reference, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "sparsity", [pytest.param("0.90", marks=pytest.mark.slow), "0.98", pytest.param("0.99", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("sparsity", ["0.90", "0.98", "0.99"])
 def test_deep_masks(sparsity):
     compare(DEEP, f"synflow_eval_n100_s{sparsity}", *MASKS["synflow_eval_n100"])

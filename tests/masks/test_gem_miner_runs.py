@@ -73,6 +73,7 @@ def test_an_empty_network_ends_the_search(task, tmp_path, caplog):
         assert again == mask and again.metadata == mask.metadata
 
 
+@pytest.mark.slow
 def test_a_gem_in_digits():
     """5 % of the weights, none of them trained, classify. benchmarks/gem_miner.py takes more time over it."""
     images, labels = load_digits(return_X_y=True)

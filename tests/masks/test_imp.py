@@ -70,7 +70,9 @@ def test_the_original_ticket(task, calls, tmp_path):
     assert [row["round"] for row in rows] == [1, 2, 3] and all(0 <= row["test_accuracy"] <= 1 for row in rows)
 
 
-@pytest.mark.parametrize("step", [3, 4, 6])  # within an epoch of four steps, at its end, in the second
+@pytest.mark.parametrize(
+    "step", [3, pytest.param(4, marks=pytest.mark.slow), pytest.param(6, marks=pytest.mark.slow)]
+)  # within an epoch of four steps, at its end, in the second
 def test_late_rewinding(task, calls, step):
     model = make_model()
     mask = find_mask(model, f"imp(rounds=2, rewind_steps={step})", sparsity=0.5, task=task)
@@ -107,7 +109,7 @@ def test_a_part_of_the_steps_is_that_part_of_an_unbroken_training(data, tmp_path
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("compact", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_late_start_of_adam_takes_no_larger_steps(tmp_path, compact):
     """Its first step is the rate of that step of the training: with averages of 0 the sign of the gradient counts alone."""
     task = Task(make_data(), epochs=8, optimizer=lambda task: keras.optimizers.Adam(cosine(0.01, task.steps)))

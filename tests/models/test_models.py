@@ -20,7 +20,9 @@ def thin(name):
     return build_model(name, data(classes=7), width=0.125)
 
 
-@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("resnet56", "resnet104") else n for n in sorted(MODELS)]
+)
 def test_gives_logits(name):
     images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     logits = thin(name)(images).numpy()

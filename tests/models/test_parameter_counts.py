@@ -45,7 +45,7 @@ def test_thin_resnets_have_the_published_counts_and_projections(name, blocks, pu
     assert trainable(build(name)) == option_a + projections
 
 
-@pytest.mark.parametrize(("name", "blocks"), [("resnet56", 9), ("resnet104", 17)])
+@pytest.mark.parametrize(("name", "blocks"), [("resnet56", 9), pytest.param("resnet104", 17, marks=pytest.mark.slow)])
 def test_bottleneck_resnets_grow_as_the_reference_does(name, blocks):
     # bearpaw/pytorch-classification, from where ToST has these: its README lists ResNet-110 (18 bottleneck blocks a
     # stage) with 1.70 M. A further block of width c has 4c*c + 9c*c + c*4c weights and norms of c, c and 4c channels.

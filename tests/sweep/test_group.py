@@ -3,6 +3,8 @@
 import dataclasses
 import json
 
+import pytest
+
 from tests.conftest import make_mask, make_model
 from tests.sweep.test_sweep import experiment
 from tfsparse.experiment import Experiment, RunFolder
@@ -41,6 +43,7 @@ def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
     assert "Finding a mask" not in (tmp_path / "logs" / f"{front.name}.log").read_text(), "it stands behind"
 
 
+@pytest.mark.slow
 def test_a_cell_whose_flags_or_mask_are_damaged_stops_no_other(tmp_path):
     """Nor is its mask given to them."""
     smoothings = [f"label_smoothing(amount={amount})" for amount in (0.1, 0.2)]
