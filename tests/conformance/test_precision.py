@@ -41,7 +41,7 @@ def in_full_precision():
     return last_loss(make_model, make_data(count=40), 0.01, {})
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("how", [pytest.param(how, marks=pytest.mark.slow) if how == "float16" else how for how in HOW])
 def test_losses_are_those_of_full_precision(how):
     found = last_loss(make_model, make_data(count=40), 0.01, HOW[how])
     np.testing.assert_allclose(found, in_full_precision(), rtol=0.01)

@@ -12,6 +12,7 @@ def small(folder, **settings):
     return Experiment(model="resnet8(width=0.25)", batch_size=512, output_dir=str(folder), **settings)
 
 
+@pytest.mark.slow
 def test_runs_all_and_compares(tmp_path):
     rows = sanity_checks(small(tmp_path, seed=3), seeds=1)
     assert [row["sanity"] for row in rows] == [None, "shuffle", "reinitialize", "invert"]

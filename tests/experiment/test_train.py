@@ -54,6 +54,7 @@ def test_only_the_first_part_of_a_training_is_rescaled(mask, task):
     assert not same_weights(trained("none", 0, half), trained(rescaled, 0, half))
 
 
+@pytest.mark.slow
 def test_trains_on_two_devices(mask, task, strategy):
     model = started()
     train(model, task, mask, RECIPE, verbose=0, strategy=strategy)

@@ -78,7 +78,7 @@ def test_fewer_weights_than_layers_are_found_all_the_same():
     assert mask.live == 5
 
 
-@pytest.mark.parametrize("method", ["snip", "taylor", "grasp", "magnitude"])
+@pytest.mark.parametrize("method", ["snip", "taylor", pytest.param("grasp", marks=pytest.mark.slow), "magnitude"])
 def test_the_others_on_many_layers(method):
     from tfsparse.task import Data, Task
 

@@ -76,8 +76,17 @@ def task(**options):
     return Task(Data.from_arrays(train=(X, Y), batch_size=8, shuffle=False), **options)
 
 
-@pytest.mark.parametrize("bn_mode", ["batch", "inference"])
-@pytest.mark.parametrize(("temperature", "softmax"), [(1, False), (200, False), (200, True)])
+@pytest.mark.parametrize(
+    ("bn_mode", "temperature", "softmax"),
+    [
+        ("batch", 1, False),
+        ("batch", 200, True),
+        ("inference", 200, False),
+        pytest.param("batch", 200, False, marks=pytest.mark.slow),
+        pytest.param("inference", 1, False, marks=pytest.mark.slow),
+        pytest.param("inference", 200, True, marks=pytest.mark.slow),
+    ],
+)
 def test_against_an_explicit_hessian(bn_mode, temperature, softmax):
     model = small(softmax)
     method = f"grasp(batches=2, temperature={temperature}, bn_mode={bn_mode!r})"

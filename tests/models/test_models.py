@@ -76,7 +76,9 @@ def test_kernels_are_he_normal_for_their_true_fan_in(name):
 
 
 # The deep ResNets are left out for time: the same functions build them, only more often.
-@pytest.mark.parametrize("name", ["resnet18", "resnet20", "vgg16", "mobilenet"])
+@pytest.mark.parametrize(
+    "name", ["resnet20", "mobilenet", *(pytest.param(n, marks=pytest.mark.slow) for n in ("resnet18", "vgg16"))]
+)
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_survives_its_file(name, suffix, tmp_path):
     assert_comes_back(thin(name), tmp_path / f"model{suffix}")
