@@ -105,9 +105,13 @@ def gained(found, recipe, **place):
     return over
 
 
-def points(found, recipe, **place):
-    """What a recipe gained over the default protocol in one place, as text; `place` says what differs from LONG."""
-    return gain(gained(found, recipe, **place))
+def points(found, recipe, *, optional=False, **place):
+    """What a recipe gained over the default protocol in one place, as text; `place` says what differs from LONG.
+
+    With `optional` the text is empty where the recipe has not been run.
+    """
+    missing = optional and all(one.recipe != recipe for one, *_ in study(found, LONG | place))
+    return "" if missing else gain(gained(found, recipe, **place))
 
 
 def over_masks(found, masks, **place):
@@ -162,6 +166,14 @@ def main():
     facts["rescaled"] = full_recipe(found, UNSCALED)
     facts["fewer"] = [one for one in comparisons(found, "tost") if one.recipe == FEWER]
     facts["fewer_lost"] = [d < 0 for one in facts["fewer"] for d in one.differences.values()]
+    by_the_start = [
+        one
+        for one in facts["rescaled"]
+        if one.context["model"] == "resnet20"
+        and one.context["mask"] in ("snip", "synflow")
+        and one.context["epochs"] == 160
+    ]
+    facts["costs"] = [-difference for one in by_the_start for difference in one.differences.values()]
     facts["of_erk"] = [one for one in facts["rescaled"] if one.context["mask"] == "erk"]
     facts["paid"] = [one for one in facts["of_erk"] if one.mean > 0]
     facts |= {"erk": by_recipe(runs, ERK_98, 0), "fresh": by_recipe(runs, ERK_98, 1), "part": by_recipe(runs, LONG, 0)}
