@@ -70,9 +70,8 @@ def test_the_original_ticket(task, calls, tmp_path):
     assert [row["round"] for row in rows] == [1, 2, 3] and all(0 <= row["test_accuracy"] <= 1 for row in rows)
 
 
-@pytest.mark.parametrize(
-    "step", [3, pytest.param(4, marks=pytest.mark.slow), pytest.param(6, marks=pytest.mark.slow)]
-)  # within an epoch of four steps, at its end, in the second
+# Within an epoch of four steps, at its end, in the second.
+@pytest.mark.parametrize("step", [3, *(pytest.param(step, marks=pytest.mark.slow) for step in (4, 6))])
 def test_late_rewinding(task, calls, step):
     model = make_model()
     mask = find_mask(model, f"imp(rounds=2, rewind_steps={step})", sparsity=0.5, task=task)
