@@ -170,7 +170,7 @@ def main():
         one
         for one in facts["rescaled"]
         if one.context["model"] == "resnet20"
-        and one.context["mask"] in ("snip", "synflow")
+        and one.context["mask"] in BEFORE_TRAINING[1:]
         and one.context["epochs"] == 160
     ]
     facts["costs"] = [-difference for one in by_the_start for difference in one.differences.values()]
