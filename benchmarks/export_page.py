@@ -25,11 +25,13 @@ def sizes(measured):
 
 
 def half_is_smaller(table):
-    """Network -> the lowest sparsity at which its float16 file is smaller than its int8 file, those that have one."""
+    """Network -> the sparsity from which on its float16 file is smaller than its int8 file, those that have one."""
     first = {}
     for (model, sparsity), row in sorted(table.items()):
         if row["tflite(dtype='float16')"]["bytes"] < row["tflite(dtype='int8')"]["bytes"]:
             first.setdefault(model, sparsity)
+        else:
+            first.pop(model, None)
     return first
 
 

@@ -5,15 +5,14 @@ import types
 import pytest
 
 from tests.conftest import make_mask
-from tests.processes import ROOT
-from tests.processes import run_script as run
+from tests.processes import ROOT, run_script
 from tfsparse.experiment import Experiment, RunFolder, check
 from tfsparse.mask import Mask
 from tfsparse.models import build_model
 
 
 def test_help_shows_every_flag_with_its_default():
-    text = run("train.py", "--help").stdout
+    text = run_script("train.py", "--help").stdout
     choices = "<none|mirrored|multi_worker|tpu>"
     for expected in ("--sparsity", "0.9", "--recipe", "tost", "--mask", "--strategy", choices, "--[no]download"):
         assert expected in text, expected
@@ -31,7 +30,7 @@ def test_help_shows_every_flag_with_its_default():
     ],
 )
 def test_wrong_flags_are_refused_before_anything_runs(flag, messages, tmp_path):
-    ended = run("train.py", f"--output_dir={tmp_path}/runs", flag)
+    ended = run_script("train.py", f"--output_dir={tmp_path}/runs", flag)
     assert ended.returncode in (1, 2)
     for message in messages:
         assert message in ended.stderr.splitlines()[-1], ended.stderr
@@ -77,27 +76,27 @@ def test_wrong_settings_are_refused_with_the_nearest_right_name(setting, message
 
 
 def test_a_missing_data_set_names_the_command_that_gets_it(tmp_path):
-    ended = run("train.py", "--data=cifar10", f"--data_dir={tmp_path}", f"--output_dir={tmp_path}/runs")
+    ended = run_script("train.py", "--data=cifar10", f"--data_dir={tmp_path}", f"--output_dir={tmp_path}/runs")
     assert ended.returncode == 1
     assert "--download" in ended.stderr
-    ended = run("train.py", "--data=tiny_imagenet", f"--data_dir={tmp_path}", f"--output_dir={tmp_path}/runs")
+    ended = run_script("train.py", "--data=tiny_imagenet", f"--data_dir={tmp_path}", f"--output_dir={tmp_path}/runs")
     assert "tiny-imagenet-200" in ended.stderr and "--download" in ended.stderr
 
 
 def test_a_batch_larger_than_the_data_is_refused(tmp_path):
-    ended = run("train.py", "--data=digits", "--batch_size=5000", f"--output_dir={tmp_path}/runs")
+    ended = run_script("train.py", "--data=digits", "--batch_size=5000", f"--output_dir={tmp_path}/runs")
     assert ended.returncode == 1 and "5000" in ended.stderr and "1297" in ended.stderr.replace(",", "")
 
 
 @pytest.mark.parametrize("script", ["evaluate.py", "export.py"])
 def test_a_path_that_is_not_there(script, tmp_path):
-    ended = run(script, f"--path={tmp_path}/nothing", *(["--out=x.tflite"] if script == "export.py" else []))
+    ended = run_script(script, f"--path={tmp_path}/nothing", *(["--out=x.tflite"] if script == "export.py" else []))
     assert ended.returncode == 1 and "nothing" in ended.stderr
 
 
 def test_the_doctor_comes_before_training(tmp_path):
     flags = ["--doctor", "--data=digits", "--model=resnet8(width=0.25)", "--mask=erk", "--sparsity=0.9"]
-    ended = run("export.py", *flags)
+    ended = run_script("export.py", *flags)
     assert ended.returncode == 0, ended.stderr
     for expected in ("ARM: 0 of 10 kernels run sparse", "are dead and will be taken out", "bytes dense", "stem/conv"):
         assert expected in ended.stdout, ended.stdout
@@ -112,7 +111,7 @@ def test_the_doctor_comes_before_training(tmp_path):
     ],
 )
 def test_predict_says_what_it_lacks(arguments, message):
-    ended = run("predict.py", *arguments)
+    ended = run_script("predict.py", *arguments)
     assert ended.returncode == 1 and message in ended.stderr
 
 
@@ -121,11 +120,11 @@ def test_the_home_folder_in_flags_and_flagfiles(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     folder = tmp_path / "runs" / "run"
     (tmp_path / "my.flags").write_text("--output_dir=~/runs\n--run_name=run\n--mask=~/mask.npz\n")
-    ended = run("train.py", "--flagfile=~/my.flags")
+    ended = run_script("train.py", "--flagfile=~/my.flags")
     assert f"{tmp_path}/mask.npz" in ended.stderr and not (ROOT / "~").exists(), ended.stderr
-    ended = run("evaluate.py", "--path=~/runs/run")
+    ended = run_script("evaluate.py", "--path=~/runs/run")
     assert ended.returncode == 1 and str(folder) in ended.stderr, ended.stderr
-    ended = run("sweep.py", "--masks=erk", "--masks=~/mask.npz", "--output_dir=~/runs")
+    ended = run_script("sweep.py", "--masks=erk", "--masks=~/mask.npz", "--output_dir=~/runs")
     assert f"{tmp_path}/mask.npz" in ended.stderr, ended.stderr
     folder.mkdir(parents=True)
     RunFolder(folder).write_flags(Experiment(output_dir="~/runs"))
@@ -135,12 +134,12 @@ def test_the_home_folder_in_flags_and_flagfiles(tmp_path, monkeypatch):
 def test_find_mask_shows_and_writes_what_is_left(tmp_path):
     out = tmp_path / "mask.safetensors"
     flags = ["--data=digits", "--model=resnet8(width=0.25)", "--mask=synflow(rounds=3)", f"--out={out}"]
-    ended = run("find_mask.py", *flags)
+    ended = run_script("find_mask.py", *flags)
     assert ended.returncode == 0, ended.stderr
     for expected in ("dead in", "on a path", "MFLOPs", "effective sparsity", "classifier/kernel"):
         assert expected in ended.stdout, ended.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"mask.safetensors", "mask.json", "mask.png"}
-    ended = run("find_mask.py", *flags[:-1], f"--out={tmp_path}/mask.json")
+    ended = run_script("find_mask.py", *flags[:-1], f"--out={tmp_path}/mask.json")
     assert ended.returncode == 1 and "name ends in .safetensors" in ended.stderr
 
 
@@ -158,7 +157,7 @@ def test_find_mask_shows_and_writes_what_is_left(tmp_path):
 def test_what_cannot_be_written_is_found_out_before_the_work(script, flag, file, others, tmp_path):
     """It was after it, in a message that named another file than the user had."""
     (tmp_path / "taken").write_text("a file, where a folder is needed")
-    ended = run(script, f"--out={tmp_path}/report.html", f"{flag}={tmp_path}/taken/{file}", *others)
+    ended = run_script(script, f"--out={tmp_path}/report.html", f"{flag}={tmp_path}/taken/{file}", *others)
     assert ended.returncode == 1
     assert f"Cannot write to {tmp_path}/taken (" in ended.stderr and f"another place with {flag}" in ended.stderr
 
@@ -171,14 +170,16 @@ def test_a_report_takes_the_place_of_nothing_else(tmp_path):
         ([f"--out={tmp_path}/report.html"], "report.csv is a folder"),
         ([f"--out={tmp_path}/other.html", f"--json={tmp_path}/other.md"], "is a file of the report itself"),
     ):
-        ended = run("report.py", *flags, "nowhere")
+        ended = run_script("report.py", *flags, "nowhere")
         assert ended.returncode == 1 and said in ended.stderr.splitlines()[-1], ended.stderr
     assert (tmp_path / "report.csv" / "kept.txt").is_file()
 
 
 def test_the_settings_of_a_run_are_its_own():
     """They were accepted, and changed nothing."""
-    ended = run("export.py", "--path=nowhere", "--out=a.tflite", "--sparsity=0.5", "--data_dir=x", "--nocompact_export")
+    ended = run_script(
+        "export.py", "--path=nowhere", "--out=a.tflite", "--sparsity=0.5", "--data_dir=x", "--nocompact_export"
+    )
     assert ended.returncode == 1 and ended.stderr.splitlines()[-1].startswith("--sparsity: a run has its own settings.")
 
 
@@ -190,9 +191,9 @@ def test_masks_go_to_pytorch_and_back(tmp_path):
     (tmp_path / "names.json").write_text('{"fc.weight": "classifier/kernel"}')
     network = ("--model=resnet20(width=0.25)", "--input_shape=32,32,3", "--num_classes=4")
     renamed = (f"--names={tmp_path}/names.json", "--to_pytorch")
-    there = run("convert_mask.py", f"--path={ours}", f"--out={theirs}", *network, *renamed)
+    there = run_script("convert_mask.py", f"--path={ours}", f"--out={theirs}", *network, *renamed)
     assert there.returncode == 0, there.stderr
-    back = run("convert_mask.py", f"--path={theirs}", f"--out={again}", *network)
+    back = run_script("convert_mask.py", f"--path={theirs}", f"--out={again}", *network)
     assert back.returncode == 0, back.stderr
     assert Mask.load(again) == mask
     for output in (there.stdout, back.stdout):
@@ -203,5 +204,5 @@ def test_masks_that_cannot_be_converted(tmp_path):
     (tmp_path / "theirs.pt").write_bytes(b"")
     network = ("--input_shape=32,32,3", "--num_classes=4", f"--out={tmp_path}/out.safetensors")
     for path, message in (("theirs.pt", "a program, which is not run here"), ("nowhere.npz", "No mask file")):
-        ended = run("convert_mask.py", f"--path={tmp_path}/{path}", *network)
+        ended = run_script("convert_mask.py", f"--path={tmp_path}/{path}", *network)
         assert ended.returncode == 1 and message in ended.stderr.splitlines()[-1]

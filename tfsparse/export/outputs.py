@@ -87,9 +87,8 @@ def ending(model, outputs, wanted):
 
 def _last_activation(model):
     """The name of the activation, other than linear, that the model ends in; None of a subclassed model: it hides its end."""
-    if not model.outputs or isinstance(
-        model.outputs[0].node.layer, AVERAGES
-    ):  # logits may be means of what a ReLU gives
+    # Logits may be means of what a ReLU gives.
+    if not model.outputs or isinstance(model.outputs[0].node.layer, AVERAGES):
         return None
     layer = last_layer(model)
     if isinstance(layer, _ACTIVATIONS):

@@ -10,7 +10,9 @@ _FUNCTIONS = {  # Keras and TensorFlow each have their own
     "relu6": (tf.nn.relu6,),
 }
 AVERAGES = (
-    *(keras.layers.GlobalAveragePooling1D, keras.layers.GlobalAveragePooling2D, keras.layers.GlobalAveragePooling3D),
+    keras.layers.GlobalAveragePooling1D,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalAveragePooling3D,
 )
 _PASSING = (
     *(keras.layers.Reshape, keras.layers.Flatten, keras.layers.Permute, keras.layers.UpSampling2D),
