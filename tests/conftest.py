@@ -23,6 +23,7 @@ def pytest_collection_finish(session):
     """What all these imports have made stays to the end: the garbage collector need not look through it a thousand times."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)  # a traced function is ten thousands of objects that all live
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +33,11 @@ def _seeded():
     keras.mixed_precision.set_global_policy("float32")
     keras.backend.clear_session()
     disable_op_determinism()  # a run turns it on for the rest of its process
+
+
+def slow(*values):
+    """A case of a test that runs with `-m slow` only: quicker ones show nearly the same."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 @functools.cache

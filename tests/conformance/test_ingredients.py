@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from tests.conftest import dead, make_data, make_mask, make_model
+from tests.conftest import dead, make_data, make_mask, make_model, slow
 from tfsparse.recipe import INGREDIENTS, Ingredient, Recipe, callbacks, prepare, strip
 from tfsparse.task import Task
 
@@ -13,7 +13,7 @@ OPTIONS = {"rescaled_init": "rescaled_init(iterations=3)"}
 OPTIONS |= {name: f"{name}(share=0.5)" for name in ("ghost_neurons", "ghost_skips")}
 
 
-@pytest.mark.parametrize("name", [*sorted(INGREDIENTS), "all"])
+@pytest.mark.parametrize("name", [*map(slow, sorted(INGREDIENTS)), "all"])
 def test_an_ingredient_trains_and_leaves_nothing_behind(name):
     names = [OPTIONS.get(each, each) for each in (sorted(INGREDIENTS) if name == "all" else [name])]
     recipe, task, model = Recipe(names), Task(make_data(), epochs=2, learning_rate=0.02), make_model()

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_keras.src import backend
 
 from tests.conformance import settings
-from tests.conftest import make_data, make_model
+from tests.conftest import make_data, make_model, slow
 from tfsparse import find_mask
 from tfsparse.mask import prunable
 from tfsparse.masks import METHODS
@@ -39,14 +39,17 @@ def test_sparsity_is_exact(name, model, task, density, kind):
     assert mask.live == round((1 - (1 - density)) * mask.total)
 
 
-def test_same_seed_same_mask(method, model, task):
+@pytest.mark.parametrize("name", [slow(name) if name in settings.TRAIN else name for name in sorted(METHODS)])
+def test_same_seed_same_mask(name, model, task):
+    """(Those that train are held to it by their tests of killed searches, too.)"""
+    method = settings.METHODS.get(name, name)
     first, second = (find_mask(model, method, sparsity=0.8, task=task, seed=1) for _ in range(2))
     assert first == second
-    if method.split("(")[0] in settings.DRAWN:
+    if name in settings.DRAWN:
         assert find_mask(model, method, sparsity=0.8, task=task, seed=2) != first
 
 
-@pytest.mark.parametrize("options", [{}, pytest.param({"sanity": "reinitialize"}, marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("options", [{}, slow({"sanity": "reinitialize"})], ids=str)
 def test_nothing_is_changed(method, options):
     model, task = make_model(), Task(make_data())
     tf.random.set_seed(3)

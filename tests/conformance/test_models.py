@@ -5,7 +5,7 @@ import pytest
 import tf_keras as keras
 
 import tfsparse as ts
-from tests.conftest import dead, make_data, make_mask, make_model
+from tests.conftest import dead, make_data, make_mask, make_model, slow
 from tfsparse.export import EXPORTERS
 from tfsparse.models import MODELS
 from tfsparse.task.schedules import SCHEDULES
@@ -21,7 +21,7 @@ class Stops(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in sorted(MODELS)])
+@pytest.mark.parametrize("name", [slow(n) if n in SLOW else n for n in sorted(MODELS)])
 def test_every_model_goes_all_the_way(name, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3)).astype("uint8")
     part = (images, np.arange(16) % 3)
@@ -38,7 +38,7 @@ def test_every_model_goes_all_the_way(name, tmp_path):
         assert result.max_difference < 1e-4
 
 
-@pytest.mark.parametrize("schedule", sorted(SCHEDULES))
+@pytest.mark.parametrize("schedule", [name if name == "step" else slow(name) for name in sorted(SCHEDULES)])
 def test_every_schedule_trains(schedule):
     model = make_model()
     task = ts.Task(make_data(), epochs=2, learning_rate=0.05, schedule=schedule)

@@ -1,5 +1,6 @@
 """Every option of every entry: a value of the wrong kind is refused in one line that names it, before any work."""
 
+import functools
 import types
 
 import pytest
@@ -17,6 +18,12 @@ from tfsparse.task.schedules import SCHEDULES
 WRONG = ("'text'", "{}", "[1]", "None", "1e999", "-3")
 # Where None means something, and the one option that takes every number.
 RIGHT = {("epochs", "None"), ("penalty", "None"), ("fill", "None"), ("fill", "-3")}
+
+
+@functools.cache
+def model_and_task():
+    """Made once: what is refused changes neither."""
+    return make_model(), Task(make_data(), epochs=4)
 
 
 def every_option(table):
@@ -38,7 +45,7 @@ def test_an_ingredient_refuses_it(name, option):
 
 @every_option(METHODS)
 def test_a_mask_method_refuses_it(name, option):
-    model, task = make_model(), Task(make_data(), epochs=4)
+    model, task = model_and_task()
     usual = settings.METHODS.get(name, name).partition("(")[2].removesuffix(")").split(", ")
     others = "".join(f", {each}" for each in usual if each and not each.startswith(f"{option}="))
     refused(name, option, lambda text: find_mask(model, text, sparsity=0.5, task=task), others)

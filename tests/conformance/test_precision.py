@@ -8,7 +8,7 @@ import tf_keras as keras
 
 import tfsparse as ts
 from tests.conformance.test_ingredients import OPTIONS
-from tests.conftest import dead, make_data, make_mask, make_model
+from tests.conftest import dead, make_data, make_mask, make_model, slow
 from tfsparse.models import MODELS
 from tfsparse.recipe import INGREDIENTS
 
@@ -41,7 +41,7 @@ def in_full_precision():
     return last_loss(make_model, make_data(count=40), 0.01, {})
 
 
-@pytest.mark.parametrize("how", [pytest.param(how, marks=pytest.mark.slow) if how == "float16" else how for how in HOW])
+@pytest.mark.parametrize("how", ["bfloat16", slow("float16"), slow("xla")])
 def test_losses_are_those_of_full_precision(how):
     found = last_loss(make_model, make_data(count=40), 0.01, HOW[how])
     np.testing.assert_allclose(found, in_full_precision(), rtol=0.01)

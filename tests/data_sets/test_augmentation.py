@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.ops import stateful_random_ops
 
+from tests.conftest import slow
 from tfsparse.data import AUGMENTATIONS, augmentation
 from tfsparse.task import Data
 
@@ -19,7 +20,7 @@ def augmented(text, seed=SEED, images=IMAGES):
 
 
 @pytest.mark.parametrize(
-    "text", [*sorted(set(AUGMENTATIONS) - {"none", "randaugment"}), "crop,randaugment(operations=1),cutmix"]
+    "text", [*map(slow, sorted(set(AUGMENTATIONS) - {"none", "randaugment"})), "crop,randaugment(operations=1),cutmix"]
 )
 def test_an_epoch_depends_on_its_number_alone(text):
     def make():

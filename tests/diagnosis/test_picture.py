@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
+from tests.conftest import slow
 from tfsparse import diagnose
 from tfsparse.mask import Mask
 
@@ -16,10 +17,10 @@ def deep(number):
     [
         ("png", 1),
         ("png", 5),
-        ("svg", 1),
-        ("svg", 110),
-        pytest.param("svg", 5, marks=pytest.mark.slow),
-        pytest.param("png", 110, marks=pytest.mark.slow),
+        ("svg", 5),
+        slow("svg", 1),
+        slow("svg", 110),
+        slow("png", 110),
     ],
 )
 def test_pictures_of_any_depth(number, kind, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from tests.conftest import make_mask, make_model
+from tests.conftest import make_mask, make_model, slow
 from tfsparse import diagnose
 from tfsparse.mask import Mask, prunable
 from tfsparse.models import build_model
@@ -16,7 +16,7 @@ layers = keras.layers
 
 
 @pytest.mark.parametrize("density", [0.05, 0.2])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, slow(1), slow(2)])
 def test_a_weight_is_on_a_path_if_it_moves_the_outputs(density, seed):
     """Of the positive network: every live weight is doubled in turn."""
     model = make_model()
@@ -42,7 +42,7 @@ def test_a_weight_is_on_a_path_if_it_moves_the_outputs(density, seed):
         assert layer.effective == moved
 
 
-@pytest.mark.parametrize("name", ["resnet20(width=0.25)", "vgg16(width=0.1)", "mobilenet(width=0.25)"])
+@pytest.mark.parametrize("name", ["resnet8(width=0.25)", "mobilenet(width=0.25)", slow("vgg16(width=0.1)")])
 def test_dense_networks_are_all_paths(name):
     images = np.zeros((4, 64, 64, 3), "uint8")
     model = build_model(

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 import tfsparse as ts
+from tests.conftest import slow
 from tfsparse.mask import apply_mask
 
 L = keras.layers
@@ -98,8 +99,8 @@ def test_residual_sums_and_explicit_padding_fit_and_a_convolution_at_the_end_doe
     assert sparse_points(end(images, L.Conv2D(8, 1)(x))).spoiler == "stem"
 
 
-@pytest.mark.parametrize("kind", ["random", "blocks", "dense"])
-@pytest.mark.parametrize("format", ["tflite", pytest.param("tflite(dtype='float16')", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["random", slow("blocks"), slow("dense")])
+@pytest.mark.parametrize("format", ["tflite", slow("tflite(dtype='float16')")])
 def test_files_weigh_what_was_said(kind, format, tmp_path):
     random = np.random.default_rng(0)
     model = keras.Sequential([keras.Input((16, 16, 16)), L.Conv2D(64, 3), L.Conv2D(300, 3), L.Conv2D(64, 1)])

@@ -8,7 +8,7 @@ import pytest
 import tf_keras as keras
 
 import tfsparse as ts
-from tests.conftest import dead
+from tests.conftest import dead, slow
 
 RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=2)"
 
@@ -43,7 +43,7 @@ def nested():
     return keras.Model(inputs, keras.layers.Dense(3, name="head")(keras.layers.GlobalAveragePooling2D()(x)))
 
 
-@pytest.mark.parametrize("build", [keras_cv_classifier, pytest.param(application, marks=pytest.mark.slow), nested])
+@pytest.mark.parametrize("build", [slow(keras_cv_classifier), slow(application), nested])
 def test_any_model_goes_all_the_way(build, tmp_path):
     random = np.random.default_rng(0)
     images, labels = random.normal(size=(16, 32, 32, 3)).astype("float32"), np.arange(16) % 3

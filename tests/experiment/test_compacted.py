@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from tests.conftest import Stops, dead, make_data, make_mask, same_weights, started
+from tests.conftest import Stops, dead, make_data, make_mask, same_weights, slow, started, two_devices
 from tfsparse.experiment import train
 from tfsparse.mask import Mask, prunable
 from tfsparse.task import Task
 
 GHOSTS = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing"
+SKIPS = "ghost_skips(share=0.5)"
 FILE = "compaction.safetensors"
 
 
@@ -30,7 +31,12 @@ def killing_mask(model):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "settings"), [("none", {}), (GHOSTS, {"steps_per_execution": 2, "jit_compile": True})]
+    ("recipe", "settings"),
+    [
+        (GHOSTS, {"steps_per_execution": 2}),
+        slow(GHOSTS, {"steps_per_execution": 2, "jit_compile": True}),
+        slow("none", {}),
+    ],
 )
 def test_the_numbers_are_those_of_the_whole_network(tmp_path, task, caplog, recipe, settings):
     runs = {compact: started() for compact in (False, True)}
@@ -52,30 +58,31 @@ def test_a_stopped_one_goes_on(tmp_path, task):
     """Stopped before its channels were taken out, and again after it."""
     whole, stopped = started(), started()
     mask, options = killing_mask(whole), {"compact": True, "verbose": 0}
-    expected = train(whole, task, mask, GHOSTS, folder=tmp_path / "whole", **options).history
+    expected = train(whole, task, mask, SKIPS, folder=tmp_path / "whole", **options).history
     for step in (6, 14):
         with pytest.raises(KeyboardInterrupt):
-            train(stopped, task, mask, GHOSTS, folder=tmp_path / "stopped", callbacks=[Stops(step)], **options)
+            train(stopped, task, mask, SKIPS, folder=tmp_path / "stopped", callbacks=[Stops(step)], **options)
         assert (tmp_path / "stopped" / FILE).exists() == (step == 14)
-    history = train(stopped, task, mask, GHOSTS, folder=tmp_path / "stopped", **options).history
+    history = train(stopped, task, mask, SKIPS, folder=tmp_path / "stopped", **options).history
     assert same_weights(stopped, whole)
     assert {k: v for k, v in history.items() if k != "seconds"} == {k: v for k, v in expected.items() if k != "seconds"}
 
 
-def test_on_two_devices_in_half_a_precision(task, strategy):
+def test_on_two_devices_in_half_a_precision(task):
     model = started()
     mask = killing_mask(model)
-    options = {"strategy": strategy, "dtype": "mixed_bfloat16", "live_gradients": True}
-    history = train(model, task, mask, GHOSTS, compact=True, verbose=0, **options).history
+    options = {"strategy": two_devices(), "dtype": "mixed_bfloat16", "live_gradients": True}
+    history = train(model, task, mask, SKIPS, compact=True, verbose=0, **options).history
     assert dead(model, mask) == 0 and history["loss"][-1] < history["loss"][0]
 
 
+@pytest.mark.slow
 def test_other_optimizers_go_on_with_what_they_know(data):
     task = Task(data, epochs=2, optimizer=lambda task: keras.optimizers.Adam(0.01))
     losses = []
     for compact in (False, True):
         model = started()
-        history = train(model, task, killing_mask(model), "ghost_skips(share=0.5)", compact=compact, verbose=0)
+        history = train(model, task, killing_mask(model), SKIPS, compact=compact, verbose=0)
         losses.append(history.history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-4)
 
@@ -87,9 +94,7 @@ class Slower(keras.callbacks.Callback):
         self.model.optimizer.learning_rate.assign(self.model.optimizer.learning_rate / 2)
 
 
-@pytest.mark.parametrize(
-    "optimizer", [keras.optimizers.SGD, pytest.param(keras.optimizers.Nadam, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("optimizer", [keras.optimizers.SGD, slow(keras.optimizers.Nadam)])
 def test_a_rate_that_callbacks_set_stays_set(optimizer, data, tmp_path):
     """Through the change of networks, and through a stop after it; Nadam keeps a product besides."""
     task = Task(data, epochs=5, optimizer=lambda task: optimizer(0.02))
@@ -106,6 +111,7 @@ def test_a_rate_that_callbacks_set_stays_set(optimizer, data, tmp_path):
             np.testing.assert_allclose(history[name], histories[0][name], rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_what_another_mask_left_in_the_folder_is_forgotten(tmp_path, task):
     first, second, alone = started(), started(), started()
     train(first, task, killing_mask(first), "none", compact=True, folder=tmp_path, verbose=0)
@@ -162,7 +168,7 @@ class EndsIn(keras.callbacks.Callback):
             self.model.set_weights([np.zeros_like(w) for w in self.model.get_weights()])
 
 
-@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize("epoch", [slow(1), 3])
 def test_a_callback_that_ends_the_training_has_the_last_word(task, epoch):
     """Before the channels are taken out, in epoch 3, and after it."""
     model = started()

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_model
+from tests.conftest import make_model, slow
 from tfsparse import find_mask
 from tfsparse.mask import apply_mask
 from tfsparse.task import Data, Task
@@ -20,7 +20,7 @@ from tfsparse.task import Data, Task
         "snip",
         "imp(rounds=1)",
         "gradual(frequency=1)",
-        pytest.param("gem_miner(epochs=2, period=1)", marks=pytest.mark.slow),
+        slow("gem_miner(epochs=2, period=1)"),
     ],
 )
 def test_settings_of_training_are_known_and_used_or_a_note_says_not(model, data, caplog, method):

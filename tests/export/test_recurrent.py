@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tests.conftest import slow
 from tests.export.export_networks import FORMATS, data
 from tfsparse.export import ExportError, export_model, load_exported
 
@@ -23,8 +24,8 @@ def of_sequences(train=False):
     "build",
     [
         layers.LSTM,
-        pytest.param(layers.GRU, marks=pytest.mark.slow),
-        pytest.param(lambda n: layers.Bidirectional(layers.LSTM(n)), marks=pytest.mark.slow),
+        slow(layers.GRU),
+        slow(lambda n: layers.Bidirectional(layers.LSTM(n))),
     ],
 )
 def test_an_answer_does_not_depend_on_the_calls_before(build, dtype, largest, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests import fixtures_net
+from tests.conftest import slow
 from tfsparse.frozen import frozen
 from tfsparse.mask import prunable
 from tfsparse.masks import find_mask, scores
@@ -15,7 +16,7 @@ from tfsparse.task import Data, Task
 NETS = ["sf_vgg_narrow", "sf_resnet20_w8", "tost_resnet18_w8", "tost_oresnet20_w8"]
 DEEP = "synflow_deep_oresnet32"
 # The others take minutes, to show the same again.
-SOME = [*NETS[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in NETS[2:])]
+SOME = [*NETS[:2], *(slow(name) for name in NETS[2:])]
 SCORES = {  # id: our method, relative L2 error
     "snip_eval_b0": ("snip(bn_mode='inference')", 1e-3),
     "snip_eval_b0123": ("snip(batches=4, bn_mode='inference')", 1e-3),
@@ -84,15 +85,8 @@ def test_logits_and_prunable_weights(name):
                 np.testing.assert_allclose(forward(x), arrays[key], rtol=0, atol=1e-5 * np.abs(arrays[key]).max())
 
 
-def _cases():
-    """Every net and score; GraSP's second derivatives, which take longest, of two nets."""
-    for score_id in SCORES:
-        for name in SOME if score_id.startswith("grasp") else NETS:
-            name, marks = (name, ()) if isinstance(name, str) else (name.values[0], name.marks)
-            yield pytest.param(name, score_id, marks=marks, id=f"{score_id}-{name}")
-
-
-@pytest.mark.parametrize(("name", "score_id"), list(_cases()))
+@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("score_id", SCORES)
 def test_scores(name, score_id):
     arrays, meta, model, places = net(name)
     if f"score/{score_id}/{meta['layers'][0]}" not in arrays:

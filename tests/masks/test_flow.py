@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from tests.conftest import make_data
+from tests.conftest import make_data, slow
 from tfsparse.mask import prunable
 from tfsparse.masks import find_mask, scores
 from tfsparse.masks.flow import Flow
@@ -45,11 +45,11 @@ def exact(model):
 @pytest.mark.parametrize(
     ("gain", "bias", "dtype"),
     [
-        (1.0, 0.0, "float32"),
-        (1e2, 0.5, "float64"),
         (6e4, 0.5, "scaled"),
-        pytest.param(1e2, 0.0, "float64", marks=pytest.mark.slow),
-        pytest.param(6e4, 0.0, "scaled", marks=pytest.mark.slow),
+        slow(1.0, 0.0, "float32"),
+        slow(1e2, 0.5, "float64"),
+        slow(1e2, 0.0, "float64"),
+        slow(6e4, 0.0, "scaled"),
     ],
 )
 def test_scores_are_right_at_any_depth(gain, bias, dtype):
@@ -64,7 +64,7 @@ def test_scores_are_right_at_any_depth(gain, bias, dtype):
         np.testing.assert_allclose(np.log10(ours), theirs + shift, atol=2e-4)
 
 
-@pytest.mark.parametrize("depth", [12, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("depth", [12, slow(200)])
 def test_every_layer_keeps_a_weight(depth):
     """The critical compression: as many weights as layers."""
     model = chain(76.0, depth=depth)
@@ -78,7 +78,7 @@ def test_fewer_weights_than_layers_are_found_all_the_same():
     assert mask.live == 5
 
 
-@pytest.mark.parametrize("method", ["snip", "taylor", pytest.param("grasp", marks=pytest.mark.slow), "magnitude"])
+@pytest.mark.parametrize("method", ["snip", "taylor", slow("grasp"), "magnitude"])
 def test_the_others_on_many_layers(method):
     from tfsparse.task import Data, Task
 

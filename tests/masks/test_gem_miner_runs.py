@@ -7,7 +7,7 @@ import pytest
 import tf_keras as keras
 from sklearn.datasets import load_digits
 
-from tests.conftest import make_model
+from tests.conftest import make_model, slow
 from tfsparse import find_mask
 from tfsparse.masks.gem_miner_search import Mining
 from tfsparse.masks.rounds import Rounds
@@ -40,9 +40,9 @@ def killed(function, at, after):
 @pytest.mark.parametrize(
     "optimizer, places",
     [
-        ("sgd", [(State, "save", 2), (Rounds, "keep", 2), (Mining, "finish", 0)]),
-        pytest.param("sgd", [(State, "save", 1), (Rounds, "keep", 0)], marks=pytest.mark.slow),
-        pytest.param("adam", [(State, "save", 3)], marks=pytest.mark.slow),
+        ("sgd", [(State, "save", 2), (Mining, "finish", 0)]),
+        slow("sgd", [(State, "save", 1), (Rounds, "keep", 0), (Rounds, "keep", 2)]),
+        slow("adam", [(State, "save", 3)]),
     ],
 )
 def test_stopped_anywhere_it_goes_on(task, tmp_path, optimizer, places):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_data
+from tests.conftest import make_data, slow
 from tfsparse.mask import prunable
 from tfsparse.masks import find_mask, scores
 from tfsparse.task import Data, Task
@@ -82,9 +82,9 @@ def task(**options):
         ("batch", 1, False),
         ("batch", 200, True),
         ("inference", 200, False),
-        pytest.param("batch", 200, False, marks=pytest.mark.slow),
-        pytest.param("inference", 1, False, marks=pytest.mark.slow),
-        pytest.param("inference", 200, True, marks=pytest.mark.slow),
+        slow("batch", 200, False),
+        slow("inference", 1, False),
+        slow("inference", 200, True),
     ],
 )
 def test_against_an_explicit_hessian(bn_mode, temperature, softmax):
@@ -180,7 +180,7 @@ def test_probabilities_that_are_all_but_0():
     assert all(np.isfinite(array).all() for array in found.values())
 
 
-@pytest.mark.parametrize("bn_mode", ["batch", "inference"])
+@pytest.mark.parametrize("bn_mode", ["batch", slow("inference")])
 def test_half_precision_finds_the_mask_of_full_precision(bn_mode):
     """Gradients of a loss whose logits are divided by 200 are below what float16 can hold."""
     L, random = keras.layers, np.random.default_rng(0)

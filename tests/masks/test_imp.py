@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from tests.conftest import Stops, make_data, make_mask, make_model, same_weights, started
+from tests.conftest import Stops, make_data, make_mask, make_model, same_weights, slow, started
 from tfsparse import find_mask, paths, train
 from tfsparse.experiment import search
 from tfsparse.mask import Mask
@@ -71,7 +71,7 @@ def test_the_original_ticket(task, calls, tmp_path):
 
 
 # Within an epoch of four steps, at its end, in the second.
-@pytest.mark.parametrize("step", [3, *(pytest.param(step, marks=pytest.mark.slow) for step in (4, 6))])
+@pytest.mark.parametrize("step", [3, *(slow(step) for step in (4, 6))])
 def test_late_rewinding(task, calls, step):
     model = make_model()
     mask = find_mask(model, f"imp(rounds=2, rewind_steps={step})", sparsity=0.5, task=task)
@@ -108,7 +108,7 @@ def test_a_part_of_the_steps_is_that_part_of_an_unbroken_training(data, tmp_path
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize("compact", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("compact", [False, slow(True)])
 def test_a_late_start_of_adam_takes_no_larger_steps(tmp_path, compact):
     """Its first step is the rate of that step of the training: with averages of 0 the sign of the gradient counts alone."""
     task = Task(make_data(), epochs=8, optimizer=lambda task: keras.optimizers.Adam(cosine(0.01, task.steps)))

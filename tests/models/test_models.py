@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
+from tests.conftest import slow
 from tfsparse.models import MODELS, build_model
 
 
@@ -20,9 +21,7 @@ def thin(name):
     return build_model(name, data(classes=7), width=0.125)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("resnet56", "resnet104") else n for n in sorted(MODELS)]
-)
+@pytest.mark.parametrize("name", [slow(n) if n in ("resnet56", "resnet104") else n for n in sorted(MODELS)])
 def test_gives_logits(name):
     images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     logits = thin(name)(images).numpy()
@@ -76,9 +75,7 @@ def test_kernels_are_he_normal_for_their_true_fan_in(name):
 
 
 # The deep ResNets are left out for time: the same functions build them, only more often.
-@pytest.mark.parametrize(
-    "name", ["resnet20", "mobilenet", *(pytest.param(n, marks=pytest.mark.slow) for n in ("resnet18", "vgg16"))]
-)
+@pytest.mark.parametrize("name", ["resnet20", "mobilenet", *(slow(n) for n in ("resnet18", "vgg16"))])
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_survives_its_file(name, suffix, tmp_path):
     assert_comes_back(thin(name), tmp_path / f"model{suffix}")

@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 
+from tests.conftest import slow
 from tfsparse.models import build_model
 
 FIXTURES = pathlib.Path(__file__).parents[3] / "shared" / "fixtures"
@@ -45,7 +46,7 @@ def test_thin_resnets_have_the_published_counts_and_projections(name, blocks, pu
     assert trainable(build(name)) == option_a + projections
 
 
-@pytest.mark.parametrize(("name", "blocks"), [("resnet56", 9), pytest.param("resnet104", 17, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("name", "blocks"), [("resnet56", 9), slow("resnet104", 17)])
 def test_bottleneck_resnets_grow_as_the_reference_does(name, blocks):
     # bearpaw/pytorch-classification, from where ToST has these: its README lists ResNet-110 (18 bottleneck blocks a
     # stage) with 1.70 M. A further block of width c has 4c*c + 9c*c + c*4c weights and norms of c, c and 4c channels.

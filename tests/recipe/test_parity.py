@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tests import fixtures_net
-from tests.conftest import make_data, make_mask, make_model
+from tests.conftest import make_data, make_mask, make_model, slow
 from tests.fixtures_net import SHARED, build, images, load, to_keras
 from tfsparse import paths
 from tfsparse.mask import sparsify
@@ -45,7 +45,7 @@ def places(arrays, part):
 @pytest.mark.parametrize(
     "run, dtype, tolerance",
     [
-        ("oresnet8_ce", "float64", 0.02),
+        slow("oresnet8_ce", "float64", 0.02),
         ("oresnet8_ce", "float32", 0.05),  # Keras' rounding moves a norm's shift, 0.009 at most, by 3 %
         (
             "resnet18_skip_ls",

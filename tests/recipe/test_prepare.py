@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import Subclassed, dead, make_data, make_mask, make_model
+from tests.conftest import Subclassed, dead, make_data, make_mask, make_model, slow
 from tests.test_surgery import fused, kerascv, mobilenet_v2
 from tfsparse.mask import Mask
 from tfsparse.models import MODELS, build_model
@@ -15,8 +15,8 @@ from tfsparse.task import Data, Task
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 GHOSTS = "ghost_neurons(share=0.5),ghost_skips(share=0.5)"
 # Long to trace, and made of the same blocks as others of the table.
-LONG = ("resnet18", "resnet32", "resnet56", "resnet104", "mobilenet_xnnpack")
-NETWORKS = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in sorted(MODELS)]
+LONG = ("resnet18", "resnet20", "resnet32", "resnet56", "resnet104", "mobilenet_xnnpack")
+NETWORKS = [slow(name) if name in LONG else name for name in sorted(MODELS)]
 
 
 def images(model, count=4):
@@ -44,9 +44,7 @@ def make(name):
     return build_model(name, data, width=0.05)
 
 
-@pytest.mark.parametrize(
-    "name", [*NETWORKS, make_model, fused, pytest.param(mobilenet_v2, marks=pytest.mark.slow), kerascv]
-)
+@pytest.mark.parametrize("name", [*NETWORKS, make_model, fused, slow(mobilenet_v2), kerascv])
 def test_ghosts_leave_nothing_behind(name):
     model = make(name)
     before, mask = model.get_weights(), make_mask(model, 0.8)
@@ -79,7 +77,7 @@ def assert_same_architecture(plain, model):
             assert ours.get_config() == theirs.get_config()
 
 
-@pytest.mark.parametrize("dtype", [None, "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("dtype", [slow(None), "mixed_bfloat16", "mixed_float16"])
 def test_a_whole_training_in_any_precision(dtype, data):
     """The stripped model is float32 in every case; a mixed copy differs by its rounding."""
     model, task = make_model(), Task(data, epochs=2)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_mask, make_model, same_weights, started
+from tests.conftest import make_mask, make_model, same_weights, slow, started
 from tests.fixtures_net import SHARED, build, images, load, to_keras
 from tfsparse import paths
 from tfsparse.frozen import frozen
@@ -85,7 +85,7 @@ def test_directions_zeros_and_statistics_stay(task):
             assert cosine == pytest.approx(1, abs=1e-5), path
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", slow("mixed_bfloat16")])
 def test_a_model_in_half_precision_is_rescaled_in_full(task, policy):
     model = make_model()
     expected = RescaledInit(iterations=3, rate=0.05).run(clone(model), None, task)[-1]["scales"]
@@ -98,7 +98,7 @@ def test_a_model_in_half_precision_is_rescaled_in_full(task, policy):
         np.testing.assert_allclose(after[name].numpy(), scale * before[name].numpy(), rtol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("masked", [True, slow(False)])
 def test_learns_before_or_after_the_mask(task, masked):
     model = make_model()
     mask = make_mask(model)
@@ -113,7 +113,7 @@ def test_learns_before_or_after_the_mask(task, masked):
         np.testing.assert_array_equal(weights[path].numpy(), variable.numpy(), err_msg=path)
 
 
-@pytest.mark.parametrize("masked", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("masked", [True, slow(False)])
 @pytest.mark.parametrize(
     ("method", "brings", "tickets", "alike"),
     [
@@ -227,6 +227,7 @@ print(rows[-1]["scales"].tolist())
 """
 
 
+@pytest.mark.slow
 def test_every_process_finds_the_same_scales():
     """TensorFlow rewrites graphs in an order that differs between processes; second derivatives did not bear that."""
     command = [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN]

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from tests.conftest import dead, make_data, make_mask, make_model, two_devices
+from tests.conftest import dead, make_data, make_mask, make_model, slow, two_devices
 from tfsparse.experiment import train
 from tfsparse.mask import sparsify
 from tfsparse.task import Task
 from tfsparse.training.live_gradients import exchange_live_only
 
 
-@pytest.mark.parametrize("dtype", [pytest.param(None, marks=pytest.mark.slow), "mixed_float16"])
+@pytest.mark.parametrize("dtype", [slow(None), "mixed_float16"])
 def test_the_same_network_is_trained(dtype):
     weights = []
     for live in (False, True):
