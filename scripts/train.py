@@ -21,8 +21,13 @@ from tfsparse.report import summary
 def main(argv):
     experiment = flags.read(Experiment)
     folder = RunFolder.of(experiment)
-    again = "The same command, without --overwrite," if experiment.overwrite else "The same command"
-    with flags.reported_errors(f"{again} goes on from the last completed epoch in {folder.path}."):
+    again = f"The same command goes on from the last completed epoch in {folder.path}."
+    if experiment.overwrite:
+        again = (
+            f"Without --overwrite the same command goes on in {folder.path}: with the new run, if it says above that the "
+            "earlier one was deleted, else with that."
+        )
+    with flags.reported_errors(again):
         metrics = run_experiment(experiment, folder.path)
     Console().print(summary(metrics, sorted(path.name for path in folder.path.iterdir() if path.name[0] != ".")))
     print(f"Run folder: {folder.path}")

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
@@ -63,6 +64,20 @@ def check_writable(folder, remedy):
             os.fsync(scratch.fileno())
     except OSError as error:
         raise OSError(f"Cannot write to {folder} ({error.strerror or error}). {remedy}") from error
+
+
+def check_named(path, what):
+    """Raises ValueError for a path whose name would be read as something else: by TensorFlow as a pattern, which finds no
+    checkpoint again, or here as a folder, where an address is meant."""
+    text = os.fspath(path)
+    if re.match(r"\w+:/", text):
+        raise ValueError(
+            f"{what} {text} is an address: give a folder of this machine, and copy what is in it from there."
+        )
+    if found := " ".join(sorted(set(text) & set("*?[]\\"))):
+        raise ValueError(
+            f"{what} {text!r} has {found} in its name, which TensorFlow takes for a pattern: choose another."
+        )
 
 
 def check_out(path, flag, *, may_be_folder=False):

@@ -2,6 +2,18 @@
 
 import math
 import numbers
+import os
+
+
+def plain(value, kind):
+    """`value` as the `kind` of number, int or float, that it equals, and a path as its text; what is neither stays as it is.
+
+    >>> plain(1, float), plain(2.0, int), plain(2.5, int)
+    (1.0, 2, 2.5)
+    """
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return kind(value) if kind in (int, float) and _finite(value) and kind(value) == value else value
 
 
 def whole(value, name, least=1):

@@ -6,13 +6,16 @@ import dataclasses
 import errno
 import fcntl
 import json
+import pathlib
 import shutil
 
+import numpy as np
 import pytest
 
 from tests.conftest import make_mask
 from tfsparse.data import load_data
 from tfsparse.experiment import Experiment, RunFolder, open_run, run, run_experiment
+from tfsparse.experiment import folder as folders
 from tfsparse.models import build_model
 from tfsparse.results import read_runs
 
@@ -177,6 +180,49 @@ def test_a_folder_deleted_during_its_run_is_an_error(mask, lost, tmp_path, monke
     monkeypatch.setattr(run, "trained_model", delete)
     with pytest.raises(RuntimeError, match=f"has lost {lost} while its run was training"):
         run_experiment(experiment(tmp_path, mask=mask))
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("runs[1]", r"'.*runs\[1\]/run' has \[ \] in its name, which TensorFlow takes for a pattern"),
+        ("what?", r"has \? in its name"),
+        ("gs://bucket/runs", "gs:/bucket/runs/run is an address: give a folder of this machine"),
+    ],
+)
+def test_a_name_that_would_be_read_as_something_else_is_refused(tmp_path, monkeypatch, folder, message):
+    """Trained to its end, a run found none of its checkpoints again; and what was meant for a bucket went to the disk."""
+    monkeypatch.chdir(tmp_path)
+    one = experiment(folder, mask="none", model="resnet8(width=0.25)")
+    with pytest.raises(ValueError, match=message):
+        run_experiment(one)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=message):
+        open_run(f"{folder}/run")
+
+
+def test_flags_name_the_folder_that_they_lie_in(tmp_path):
+    """A run in a folder that was given, or with a precision that was measured, was begun anew in another one."""
+    folder = RunFolder(tmp_path / "mine" / "first")
+    folder.make()
+    folder.write_flags(Experiment(output_dir=str(tmp_path), mixed_precision="bfloat16"))
+    assert RunFolder.of(Experiment.from_flagfile(folder.flags)).path == folder.path
+
+
+def test_checkpoints_go_before_what_says_whose_they_are(tmp_path, monkeypatch):
+    """Killed in the middle, a deletion left them to the next run."""
+    folder, gone = finished(tmp_path), []
+    for path in (folder.mask, folder.checkpoints, folder.path / "training.json"):
+        path.write_text("")
+    monkeypatch.setattr(folders, "remove", lambda path: (gone.append(path.name), path.unlink(missing_ok=True)))
+    folder.clear()
+    assert gone[0] == "checkpoints" and not folder.flags.exists()
+
+
+def test_equal_settings_are_one_run():
+    given = Experiment(learning_rate=1, weight_decay=np.float64(0), epochs=np.int64(3), mask=pathlib.Path("m.npz"))
+    assert given == Experiment(learning_rate=1.0, weight_decay=0.0, epochs=3, mask="m.npz")
+    assert given.name == Experiment(learning_rate=1.0, weight_decay=0.0, epochs=3, mask="m.npz").name
 
 
 def test_flags_bring_the_experiment_back(tmp_path):

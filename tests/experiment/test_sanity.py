@@ -34,6 +34,7 @@ def test_refusals_come_before_any_run(tmp_path):
         ({"run_name": "mine"}, "folder of its own"),
         ({"overwrite": True}, "leave --overwrite out"),
         ({"mixed_precision": "auto"}, "measured anew for each run"),
+        ({"strategy": "multi_worker"}, "needs this command on each worker"),
         ({"mask": "snip(batchs=1)"}, "no option 'batchs'"),
     ):
         with pytest.raises(ValueError, match=message):

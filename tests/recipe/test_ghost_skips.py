@@ -11,7 +11,7 @@ from tests.conftest import make_model
 from tests.recipe.ghosts import ghosts_of
 from tfsparse.recipe import GhostSkips, prepare
 from tfsparse.task import Task
-from tfsparse.training.fit import Settings
+from tfsparse.training import Settings
 from tfsparse.training.ready import make_ready
 
 

@@ -51,6 +51,18 @@ def test_an_unfinished_run_counts_once(tmp_path):
     assert not runs and [folder.resolve() for folder in unfinished] == [tmp_path / "a" / "b"]
 
 
+def test_runs_behind_links_count_too(tmp_path):
+    """Runs of several disks are gathered so, and were left out without a word."""
+    folder = RunFolder(tmp_path / "disk" / "run")
+    folder.path.mkdir(parents=True)
+    folder.write_flags(Experiment())
+    compared = tmp_path / "compared"
+    compared.mkdir()
+    (compared / "link").symlink_to(folder.path)
+    (compared / "back").symlink_to(compared)
+    assert read_runs([compared])[1] == [compared / "link"]
+
+
 def test_runs_of_one_command_may_differ_in_what_they_cost(tmp_path):
     first, again = run("none", 0, 0.6), run("none", 0, 0.6)
     again.metrics.update(seconds=9.0, peak_memory_mb=900, files=["model.tflite"])

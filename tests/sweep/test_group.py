@@ -94,7 +94,8 @@ def test_a_shared_mask_comes_with_the_precision_that_was_chosen(tmp_path):
     donor.mask.write_bytes(b"mask")
     share(donor, folder, second)
     assert folder.mask.read_bytes() == b"mask"
-    assert Experiment.from_flagfile(folder.flags) == dataclasses.replace(second, mixed_precision="bfloat16")
+    begun = dataclasses.replace(second, mixed_precision="bfloat16", run_name=second.name)
+    assert Experiment.from_flagfile(folder.flags) == begun
 
 
 def test_a_dense_cell_takes_the_precision_of_the_first(tmp_path):

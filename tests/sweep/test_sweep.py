@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from tests.processes import run_script
@@ -31,6 +32,7 @@ def test_a_grid_has_every_combination_once():
     assert all(len({(c.mask, c.sparsity, c.seed) for c in group}) == 1 for group in shared) and len(shared) == 6
     given = cells(Experiment(mask="m.safetensors", exclude="stem"), sparsities=[0.5, 0.95])
     assert [(cell.sparsity, cell.exclude) for cell in given] == [(0.9, "")], "a mask file has its own"
+    assert cells(Experiment(), seeds=np.arange(2)) == cells(Experiment(), seeds=[0, 1])
     with pytest.raises(ValueError, match="run_name"):
         cells(Experiment(run_name="mine"))
     with pytest.raises(ValueError, match="leave --overwrite out"):

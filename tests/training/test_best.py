@@ -10,6 +10,7 @@ from tfsparse.experiment import train
 from tfsparse.report import accuracy
 from tfsparse.task import Task
 from tfsparse.training import best_epoch, load_best, read_history
+from tfsparse.training.best import SaveBest, forget_later
 
 
 @pytest.mark.parametrize("compact", [False, True])
@@ -23,6 +24,15 @@ def test_the_weights_of_the_best_epoch_are_kept(compact, tmp_path):
     load_best(tmp_path / "best.safetensors", paths.weights(kept))
     assert accuracy(kept, data.validation) == pytest.approx(best["val_accuracy"])
     assert not all(np.array_equal(a, b) for a, b in zip(kept.get_weights(), model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("completed", [0, 1, 2])
+def test_the_best_of_an_epoch_that_is_gone_through_again_is_forgotten(completed, tmp_path, model):
+    """With dropout it may end otherwise: the file held weights of an epoch that the history did not know."""
+    best = SaveBest(tmp_path / "best.safetensors", paths.weights(model), [{"epoch": 2, "val_accuracy": 0.9}])
+    best.on_epoch_end(1)
+    forget_later(best.path, completed)
+    assert best.path.exists() == (completed == 2)
 
 
 def test_a_damaged_file_is_named(tmp_path):

@@ -7,6 +7,7 @@ import pathlib
 from tfsparse.data import AUGMENTATIONS, DATASETS
 from tfsparse.experiment.mask_file import check_readable, has_mask
 from tfsparse.export import make_exporter
+from tfsparse.files import check_named
 from tfsparse.masks import TRAINED, read_method
 from tfsparse.models import MODELS
 from tfsparse.recipe import Recipe
@@ -60,6 +61,7 @@ def check(experiment, folder=None):
     name = experiment.run_name
     if name and (pathlib.PurePath(name).name != name or name == ".."):
         raise ValueError(f"--run_name names one folder, without separators; got {experiment.run_name!r}.")
+    check_named(folder.path if folder else pathlib.Path(experiment.output_dir, name or ""), "The run folder")
     if experiment.augment is not None:
         for item in parse_list(experiment.augment):  # names only: making one would start TensorFlow before its strategy
             resolve(AUGMENTATIONS, item, "augmentation")

@@ -9,6 +9,7 @@ import re
 
 from tfsparse.flags import setting
 from tfsparse.mask.mask_file import is_mask_file
+from tfsparse.values import plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +81,10 @@ class Experiment:
     output_dir: str = setting("saved_models", "Where run folders are made.", path=True)
     run_name: str | None = setting(None, "Name of the run folder; default: made from the settings.")
     overwrite: bool = setting(False, "Delete what an earlier run with these settings left, and begin anew.")
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):  # in one kind each: equal settings are one run
+            object.__setattr__(self, field.name, plain(getattr(self, field.name), type(field.default)))
 
     @property
     def name(self):

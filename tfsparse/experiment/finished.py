@@ -13,6 +13,7 @@ from tfsparse.experiment.file_accuracy import file_accuracy, part_of, predictor
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.stages import load_task, trained_model
 from tfsparse.export import EXPORTERS, export_model, make_exporter
+from tfsparse.files import check_named
 from tfsparse.report import accuracy
 from tfsparse.task.accuracy import inferring, threshold_of
 from tfsparse.training.checkpoints import saved_epochs
@@ -29,6 +30,7 @@ def open_run(path, **changes):
         ValueError: not a run folder, or training has not ended.
     """
     folder = RunFolder(path)
+    check_named(folder.path, "The run folder")
     if not folder.flags.is_file():
         raise ValueError(f"{folder.path} is no run folder: it has no {folder.flags.name}.")
     experiment = dataclasses.replace(Experiment.from_flagfile(folder.flags), **changes)

@@ -106,8 +106,10 @@ class RunFolder:
 
     def clear(self):
         """Deletes what an earlier run left: `metrics.json` first, what tells that it is a run last."""
+        log.info("Deleting the earlier run in %s.", self.path)
         kept = {".lock", self.metrics.name, self.flags.name}
         self.metrics.unlink(missing_ok=True)
+        remove(self.checkpoints)  # before what says whose they are: another run would go on with them
         for path in [path for path in self.path.iterdir() if path.name not in kept]:
             remove(path)
         self.flags.unlink(missing_ok=True)
@@ -145,7 +147,9 @@ class RunFolder:
             )
 
     def write_flags(self, experiment):
-        """Writes all settings as a flagfile that runs the same again."""
+        """Writes all settings as a flagfile that runs the same again, in this folder."""
+        if RunFolder.of(experiment).path != self.path:
+            experiment = dataclasses.replace(experiment, output_dir=str(self.path.parent), run_name=self.path.name)
         self.write_flags_to(self.flags, experiment)
 
     @staticmethod

@@ -23,14 +23,19 @@ def sanity_checks(experiment, seeds):
         List of dicts: `mask`, `sanity` (None or the check), `seed`, `test_accuracy`, `sparsity`, `folder`.
 
     Raises:
-        ValueError: the mask is no method, names a check itself, or there is a `run_name`, `overwrite` or a precision that is
-            left open; before anything is run.
+        ValueError: the mask is no method, names a check itself, or there is a `run_name`, `overwrite`, several workers or a
+            precision that is left open; before anything is run.
     """
     if experiment.run_name:
         raise ValueError("--run_name is for one run; leave it out: each of these runs has a folder of its own.")
     if experiment.overwrite:
         raise ValueError(
             "A comparison goes on where it ended: leave --overwrite out, and delete its run folders to begin anew."
+        )
+    if experiment.strategy == "multi_worker":
+        raise ValueError(
+            "--strategy=multi_worker needs this command on each worker, and only one has the numbers to compare: give none or "
+            "mirrored."
         )
     if experiment.mixed_precision == AUTO:
         raise ValueError(

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfsparse.export.compare import EXACT
 from tfsparse.export.exported import Exported
 from tfsparse.export.quiet import quiet
+from tfsparse.files import check_named
 
 _BATCH = 256
 
@@ -32,6 +33,7 @@ class SavedModel:
         return {"dense": lambda path: self._write(serving, path)}
 
     def _write(self, serving, path):
+        check_named(path, "The SavedModel")
         signatures = {"serving_default": serving.function()}
         if serving.class_names:
             signatures["class_names"] = _constant_function(serving.class_names)

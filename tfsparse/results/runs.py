@@ -1,6 +1,7 @@
 """What is read of run folders."""
 
 import json
+import os
 import pathlib
 
 from tfsparse.experiment import COSTS, Experiment, RunFolder
@@ -35,7 +36,7 @@ def read_runs(paths):
             continue
         if not path.is_dir():
             raise FileNotFoundError(f"There is no run folder {path}.")
-        folders = sorted(found.parent for found in path.rglob("flags.txt"))
+        folders = _run_folders(path)
         if not folders:
             raise ValueError(f"{path} is no run folder and holds none: there is no flags.txt in it.")
         for folder in map(RunFolder, folders):
@@ -44,6 +45,19 @@ def read_runs(paths):
             else:
                 unfinished[folder.path.resolve()] = folder.path  # paths may overlap
     return _once(runs), list(unfinished.values())
+
+
+def _run_folders(path):
+    """The run folders under `path`, those behind links too; of a folder that is reached twice the first way to it."""
+    seen, found = set(), []
+    for folder, inside, files in os.walk(path, followlinks=True):
+        place = os.path.realpath(folder)
+        if place in seen:  # a link may lead back
+            inside.clear()
+        elif "flags.txt" in files:
+            found.append(pathlib.Path(folder))
+        seen.add(place)
+    return sorted(found)
 
 
 def _once(runs):

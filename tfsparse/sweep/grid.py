@@ -38,7 +38,7 @@ def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
     if experiment.overwrite:
         raise ValueError("A sweep goes on with what is there: leave --overwrite out, and delete folders to begin anew.")
     choices = {"seed": seeds, "mask": masks, "sparsity": sparsities, "recipe": recipes}
-    lists = {name: [getattr(experiment, name)] if given is None else given for name, given in choices.items()}
+    lists = {name: [getattr(experiment, name)] if given is None else list(given) for name, given in choices.items()}
     for name, given in lists.items():
         if not given:
             raise ValueError(f"There must be a value of {name}: got {given}.")

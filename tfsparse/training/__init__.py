@@ -4,9 +4,10 @@ from tfsparse.training.best import best_epoch, load_best
 from tfsparse.training.checkpoints import has_checkpoint
 from tfsparse.training.compacted import Compacted
 from tfsparse.training.devices import STRATEGIES, is_chief, make_strategy, meet
-from tfsparse.training.fit import Settings, fit
+from tfsparse.training.fit import fit
 from tfsparse.training.history import read_history
 from tfsparse.training.precision import AUTO, POLICIES, fastest, policy
+from tfsparse.training.settings import Settings
 from tfsparse.training.watch import Diverged
 
 __all__ = [

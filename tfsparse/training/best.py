@@ -4,7 +4,7 @@ import pathlib
 
 import tensorflow as tf
 import tf_keras as keras
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
 from tfsparse.files import written_aside
@@ -42,7 +42,23 @@ class SaveBest(keras.callbacks.Callback):
         arrays = {name: tf.convert_to_tensor(variable).numpy() for name, variable in self.weights.items()}
         if self.writes:
             with written_aside(self.path) as scratch:
-                scratch.write_bytes(save(arrays))
+                scratch.write_bytes(save(arrays, metadata={"epoch": str(epoch + 1)}))
+
+
+def forget_later(path, completed):
+    """Deletes what `SaveBest` wrote of an epoch past the completed ones: a training goes through it once more, and with
+    dropout another epoch may then be the best."""
+    if path.is_file() and _epoch(path) > completed:
+        path.unlink()
+
+
+def _epoch(path):
+    """The epoch of a file of `SaveBest`; 1 of one that does not say, or cannot be read."""
+    try:
+        with safe_open(path, "np") as file:
+            return int((file.metadata() or {}).get("epoch", 1))
+    except (SafetensorError, ValueError):
+        return 1
 
 
 def load_best(path, weights):

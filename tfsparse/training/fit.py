@@ -1,6 +1,5 @@
 """Trains one prepared model by Keras' `fit`, resumable after every epoch."""
 
-import dataclasses
 import functools
 import logging
 import pathlib
@@ -9,13 +8,11 @@ import sys
 import tensorflow as tf
 import tf_keras as keras
 
-from tfsparse.registry import lookup
-from tfsparse.training.best import SaveBest
+from tfsparse.training.best import SaveBest, forget_later
 from tfsparse.training.checkpoints import CHECKPOINTS, Checkpoints, SaveEpochs
 from tfsparse.training.compacted import forget_stays, read_stays, write_stays
 from tfsparse.training.devices import is_chief, take_chiefs_weights
 from tfsparse.training.history import HistoryFile
-from tfsparse.training.precision import POLICIES
 from tfsparse.training.ready import make_ready
 from tfsparse.training.spans import spans
 from tfsparse.training.watch import EpochLogs, StopOnNaN
@@ -23,49 +20,6 @@ from tfsparse.training.watch import EpochLogs, StopOnNaN
 log = logging.getLogger(__name__)
 
 BEST, HISTORY = "best.safetensors", "history.csv"
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How a training is run, as opposed to what is trained. Rounding apart nothing here changes the result, with two
-    exceptions: BatchNorm on several devices (`sync_batch_norm`), and float16, which leaves out steps that overflow.
-
-    Args:
-        folder: run folder for checkpoints, history and TensorBoard files; None writes nothing.
-        strategy: a `tf.distribute` strategy; None: one device.
-        sync_batch_norm: whether BatchNorm normalises by the whole batch of all devices, as one device would; else each by
-            its share, and what is computed differs with their number.
-        live_gradients: whether devices exchange the gradients of live weights only.
-        compact: whether to train on without the channels that the mask has killed, once no ghost lives.
-        dtype: Keras dtype policy of the training copy, such as `"mixed_bfloat16"`; None: as they are.
-        jit_compile: whether XLA compiles the training step.
-        steps_per_execution: batches that one call of the compiled step goes through.
-        verbose: as in Keras' `fit`; `"auto"`: a bar on a terminal, else one line an epoch.
-
-    Raises:
-        ValueError: an unknown policy, or a `strategy` that is no `tf.distribute.Strategy`.
-    """
-
-    folder: pathlib.Path | None = None
-    strategy: tf.distribute.Strategy | None = None
-    sync_batch_norm: bool = False
-    live_gradients: bool = False
-    compact: bool = False
-    dtype: str | None = None
-    jit_compile: bool = False
-    steps_per_execution: int = 1
-    verbose: str | int = "auto"
-
-    def __post_init__(self):
-        if self.dtype is not None:
-            name = getattr(self.dtype, "name", self.dtype)
-            lookup(dict.fromkeys(["float32", *filter(None, POLICIES.values())]), name, "dtype policy")
-            object.__setattr__(self, "dtype", name)  # of a Policy, too: it is compared with names
-        if not isinstance(self.strategy, tf.distribute.Strategy | None):
-            raise ValueError(
-                "strategy must be a tf.distribute.Strategy, such as tf.distribute.MirroredStrategy(), received "
-                f"{self.strategy!r}."
-            )
 
 
 def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, smaller, settings, steps=None):
@@ -104,8 +58,8 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
         optimizer = compiled(model)  # before ghosts leave: their slots are part of the checkpoint
         checkpoints = None if folder is None else Checkpoints(folder / CHECKPOINTS, model, optimizer, writes=writes)
         completed = checkpoints.restore() if checkpoints else 0
-    if folder and writes and not completed:
-        forget_stays(folder)
+    if folder and writes:
+        _forget(folder, completed)
     history = HistoryFile(folder and folder / HISTORY, completed, writes=writes)
     changing, watchers = callbacks(model), [EpochLogs(masked(model)), StopOnNaN(), history]
     if checkpoints:
@@ -131,6 +85,13 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
         _fit(small.small, task, spans(middle, end, per_epoch), [small, *changing, small, *watchers], settings)
         small.hand_back()
     return model, history.rows
+
+
+def _forget(folder, completed):
+    """Deletes what an earlier training has left in `folder` that is not of the completed epochs."""
+    forget_later(folder / BEST, completed)
+    if not completed:
+        forget_stays(folder)
 
 
 def _compact_from(model, smaller, settings, per_epoch, end):
