@@ -9,8 +9,12 @@ import tf_keras as keras
 from tests.conftest import make_model
 from tests.test_graph import TINY, Own
 from tfsparse import paths
+from tfsparse.compaction import compact
 from tfsparse.graph import clone
+from tfsparse.mask import Mask
+from tfsparse.recipe import prepare
 from tfsparse.surgery import Surgery, relu_limit
+from tfsparse.task import Data, Task
 
 K = keras.layers
 
@@ -88,8 +92,20 @@ def told_by_place():
     return keras.Model(x, outer.get_layer("features")(norm(x, training=False), False))
 
 
+class Sum(K.Layer):
+    def call(self, *inputs, training=None):
+        return tf.add_n(list(inputs))
+
+
+def any_number_by_place():
+    """`training` has no place among the inputs."""
+    x = keras.Input((4,))
+    return keras.Model(x, K.Dense(2, name="head")(Sum()(*(K.Dense(3, name=name)(x) for name in "abc"))))
+
+
 MAKERS = [
     make_model,
+    any_number_by_place,
     nested_and_shared,
     many_to_many,
     named_inputs,
@@ -130,6 +146,34 @@ def test_the_rebuilt_model_equals_the_original(make):
     assert list(paths.weights(copy)) == list(paths.weights(model))
     assert all(not isinstance(layer, keras.Model) for layer in copy.layers)
     assert not {id(v) for v in copy.weights} & {id(v) for v in model.weights}
+
+
+def test_whole_numbers_that_a_nested_model_takes_as_floats():
+    inside = keras.Input((4, 4, 3))
+    features = keras.Model(inside, K.Conv2D(2, 3, name="conv")(inside))
+    x = keras.Input((4, 4, 3), dtype="uint8")
+    model, images = keras.Model(x, K.Flatten()(features(x))), np.arange(96, dtype="uint8").reshape(2, 4, 4, 3)
+    for dtype, tolerance in ((None, 1e-6), ("mixed_bfloat16", 0.05)):
+        np.testing.assert_allclose(Surgery(model, dtype=dtype).build()(images), model(images), rtol=tolerance, atol=1)
+
+
+def test_what_leads_to_no_output_is_no_call():
+    """Of features at two scales one is taken: the other's branch is in no copy."""
+    inside = keras.Input((4,))
+    hidden = K.Dense(3, name="hidden")(inside)
+    features = keras.Model(inside, [K.Dense(2, name="near")(hidden), K.Dense(2, name="far")(hidden)], name="features")
+    x = keras.Input((4,))
+    model = keras.Model(x, K.Dense(2, name="head")(features(x)[0]))
+    assert [call.path for call in Surgery(model).calls] == ["features/hidden", "features/near", "head"]
+    data = Data.from_arrays(train=(np.ones((4, 4), "float32"), np.arange(4) % 2), batch_size=2)
+    mask = Mask.ones(model)
+    with pytest.raises(
+        ValueError, match=r"'features/far/kernel', which no output .* exclude=\['features/far/kernel'\]"
+    ):
+        prepare(model, mask, "none", Task(data, epochs=1))
+    part = {path: array for path, array in mask.items() if "far" not in path}
+    assert "head/kernel" in paths.weights(prepare(model, part, "none", Task(data, epochs=1)))
+    assert list(compact(model, mask).mask) == list(part)
 
 
 def test_frozen_features_keep_their_statistics():
@@ -236,6 +280,15 @@ def test_constants_beside_tensors_take_their_precision(constant):
     half = Surgery(model, dtype="mixed_bfloat16").build()
     assert half.get_layer("first").compute_dtype == "bfloat16"
     np.testing.assert_allclose(clone(half)(inputs(model)), model(inputs(model)), atol=0.05)
+
+
+def test_casts_in_the_graph_are_of_the_copys_precision():
+    """Written for the original's float32, they stood beside bfloat16, and no operation takes both."""
+    x = keras.Input((4, 4, 3))
+    y = K.Conv2D(2, 3, name="first")(x)
+    model = keras.Model(x, K.Flatten()(K.Conv2D(2, 1, name="last")(y * tf.cast(y > 0, tf.float32))))
+    half = Surgery(model, dtype="mixed_bfloat16").build()
+    np.testing.assert_allclose(half(inputs(model)), model(inputs(model)), atol=0.05)
 
 
 def test_einsum_is_said_to_keep_a_model_from_being_copied():

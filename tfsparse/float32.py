@@ -1,5 +1,6 @@
 """Float32 twins of models that compute in another precision."""
 
+import tensorflow as tf
 from tf_keras.src.mixed_precision.policy import policy_scope
 
 from tfsparse.graph import clone, copy_layer, is_graph
@@ -22,8 +23,14 @@ def float32_twin(model):
         if is_graph(model):
             return clone(model, lambda _, layer: copy_layer(layer, **_in_float32(layer.get_config())), "float32")
         twin = type(model).from_config(_in_float32(model.get_config()))
+        if not twin.built and model.save_spec():
+            twin(*tf.nest.map_structure(_zeros, model.save_spec()[0]))
     twin.set_weights(model.get_weights())
     return twin
+
+
+def _zeros(spec):
+    return tf.zeros([length or 1 for length in spec.shape], spec.dtype)
 
 
 def _in_float32(config):

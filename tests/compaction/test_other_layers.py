@@ -7,6 +7,8 @@ import tf_keras as keras
 
 from tfsparse import paths
 from tfsparse.compaction import compact
+from tfsparse.mask import Mask
+from tfsparse.recipe import prepare
 
 L = keras.layers
 X = np.random.default_rng(0).normal(50, 20, (5, 6)).astype("float32")
@@ -139,3 +141,22 @@ def test_channels_whose_activities_are_regularised_stay_for_training():
 
 def test_weights_in_modules_have_paths():
     assert "keeper/w" in paths.weights(keeping())
+
+
+@pytest.mark.parametrize("merge", [L.Add, L.Multiply, L.Concatenate])
+def test_a_constant_beside_channels_keeps_them_all(merge):
+    """Position encodings are added so: the constant is as wide as all channels are."""
+    x = keras.Input((6, 8))
+    dense = L.Dense(8, name="hidden")
+    model = keras.Model(x, L.Dense(3)(L.Flatten()(merge()([dense(x), tf.ones((1, 6, 8)) + tf.zeros((1, 6, 8))]))))
+    dense.kernel.assign(dense.kernel * ([0.0] * 4 + [1.0] * 4))
+    assert compact(model).channels == (11, 11)
+
+
+def test_channels_first_are_told_by_the_place_of_ghosts(task):
+    x = keras.Input((3, 8, 8))
+    first = {"padding": "same", "data_format": "channels_first"}
+    y = L.ReLU()(L.BatchNormalization(axis=1)(L.Conv2D(3, 3, **first, name="conv")(x)))
+    model = keras.Model(x, L.Dense(3)(L.Flatten()(L.Add()([x, L.Conv2D(3, 3, **first, name="second")(y)]))))
+    with pytest.raises(ValueError, match="no convolution that a ghost skip fits around"):
+        prepare(model, Mask.ones(model), "ghost_skips", task)

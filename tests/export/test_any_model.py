@@ -27,6 +27,27 @@ def test_a_mixed_precision_model_is_exported_in_float32(format, tmp_path):
     np.testing.assert_allclose(exported(pictures()), keras_probabilities(whole, pictures()), atol=1e-5)
 
 
+@pytest.mark.parametrize("options", [{"mean": (104.0, 117.0, 123.0), "std": None}, {"mean": None, "std": (255.0,)}])
+def test_mean_or_std_alone(options, tmp_path):
+    """The other shifts, or scales, nothing; the file was made as if both were missing, or not at all."""
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(4)])
+    exported = load_exported(export_model(model, "saved_model", tmp_path / "mine", data=data(**options)).path)
+    normalised = (pictures() - np.array(options["mean"] or 0)) / np.array(options["std"] or 1)
+    np.testing.assert_allclose(exported(pictures()), tf.nn.softmax(model(normalised)), atol=1e-5)
+
+
+def test_a_subclassed_model_in_half_a_precision(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    half = Configured()
+    half(tf.zeros((1, 8, 8, 3)))
+    whole = plain_float32(half)
+    assert whole(tf.zeros((1, 8, 8, 3))).dtype == tf.float32
+    for ours, theirs in zip(whole.get_weights(), half.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 class Subclassed(keras.Model):
     def __init__(self):
         super().__init__()
@@ -35,6 +56,11 @@ class Subclassed(keras.Model):
 
     def call(self, images):
         return self.head(tf.reduce_mean(self.conv(images), [1, 2]))
+
+
+class Configured(Subclassed):
+    def get_config(self):
+        return {}
 
 
 def unusual():

@@ -59,6 +59,9 @@ def test_refuses_before_it_writes(tmp_path):
     refused("not zero although", mask={"classifier/kernel": np.zeros((8, 4), bool)})
     refused("the data's are", input_shape=(9, 9, 3))
     refused("belongs to training", model=wrapped(), mask=None)
+    refused("received 'mask.safetensors': find_mask", mask="mask.safetensors")
+    first, second = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
+    refused("takes 2 inputs", model=keras.Model([first, second], first + keras.layers.Dense(3)(second)), mask=None)
     refused(
         "must give one output",
         model=keras.Sequential([keras.layers.Conv2D(4, 3, input_shape=(8, 8, 3))]),
@@ -74,6 +77,19 @@ def test_refuses_before_it_writes(tmp_path):
     (tmp_path / "file").write_text("mine")
     refused("no earlier export", path="file")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "run"]
+
+
+def test_a_file_that_the_interpreter_refuses_is_not_called_damaged(tmp_path):
+    """A layer that gives 0 for all calibration images has a range that its multiplication cannot be scaled to."""
+    layers = keras.layers
+    dead = layers.Dense(8, activation="relu", name="dead")
+    parts = [keras.Input((8, 8, 3)), layers.Conv2D(8, 3, activation="relu"), layers.GlobalAveragePooling2D(), dead]
+    model = keras.Sequential([*parts, layers.Dense(4)])
+    dead.bias.assign([-500.0] * 8)
+    given = {"data": data(train=[(pictures() / 255.0, None)]), "compact": False}
+    with pytest.raises(ExportError, match=r"cannot be read back .*float16") as error:
+        export_model(model, "tflite(dtype='int8')", tmp_path / "dead", **given)
+    assert "damaged" not in str(error.value) and not list(tmp_path.iterdir())
 
 
 def test_replaces_what_its_card_describes_and_nothing_else(tmp_path):

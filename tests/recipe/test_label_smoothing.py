@@ -88,6 +88,8 @@ def test_it_can_be_saved(kind):
 def test_what_cannot_be_smoothed_is_refused():
     with pytest.raises(ValueError, match="needs SparseCategoricalCrossentropy or CategoricalCrossentropy, received"):
         LabelSmoothing().loss(keras.losses.MeanSquaredError())
+    with pytest.raises(ValueError, match="received .*Weighted"):  # what it makes of the labels would be lost
+        LabelSmoothing().loss(type("Weighted", (SPARSE,), {})())
     for loss in (VECTORS(label_smoothing=0.1), VECTORS(axis=1), SPARSE(ignore_class=0)):
         with pytest.raises(ValueError, match="would lose the option"):
             LabelSmoothing().loss(loss)

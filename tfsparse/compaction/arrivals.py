@@ -45,4 +45,6 @@ def _after(call, given, width, live, mask):
     if kind != OTHER:
         return np.any(given, axis=0)
     kernel = mask.get(f"{call.path}/{_LAST_KERNEL.get(type(call.layer))}")
-    return np.ones(width, bool) if kernel is None else kernel.any(axis=tuple(range(kernel.ndim - 1)))
+    if kernel is None or kernel.shape[-1] != width:  # channels_first: the last axis is a place
+        return np.ones(width, bool)
+    return kernel.any(axis=tuple(range(kernel.ndim - 1)))

@@ -11,7 +11,7 @@ from tfsparse.compaction.places import places
 from tfsparse.compaction.roles import OTHER
 from tfsparse.compaction.weights import live_weights
 from tfsparse.counterparts import copy_layer_weights
-from tfsparse.mask import Mask, checked
+from tfsparse.mask import Mask, checked, prunable
 from tfsparse.surgery import Surgery
 
 
@@ -56,8 +56,9 @@ def compact(model, mask=None, *, stays=None):
     kept = places(channels, stays)
     changed = folded(found, stays) if mask is None else {}
     small = _build(surgery, channels, stays, kept, changed)
-    part = None if mask is None else Mask({path: array[kept.get(path, ...)] for path, array in mask.items()})
-    return Compaction(model, small, part, kept, stays)
+    inside = prunable(small)  # without what leads to no output
+    cut = {path: array[kept.get(path, ...)] for path, array in (mask or {}).items() if path in inside}
+    return Compaction(model, small, None if mask is None else Mask(cut), kept, stays)
 
 
 def _checked(stays, channels):

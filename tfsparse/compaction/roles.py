@@ -75,6 +75,8 @@ def _role(call):
         return "mixing"
     if kind is _L.BatchNormalization:
         return "norm" if list(layer.axis) == [len(call.inputs[0].shape) - 1] and not layer.renorm else OTHER
+    if kind in (_L.Concatenate, *_MERGES) and any(tf.is_tensor(leaf) for leaf in tf.nest.flatten(call.args)):
+        return OTHER  # a constant beside the channels, as wide as all of them are
     if kind is _L.Concatenate:
         return "concatenate" if layer.axis in (-1, len(call.inputs[0].shape) - 1) else OTHER
     if kind in _MERGES or (operation(call) in _MERGING and len(call.inputs) == 2):

@@ -12,8 +12,8 @@ from tfsparse.diagnosis.places import places
 from tfsparse.diagnosis.reach import reach
 from tfsparse.graph import is_graph
 from tfsparse.mask.axes import channel_axes
-from tfsparse.mask.mask import Mask
 from tfsparse.mask.prunable import prunable
+from tfsparse.mask.sparsify import checked
 
 
 def diagnose(model, mask, *, input_shape=None):
@@ -44,8 +44,7 @@ def diagnose(model, mask, *, input_shape=None):
     Raises:
         ValueError: the mask does not fit, or the size of the inputs is not known.
     """
-    mask = mask if isinstance(mask, Mask) else Mask(mask)
-    mask.check(model)
+    mask = checked(mask, model)
     weights = prunable(model)
     owners = {path: owner for path, _, owner in paths.owned_weights(model) if path in weights}
     used, axes = places(model, owners, _example(model, input_shape)), channel_axes(model)
@@ -110,6 +109,10 @@ def _example(model, input_shape):
     if not shapes or any(None in shape for shape in shapes):
         raise ValueError(
             f"The size of the inputs of model {model.name!r} is not known: pass input_shape=(height, width, channels)."
+        )
+    if input_shape and len(model.inputs or [None]) > 1:
+        raise ValueError(
+            f"input_shape is of one input, and model {model.name!r} has {len(model.inputs)}: build it with theirs."
         )
     dtypes = [tensor.dtype for tensor in model.inputs or []] or [tf.float32]
     examples = [tf.zeros((1, *shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import pathlib
 import platform
 import shlex
@@ -102,6 +103,8 @@ def _plain(value, name):
         return _plain(value.tolist(), name)
     if isinstance(value, list | tuple):
         return [_plain(part, name) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} is {value}, which JSON cannot hold: leave it out, or write it as a text.")
     if value is None or isinstance(value, str | int | float):
         return value
     raise ValueError(

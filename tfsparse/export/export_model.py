@@ -11,7 +11,7 @@ from tfsparse.export.compare import compare, full_float32
 from tfsparse.export.formats import make_exporter
 from tfsparse.export.outputs import OUTPUTS, ended, ending, meaning, outputs_of
 from tfsparse.export.result import ExportError, ExportResult, sizes
-from tfsparse.export.samples import DTYPES, calibration, sample
+from tfsparse.export.samples import DTYPES, calibration, input_shape_of, sample, units
 from tfsparse.export.serving import Serving, plain_float32, warn_of_unlike_units
 from tfsparse.export.smaller import smaller
 from tfsparse.export.target import target
@@ -86,12 +86,12 @@ def export_model(
 
 def _prepared(model, exporter, data, dtype, wanted, count, compact):
     """What is stored (`Serving`), how it was made smaller, and the images on which its file must give the outputs expected."""
-    shape = _input_shape(model, data)
+    shape = input_shape_of(model, data)
     images, normalised = sample(data, shape, count, dtype)
     outputs = outputs_of(model, normalised)
     end = ending(model, outputs, wanted)
     expected = ended(outputs, end)
-    extras = {name: _tuple(getattr(data, name, None)) for name in ("mean", "std")}
+    extras = dict(zip(("mean", "std"), map(_tuple, units(data)), strict=True))
     extras["class_names"] = _class_names(data, outputs.shape[-1])
     extras["calibration"] = calibration(data, shape, _CALIBRATION, dtype) if exporter.calibrates else None
     small = smaller(model, shape, compact)
@@ -109,7 +109,7 @@ def _written(exporter, serving, path, small, images, expected):
         for name, write in variants.items():
             try:
                 write(scratch)
-                loaded = exporter.load(scratch)
+                loaded = _read_back(exporter, scratch, advice)
                 differences = compare(loaded, images, expected, exporter.tolerance, serving.meaning, advice)
                 zeros = check_zeros(kernels, loaded.constants())
             except (RuntimeError, ValueError) as error:  # what converters and interpreters refuse with
@@ -126,16 +126,16 @@ def _written(exporter, serving, path, small, images, expected):
     return best
 
 
-def _input_shape(model, data):
-    own = getattr(model, "input_shape", None)
-    shape = tuple(getattr(data, "input_shape", None) or (own[1:] if isinstance(own, tuple) else ()))
-    if not shape or None in shape:
-        raise ValueError(f"Model {model.name!r} takes inputs of shape {own}; pass data with the input_shape of images.")
-    if isinstance(own, tuple) and (
-        len(own) != len(shape) + 1 or any(a not in (None, b) for a, b in zip(own[1:], shape, strict=True))
-    ):
-        raise ValueError(f"Model {model.name!r} takes images of shape {own[1:]}, the data's are {shape}.")
-    return shape
+def _read_back(exporter, scratch, advice):
+    try:
+        return exporter.load(scratch)
+    except ValueError as error:
+        if exporter.calibrates:
+            advice = (
+                " A layer that gives 0 for all calibration images has no range that eight bits could divide: export "
+                f"tflite(dtype='float16'), which needs none.{advice}"
+            )
+        raise ExportError(f"What was written cannot be read back ({error.__cause__ or error}).{advice}") from error
 
 
 def _class_names(data, count):

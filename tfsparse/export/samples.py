@@ -39,6 +39,27 @@ def sample(data, input_shape, count, dtype):
     return images, _normalised(data, images)
 
 
+def input_shape_of(model, data):
+    """The shape of one image, as the data or else the model say it.
+
+    Raises:
+        ValueError: neither does, they differ, or the model takes more than one input.
+    """
+    if len(getattr(model, "inputs", None) or ()) > 1:
+        raise ValueError(
+            f"Model {model.name!r} takes {len(model.inputs)} inputs; files are written of models that take one."
+        )
+    own = getattr(model, "input_shape", None)
+    shape = tuple(getattr(data, "input_shape", None) or (own[1:] if isinstance(own, tuple) else ()))
+    if not shape or None in shape:
+        raise ValueError(f"Model {model.name!r} takes inputs of shape {own}; pass data with the input_shape of images.")
+    if isinstance(own, tuple) and (
+        len(own) != len(shape) + 1 or any(a not in (None, b) for a, b in zip(own[1:], shape, strict=True))
+    ):
+        raise ValueError(f"Model {model.name!r} takes images of shape {own[1:]}, the data's are {shape}.")
+    return shape
+
+
 def calibration(data, input_shape, count, dtype):
     """Training images as an exported file takes them, float32, to find the ranges of activations on.
 
@@ -92,19 +113,29 @@ def eight_bit(images):
 
 def _own(data, normalised):
     """Images in the data's own units, of the type that they were computed in."""
-    mean, std = _units(data)
+    mean, std = units(data)
     return normalised if mean is None else normalised * std + mean
 
 
 def _normalised(data, images):
-    mean, std = _units(data)
+    mean, std = units(data)
     images = images.astype("float32")
     return images if mean is None else (images - mean) / std
 
 
-def _units(data):
-    values = (getattr(data, name, None) for name in ("mean", "std"))
-    return tuple(None if value is None else np.asarray(value, "float32") for value in values)
+def units(data):
+    """Mean and std of each channel, float32 arrays of one shape; (None, None): images come as the model takes them.
+
+    >>> import types
+    >>> mean, std = units(types.SimpleNamespace(mean=(104.0, 117.0, 123.0), std=None))
+    >>> std.tolist()
+    [1.0, 1.0, 1.0]
+    """
+    mean, std = (getattr(data, name, None) for name in ("mean", "std"))
+    if mean is None and std is None:
+        return None, None
+    mean, std = 0 if mean is None else mean, 1 if std is None else std
+    return np.broadcast_arrays(np.asarray(mean, "float32"), np.asarray(std, "float32"))
 
 
 def _random(data, input_shape, count, dtype):

@@ -6,6 +6,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from tfsparse import paths
 from tfsparse.export.result import ExportError
+from tfsparse.mask.sparsify import refuse_text
 
 
 class NotZero(ValueError):
@@ -24,6 +25,7 @@ def masked_kernels(model, mask):
         ValueError: the mask is for another architecture, or the model is not zero where the mask says so.
     """
     known = paths.weights(model)
+    refuse_text(mask)
     if mask is None:
         return {name: v.numpy() for name, v in known.items() if len(v.shape) > 1 and v.dtype.is_floating}
     arrays = {}

@@ -53,13 +53,18 @@ def checked(mask, model):
     """
     if mask is None:
         return None
+    refuse_text(mask)
+    mask = mask if isinstance(mask, Mask) else Mask(mask)
+    mask.check(model)
+    return mask
+
+
+def refuse_text(mask):
+    """Raises ValueError for a text, a method's or a path, in the place of a mask."""
     if isinstance(mask, str | os.PathLike):
         raise ValueError(
             f"mask must be a Mask, received {mask!r}: find_mask(model, ...) finds one, Mask.load(path) reads one."
         )
-    mask = mask if isinstance(mask, Mask) else Mask(mask)
-    mask.check(model)
-    return mask
 
 
 def hold(model):

@@ -2,7 +2,7 @@
 
 from tfsparse.counterparts import copy_weights
 from tfsparse.graph import clone, is_graph, require_graph
-from tfsparse.mask import apply_mask, checked, sparsify
+from tfsparse.mask import apply_mask, checked, prunable, sparsify
 from tfsparse.mask.sparsify import release
 from tfsparse.recipe.checks import (
     check_trainable,
@@ -54,9 +54,24 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
     recipe.dress(surgery, mask, task)
     prepared = surgery.build()
     if mask is not None:
-        prepared = sparsify(prepared, mask)
+        prepared = sparsify(prepared, _leading_to_outputs(mask, prepared))
     came_from(prepared, model)
     return prepared
+
+
+def _leading_to_outputs(mask, prepared):
+    """The mask, if all its weights are in `prepared`.
+
+    Raises:
+        ValueError: one is not: no output of the model is made of it.
+    """
+    lost = [path for path in mask if path not in prunable(prepared)]
+    if lost:
+        raise ValueError(
+            f"The mask prunes {lost[0]!r}, which no output of the model is made of: nothing would train it. Find the mask with "
+            f"exclude={lost}, or build the model without it."
+        )
+    return mask
 
 
 def came_from(prepared, model):

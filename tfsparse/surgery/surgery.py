@@ -5,7 +5,8 @@ import tf_keras as keras
 
 from tfsparse.counterparts import copy_flags, copy_weights, frozen_from_outside, require_separate
 from tfsparse.graph import copy_layer, require_graph
-from tfsparse.surgery.calls import Reader, Ref, operation
+from tfsparse.surgery.calls import Ref, operation
+from tfsparse.surgery.flat_graph import FlatGraph
 
 
 class Surgery:
@@ -31,7 +32,7 @@ class Surgery:
         self.model, self.dtype = model, dtype
         self._after = {}
         self._instead = {}
-        graph = Reader(model)
+        graph = FlatGraph(model)
         self.inputs, self.calls, self.outputs = graph.inputs, graph.calls, graph.outputs
         stopped = frozen_from_outside(model) | {id(call.layer) for call in self.calls if not call.layer.trainable}
         self._stopped = stopped | {id(relu) for owner, relu in graph.fused.items() if owner in stopped}
@@ -72,7 +73,7 @@ class Surgery:
         for call in self.calls:
             args, kwargs = _fill((call.args, call.kwargs), tensors)
             if self.dtype is not None and operation(call):
-                args, kwargs = _constants_cast(args, kwargs)
+                args, kwargs = _in_one_precision(args, kwargs)
             if call in self._instead:
                 given = [tensors[ref.number] for ref in call.inputs]  # also if passed by name: tf.nn.relu(features=x)
                 outputs = self._instead[call](*given, lambda ref: tensors[ref.number])
@@ -111,16 +112,16 @@ def _keeps_statistics(call):
     return isinstance(call.layer, keras.layers.Normalization)
 
 
-def _constants_cast(args, kwargs):
-    """The arguments of a TensorFlow function, floating constants among them in the precision of the tensors beside them: one
-    written into the graph (`x + tf.constant(...)`) has that of the original. (TensorFlow itself converts arrays.)"""
+def _in_one_precision(args, kwargs):
+    """The arguments of a TensorFlow function, the floating ones in the lowest precision that a symbolic one has: a constant of
+    the graph (`x + tf.constant(...)`) and a cast to float32 have the original's. (TensorFlow itself converts arrays.)"""
     symbolic = lambda leaf: hasattr(leaf, "_keras_history")  # noqa: E731
-    dtypes = [leaf.dtype for leaf in tf.nest.flatten((args, kwargs)) if symbolic(leaf)]
-    given = next((dtype for dtype in dtypes if dtype.is_floating), None)
+    dtypes = [leaf.dtype for leaf in tf.nest.flatten((args, kwargs)) if symbolic(leaf) and leaf.dtype.is_floating]
+    lowest = min(dtypes, key=lambda dtype: dtype.size, default=None)
 
     def cast(leaf):
-        constant = tf.is_tensor(leaf) and not symbolic(leaf)
-        return tf.cast(leaf, given) if given and constant and leaf.dtype.is_floating else leaf
+        floating = (symbolic(leaf) or tf.is_tensor(leaf)) and leaf.dtype.is_floating
+        return tf.cast(leaf, lowest) if lowest and floating and leaf.dtype != lowest else leaf
 
     return tf.nest.map_structure(cast, (args, kwargs))
 
