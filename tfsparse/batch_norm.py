@@ -29,14 +29,14 @@ def on_batch_statistics(norm):
         "_no_sync_calculate_mean_and_var": _exactly(norm._no_sync_calculate_mean_and_var),
         "_fused_batch_norm": lambda inputs, mask, training: _on_batch(norm, inputs),
     }
-    with _replaced(own, changes):
+    with replaced(own, changes):
         yield
 
 
 @contextlib.contextmanager
 def on_moving_averages(norm):
     """Lets one BatchNorm layer compute without the fused kernel where it uses its moving averages."""
-    with _replaced(vars(norm), {"_fused_batch_norm": without_kernel(norm)}):
+    with replaced(vars(norm), {"_fused_batch_norm": without_kernel(norm)}):
         yield
 
 
@@ -54,7 +54,8 @@ def without_kernel(norm):
 
 
 @contextlib.contextmanager
-def _replaced(own, changes):
+def replaced(own, changes):
+    """Other attributes for an object, of which `own` is the dict; past Keras, which would take note of them."""
     before = {name: own[name] for name in changes if name in own}
     own.update(changes)
     try:

@@ -15,6 +15,7 @@ from tf_keras.src import backend
 
 from tfsparse.batch_norm import on_batch_statistics, on_moving_averages
 from tfsparse.registry import lookup
+from tfsparse.second_derivatives import derivable_twice
 from tfsparse.task.accuracy import inferring
 
 
@@ -49,6 +50,7 @@ def frozen(model, bn_mode="inference"):
     on_batch = lookup(_BN_MODES, bn_mode, "bn_mode")(model)
     saved = [(variable, variable.numpy()) for variable in model.variables]
     with contextlib.ExitStack() as stack:
+        stack.enter_context(derivable_twice(model))
         for norm in _norms(model):
             follows = any(norm is other for other in on_batch)
             stack.enter_context((on_batch_statistics if follows else on_moving_averages)(norm))

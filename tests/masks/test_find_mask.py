@@ -14,6 +14,7 @@ from tfsparse.mask import Mask, prunable
 from tfsparse.masks import METHODS, find_mask, scores
 from tfsparse.masks.search import Ranking
 from tfsparse.masks.start import begin
+from tfsparse.recipe import prepare
 from tfsparse.task import Task
 from tfsparse.version import __version__
 
@@ -148,6 +149,12 @@ def keras_cv_nested(_):
     )
     pool = keras.layers.GlobalAveragePooling2D()
     return keras.Sequential([features, pool, keras.layers.Dense(3, name="head")])
+
+
+def test_a_prepared_model_has_no_mask_to_be_found(model, mask, task):
+    """Ghosts have kernels, too, and were pruned."""
+    with pytest.raises(ValueError, match="belongs to training, and no mask is for it: give the plain model"):
+        find_mask(prepare(model, mask, "ghost_skips", task), "erk", sparsity=0.5)
 
 
 @pytest.mark.filterwarnings("ignore:.*left without a weight")

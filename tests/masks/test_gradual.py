@@ -149,6 +149,22 @@ def test_other_patterns_are_taken_from_the_trained_weights(task):
     assert all((np.moveaxis(array, -2, -1).reshape(-1, 4).sum(axis=1) == 2).all() for array in mask.values())
 
 
+def test_a_shuffled_mask_has_not_the_weights_of_the_other(task, model):
+    """Trained under the mask that was found, nine in ten of those that live now are 0."""
+    method = "gradual(epochs=1, frequency=1)"
+    mask = find_mask(model, f"{method[:-1]}, sanity='shuffle')", sparsity=0.8, task=task)
+    assert mask.weights is None and mask.live == round(0.2 * mask.total)
+
+
+def test_what_comes_too_late_is_refused(task, model):
+    for allocation in ("global", "erk"):
+        with pytest.raises(ValueError, match=f"prunes within each layer while it trains: allocation='{allocation}'"):
+            find_mask(model, METHOD, sparsity=0.8, task=task, allocation=allocation)
+    legacy = dataclasses.replace(task, optimizer=lambda task: keras.optimizers.legacy.SGD(0.1))
+    with pytest.raises(ValueError, match=r"received .*legacy.* have no place for masked gradients"):
+        find_mask(model, METHOD, sparsity=0.8, task=legacy)
+
+
 def test_refusals(task, model):
     def refused(message, method, **settings):
         with pytest.raises(ValueError, match=message):

@@ -6,7 +6,10 @@ import tf_keras as keras
 
 from tests.conftest import make_model
 from tfsparse import paths
+from tfsparse.mask import prunable
 from tfsparse.masks import find_mask, scores
+from tfsparse.masks.reinitialized import reinitialized
+from tfsparse.masks.search import Search
 
 
 def counts(mask):
@@ -78,3 +81,14 @@ def test_a_fresh_copy_has_other_weights_of_the_same_kind():
     assert list(paths.weights(copy)) == list(paths.weights(model))
     kernels = [paths.weights(each)["conv1/kernel"].numpy() for each in (model, copy)]
     assert not np.allclose(*kernels) and kernels[0].std() == pytest.approx(kernels[1].std(), rel=0.5)
+
+
+def test_another_start_knows_the_data_as_before(task):
+    """What a Normalization has been adapted to is no initial weight."""
+    norm = keras.layers.Normalization(axis=-1)
+    norm.adapt(next(iter(task.data.train))[0])
+    parts = [keras.layers.Conv2D(2, 3, name="conv"), keras.layers.Flatten(), keras.layers.Dense(3)]
+    model = keras.Sequential([keras.Input((8, 8, 3)), norm, *parts])
+    other = reinitialized(Search(model, prunable(model), 0.5, task)).model
+    np.testing.assert_array_equal(other.layers[0].mean, norm.mean)
+    assert np.any(other.layers[1].kernel != model.layers[1].kernel)

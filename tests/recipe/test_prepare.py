@@ -77,6 +77,19 @@ def assert_same_architecture(plain, model):
             assert ours.get_config() == theirs.get_config()
 
 
+@pytest.mark.parametrize("dtype", [None, "mixed_bfloat16"])
+def test_outputs_keep_their_names(dtype):
+    """Losses and labels are given by them; they were named after wrappers, and after casts to full precision."""
+    x = keras.Input((4,))
+    hidden = keras.layers.Dense(8, activation="relu", name="hidden")(x)
+    model = keras.Model(x, [keras.layers.Dense(2, name="kind")(hidden), keras.layers.Dense(1, name="size")(hidden)])
+    data = Data.from_arrays(train=(np.ones((4, 4), "float32"), np.zeros(4, int)), batch_size=2)
+    prepared = prepare(model, Mask.ones(model), "none", Task(data, epochs=1), dtype=dtype)
+    prepared.compile("sgd", {"kind": LOSS, "size": "mse"})
+    labels = {"kind": np.zeros(4, int), "size": np.ones(4)}
+    assert "size_loss" in prepared.fit(np.ones((4, 4)), labels, verbose=0).history
+
+
 @pytest.mark.parametrize("dtype", [slow(None), "mixed_bfloat16", "mixed_float16"])
 def test_a_whole_training_in_any_precision(dtype, data):
     """The stripped model is float32 in every case; a mixed copy differs by its rounding."""

@@ -10,13 +10,13 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_mask, make_model, same_weights, slow, started
+from tests.conftest import make_mask, make_model, same_weights, slow, started, two_devices
 from tests.fixtures_net import SHARED, build, images, load, to_keras
 from tfsparse import paths
 from tfsparse.frozen import frozen
 from tfsparse.graph import clone
 from tfsparse.mask import Mask, apply_mask
-from tfsparse.recipe import RescaledInit, prepare, strip
+from tfsparse.recipe import Recipe, RescaledInit, initial, prepare, strip
 from tfsparse.recipe.scale_steps import ScaleSteps
 from tfsparse.surgery import Surgery
 from tfsparse.task import Data, Task
@@ -174,6 +174,18 @@ def test_a_bias_that_a_norm_takes_out_keeps_its_size(task):
 def test_options_are_checked(option, value):
     with pytest.raises(ValueError, match=f"{option} must be .* received {value}"):
         RescaledInit(**{option: value})
+
+
+def test_on_several_devices_it_comes_before_them(model, mask, task):
+    """Within the scope it failed over a reduction that nobody had chosen."""
+    recipe = "rescaled_init(iterations=1)"
+    with two_devices().scope(), pytest.raises(ValueError, match="outside strategy.scope"):
+        prepare(model, mask, recipe, task)
+    start = initial(model, mask, Recipe(recipe), task)
+    with two_devices().scope():
+        prepared = prepare(start, mask, recipe, task, initialize=False)
+    found, expected = paths.weights(prepared), paths.weights(start)
+    np.testing.assert_array_equal(found["conv1/kernel"].numpy(), expected["conv1/kernel"].numpy())
 
 
 def test_gradients_of_embeddings_are_summed_by_rows():

@@ -22,11 +22,6 @@ _SET_RATES = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnP
 def check(model, task, recipe, settings, steps, callbacks=()):
     """Raises ValueError where settings, optimizer, callbacks and model do not go together; arguments as of `train`."""
     optimizer = task.make_optimizer()
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise ValueError(
-            f"The task's optimizer must be one of tf_keras.optimizers, received {type(optimizer).__module__}."
-            f"{type(optimizer).__name__}. Those in `legacy` have no place for masked gradients."
-        )
     setter = next((type(callback).__name__ for callback in callbacks if isinstance(callback, _SET_RATES)), None)
     if setter and schedule_of(optimizer)[1] is not None:  # Keras lets it set a number that nothing reads
         raise ValueError(

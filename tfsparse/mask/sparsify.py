@@ -42,6 +42,7 @@ def sparsify(model, mask):
     variables = masks(sparse)
     for name, array in mask.items():
         variables[name].assign(array.astype(variables[name].dtype.as_numpy_dtype))
+    sparse.output_names = list(model.output_names)  # by which losses and labels are given
     return apply_mask(sparse, mask)
 
 

@@ -106,7 +106,7 @@ def _search(start, folder):
         ranking = start.entry(search, **start.given)
         rounds = Rounds(place, start.fingerprint()) if ranking.trains else None
         arrays = rank(search, ranking, start.choices, rounds)
-        weights = ranking.weights and ranking.weights()
-    if start.choices.sanity == "reinitialize":
-        weights = None  # those of the other initialisation
+        weights = ranking.weights and ranking.weights(arrays)
+    if start.choices.sanity == "reinitialize" or (start.choices.sanity and ranking.trained):
+        weights = None  # of the other initialisation, or of the network that had another mask
     return Mask(arrays, start.metadata(search.notes), weights)

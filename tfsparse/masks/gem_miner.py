@@ -78,7 +78,7 @@ def gem_miner(
     network = ScoredNetwork(search, start, first, make(learning_rate), lambda scores: penalty * slope(scores))
     mining = Mining(search, network, epochs, period, learning_rate)
     search.notes["penalty"] = penalty
-    return Ranking(mining.score, rounds=rounds, trains=True, weights=lambda: mining.finish(rounds))
+    return Ranking(mining.score, rounds=rounds, trains=True, weights=lambda mask: mining.finish(rounds, mask))
 
 
 def _rounds(epochs, period):

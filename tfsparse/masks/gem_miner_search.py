@@ -40,13 +40,13 @@ class Mining:
                 self._train(end)
         return self.network.values()
 
-    def finish(self, rounds):
-        """What training starts from, path -> array; notes how the network does there."""
+    def finish(self, rounds, mask):
+        """What training starts from, path -> array; notes how the network does there under `mask`."""
         if self.state is None:
             self._resume(rounds)
         if self.stopped:
             self.search.notes["stopped_at_epoch"] = self.completed
-        mask = Mask.load(self.search.folder / f"round{rounds}.safetensors")
+        mask = Mask(mask)
         values, accuracy = measured(self.search, self.network.start, mask)
         if accuracy is not None:
             self.search.notes["accuracy_before_training"] = accuracy

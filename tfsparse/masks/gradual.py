@@ -21,8 +21,9 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
     mask as it is.
 
     The mask is TF-MOT's final one, its counts made exact: TF-MOT rounds in each layer, keeps a weight of every layer at least
-    and all that tie with the last one in. `allocation`, `pattern` and their like are applied to the trained weights. Training
-    on may start from these, the mask's `weights`; their accuracy is in the notes: `accuracies`,
+    and all that tie with the last one in. `pattern` and `min_per_layer` are applied to the trained weights, many of which are 0
+    by then, and what they need besides is drawn among those; another `allocation` is refused. Training on may start from the
+    trained weights, the mask's `weights` (a shuffled or inverted mask has none); their accuracy is in the notes: `accuracies`,
     if labels are classes.
 
     `end` is taken down to a whole number of `frequency` steps from `begin`, so that the last pruning reaches the sparsity
@@ -64,7 +65,8 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
         masks, trained = training.result()
         return {path: _ranked(np.abs(trained[path]), masks[path]) for path in search.weights}
 
-    return Ranking(score, allocation="uniform", trains=True, weights=lambda: training.result()[1])
+    own = {"allocation": "uniform", "within_layers": True, "trained": True}
+    return Ranking(score, trains=True, weights=lambda mask: training.result()[1], **own)
 
 
 def _ranked(sizes, mask):

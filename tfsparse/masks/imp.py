@@ -67,7 +67,8 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
         trained = tickets.trained(live, number)
         return {path: np.abs(trained[path]) for path in search.weights}
 
-    return Ranking(score, rounds=rounds, trains=True, weights=lambda: tickets.end(rounds))
+    trained = retrain != "weight_rewinding"
+    return Ranking(score, rounds=rounds, trains=True, weights=lambda mask: tickets.end(rounds), trained=trained)
 
 
 class _Tickets:

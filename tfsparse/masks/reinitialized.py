@@ -3,8 +3,10 @@
 import dataclasses
 
 import numpy as np
+from tf_keras.src.engine.base_preprocessing_layer import PreprocessingLayer
 
 from tfsparse import paths
+from tfsparse.counterparts import copy_layer_weights
 from tfsparse.frozen import seeded_initializers
 from tfsparse.graph import fresh, require_graph
 
@@ -18,6 +20,10 @@ def reinitialized(search):
     require_graph(search.model, "sanity='reinitialize'")
     with seeded_initializers(search.seed + 1):
         model = fresh(search.model)
+    given = dict(paths.layers(search.model))
+    for path, layer in paths.layers(model):
+        if isinstance(layer, PreprocessingLayer) and layer.weights:  # adapted to the data, as they still are
+            copy_layer_weights(given[path], layer)
     variables = paths.weights(model)
     weights = {path: variables[path] for path in search.weights}
     same = [path for path, v in weights.items() if np.ptp(v) and np.array_equal(v, search.weights[path])]

@@ -84,7 +84,10 @@ class Ranking:
         allocation: a name in `ALLOCATIONS`, if the user names no other.
         trains: whether a round takes so long that it is kept: `score` is then called with the round's number (from 1)
             too, and the mask after every round is saved in the search's folder. A search that was stopped goes on there.
-        weights: () -> path -> array, what training shall start from, called at the end; None: the model's own.
+        weights: (path -> boolean array, the mask) -> path -> array, what training shall start from, called at the end;
+            None: the model's own.
+        trained: whether those are trained under the method's own mask, and fit no other.
+        within_layers: whether the method itself prunes each layer as far as it goes; no `allocation` moves that.
         safe: (scores, live before, live after) -> whether a round may prune that at once; if not, it takes smaller steps
             and scores in between. None: always.
         drawn: whether the scores mean nothing (random masks).
@@ -99,6 +102,8 @@ class Ranking:
     allocation: str = "global"
     trains: bool = False
     weights: Callable | None = None
+    trained: bool = False
+    within_layers: bool = False
     safe: Callable | None = None
     drawn: bool = False
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsparse.mask.mask import Mask
+from tfsparse.mask.masked_layer import of_training
 from tfsparse.mask.prunable import prunable as prunable_weights
 from tfsparse.masks.allocate import live_count
 from tfsparse.masks.allocations import find_allocation
@@ -71,6 +72,11 @@ def begin(model, method, *, sparsity, task=None, seed=None, prunable="all", excl
     entry, given, choices = read_method(method, further)
     if tf.distribute.has_strategy():
         raise ValueError("Masks are found outside strategy.scope(): the scores must not be spread over replicas.")
+    if layer := of_training(model):
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) belongs to training, and no mask is for it: give the plain model, "
+            "ts.strip(model) of a prepared one."
+        )
     weights, choices = _without(prunable_weights(model, prunable), exclude), choices.read(model)
     if sparsity is None and hasattr(choices.allocation, "sparsity"):
         sparsity = choices.allocation.sparsity

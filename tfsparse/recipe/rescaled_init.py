@@ -4,7 +4,6 @@ import logging
 
 import numpy as np
 import tensorflow as tf
-import tf_keras as keras
 
 from tfsparse import paths
 from tfsparse.counterparts import copy_weights
@@ -12,10 +11,10 @@ from tfsparse.float32 import float32_twin, in_other_floats
 from tfsparse.frozen import frozen
 from tfsparse.graph import is_graph
 from tfsparse.progress import progress
+from tfsparse.recipe.before_norms import biases_before_norms
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.scale_adam import ScaleAdam
 from tfsparse.recipe.scale_steps import ScaleSteps
-from tfsparse.surgery import Surgery
 from tfsparse.values import real, switch, whole
 
 log = logging.getLogger(__name__)
@@ -65,12 +64,18 @@ class RescaledInit(Ingredient):
             self.run(model, mask, task)
 
     def _rescales(self, mask):
-        ticket = mask is not None and mask.is_ticket
-        if ticket and not self.tickets:
+        if mask is not None and mask.is_ticket and not self.tickets:
             log.info(
                 "The mask was found for a start of its own: nothing is rescaled (rescaled_init(tickets=True) does)."
             )
-        return self.tickets or not ticket
+            return False
+        if tf.distribute.has_strategy():
+            raise ValueError(
+                "The initialisation is rescaled on one device, outside strategy.scope(): take start = "
+                "tfsparse.recipe.initial(model, mask, recipe, task) there, and in the scope "
+                "prepare(start, mask, recipe, task, initialize=False)."
+            )
+        return True
 
     def run(self, model, mask, task):
         """Rescales the weights of `model` in place; computes in float32, unless the model is subclassed.
@@ -101,7 +106,12 @@ class RescaledInit(Ingredient):
         with frozen(model, bn_mode="batch") as forward, progress() as shown:
             steps = ScaleSteps(model, forward, task.loss_for(model), masks, self.eta)
             for _ in shown(range(self.iterations), "Rescaling the initial weights"):
-                rows.append(self._iterate(steps, batches, adam, scaled))
+                try:
+                    rows.append(self._iterate(steps, batches, adam, scaled))
+                except LookupError as error:
+                    raise ValueError(
+                        f"rescaled_init needs second derivatives, {error}. Leave it out of the recipe."
+                    ) from error
                 _check(rows[-1], len(rows) - 1)  # before the model has anything of it
                 for variable, value, scale in zip(variables, start, adam.scales, strict=True):
                     variable.assign(value * tf.cast(scale, value.dtype))
@@ -127,18 +137,6 @@ class RescaledInit(Ingredient):
             derivatives.numpy() * scaled / np.maximum(adam.scales, 1e-12), constraint=row["updated_loss"] is None
         )
         return {**row, "scales": adam.scales.copy()}
-
-
-def biases_before_norms(model):
-    """Paths of the biases that a BatchNorm takes out again: the loss does not depend on them, their scale is noise."""
-    if not is_graph(model):
-        return []
-    surgery = Surgery(model)
-    linear = (None, keras.activations.linear)
-    biased = [c for c in surgery.calls if hasattr(c.layer, "bias") and getattr(c.layer, "activation", None) in linear]
-    readers = [(call.path, surgery.consumers(call.outputs)) for call in biased]
-    norm = keras.layers.BatchNormalization
-    return [f"{path}/bias" for path, calls in readers if calls and all(isinstance(c.layer, norm) for c in calls)]
 
 
 def _batches(task):

@@ -90,6 +90,7 @@ class Surgery:
                 tensors[ref.number] = tensor
         outputs = tf.nest.map_structure(self._full_precision, _fill(self.outputs, tensors))
         copy = keras.Model(tf.nest.pack_sequence_as(self.model._nested_inputs, inputs), outputs, name=self.model.name)
+        copy.output_names = list(self.model.output_names)  # by which losses and labels are given
         self._tell_what_is_trained(copies)
         transfer(self.model, copy)
         return copy

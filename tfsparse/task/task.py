@@ -69,9 +69,13 @@ class Task:
         return self.epochs * self.data.steps_per_epoch
 
     def make_optimizer(self):
-        """A new Keras optimizer for one training."""
+        """A new Keras optimizer for one training.
+
+        Raises:
+            ValueError: the task's own function gives none, or one of Keras' `legacy` kind.
+        """
         if self.optimizer is not None:
-            return self.optimizer(self)
+            return _checked(self.optimizer(self))
         rate = schedules.make_schedule(self.schedule, self.learning_rate, self.steps)
         return SGD(rate, momentum=self.momentum, weight_decay=self.weight_decay)
 
@@ -104,3 +108,12 @@ class Task:
     def soft_labels(self):
         """Whether training labels are vectors over the classes (one-hot, MixUp, CutMix) instead of class numbers."""
         return len(self.data.train.element_spec[1].shape) == 2
+
+
+def _checked(optimizer):
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            f"The task's optimizer must be one of tf_keras.optimizers, received {type(optimizer).__module__}."
+            f"{type(optimizer).__name__}. Those in `legacy` have no place for masked gradients."
+        )
+    return optimizer
