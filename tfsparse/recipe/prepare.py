@@ -65,7 +65,8 @@ def _leading_to_outputs(mask, prepared):
     Raises:
         ValueError: one is not: no output of the model is made of it.
     """
-    lost = [path for path in mask if path not in prunable(prepared)]
+    known = prunable(prepared)
+    lost = [path for path in mask if path not in known]
     if lost:
         raise ValueError(
             f"The mask prunes {lost[0]!r}, which no output of the model is made of: nothing would train it. Find the mask with "
