@@ -72,12 +72,13 @@ def begin(model, method, *, sparsity, task=None, seed=None, prunable="all", excl
     entry, given, choices = read_method(method, further)
     if tf.distribute.has_strategy():
         raise ValueError("Masks are found outside strategy.scope(): the scores must not be spread over replicas.")
+    every = prunable_weights(model, prunable)
     if layer := of_training(model):
         raise ValueError(
             f"Layer {layer.name!r} ({type(layer).__name__}) belongs to training, and no mask is for it: give the plain model, "
             "ts.strip(model) of a prepared one."
         )
-    weights, choices = _without(prunable_weights(model, prunable), exclude), choices.read(model)
+    weights, choices = _without(every, exclude), choices.read(model)
     if sparsity is None and hasattr(choices.allocation, "sparsity"):
         sparsity = choices.allocation.sparsity
     if sparsity is None:
