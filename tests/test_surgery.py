@@ -12,7 +12,7 @@ from tfsparse import paths
 from tfsparse.compaction import compact
 from tfsparse.graph import clone
 from tfsparse.mask import Mask
-from tfsparse.recipe import prepare
+from tfsparse.recipe import Ingredient, prepare
 from tfsparse.surgery import Surgery, relu_limit
 from tfsparse.task import Data, Task
 
@@ -157,6 +157,11 @@ def test_whole_numbers_that_a_nested_model_takes_as_floats():
         np.testing.assert_allclose(Surgery(model, dtype=dtype).build()(images), model(images), rtol=tolerance, atol=1)
 
 
+class Never(Ingredient):
+    def initialize(self, model, mask, task):
+        raise AssertionError("work was done before the refusal")
+
+
 def test_what_leads_to_no_output_is_no_call():
     """Of features at two scales one is taken: the other's branch is in no copy."""
     inside = keras.Input((4,))
@@ -170,7 +175,7 @@ def test_what_leads_to_no_output_is_no_call():
     with pytest.raises(
         ValueError, match=r"'features/far/kernel', which no output .* exclude=\['features/far/kernel'\]"
     ):
-        prepare(model, mask, "none", Task(data, epochs=1))
+        prepare(model, mask, [Never()], Task(data, epochs=1))
     part = {path: array for path, array in mask.items() if "far" not in path}
     assert "head/kernel" in paths.weights(prepare(model, part, "none", Task(data, epochs=1)))
     assert list(compact(model, mask).mask) == list(part)

@@ -142,6 +142,15 @@ def test_nested_models_and_gates():
     assert found["gate/kernel"].note == "empty" and found["head/kernel"].effective == 8
 
 
+def test_what_is_no_mask_and_one_shape_for_two_inputs_are_refused(model, mask):
+    with pytest.raises(ValueError, match="received 'mask.safetensors': find_mask"):
+        diagnose(model, "mask.safetensors")
+    first, second = keras.Input((2,)), keras.Input((2,))
+    two = keras.Model([first, second], keras.layers.Dense(1, name="head")(first + second))
+    with pytest.raises(ValueError, match="input_shape is of one input, and model .* has 2"):
+        diagnose(two, Mask.ones(two), input_shape=(2,))
+
+
 def test_a_subclassed_model_has_no_graph():
     class Mine(keras.Model):
         def __init__(self):

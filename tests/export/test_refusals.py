@@ -60,6 +60,8 @@ def test_refuses_before_it_writes(tmp_path):
     refused("the data's are", input_shape=(9, 9, 3))
     refused("belongs to training", model=wrapped(), mask=None)
     refused("received 'mask.safetensors': find_mask", mask="mask.safetensors")
+    with pytest.raises(ValueError, match=r"card\['loss'\] is nan, which JSON cannot hold"):
+        export_model(model, "saved_model", tmp_path / "new", card={"loss": float("nan")})
     first, second = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
     refused("takes 2 inputs", model=keras.Model([first, second], first + keras.layers.Dense(3)(second)), mask=None)
     refused(

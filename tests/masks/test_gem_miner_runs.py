@@ -9,6 +9,8 @@ from sklearn.datasets import load_digits
 
 from tests.conftest import make_model, slow
 from tfsparse import find_mask
+from tfsparse.mask import Mask
+from tfsparse.masks import gem_miner_search
 from tfsparse.masks.gem_miner_search import Mining
 from tfsparse.masks.rounds import Rounds
 from tfsparse.masks.state import State
@@ -58,6 +60,14 @@ def test_stopped_anywhere_it_goes_on(task, tmp_path, optimizer, places):
         assert mask == whole and mask.metadata == whole.metadata
         for path, array in whole.weights.items():
             np.testing.assert_array_equal(mask.weights[path], array)
+
+
+def test_the_note_is_of_the_mask_that_is_given(task, monkeypatch):
+    """A shuffled one had the accuracy of the other."""
+    seen, plain = [], gem_miner_search.measured
+    monkeypatch.setattr(gem_miner_search, "measured", lambda *given: (seen.append(given[2]), plain(*given))[1])
+    mask = find_mask(make_model(), "gem_miner(epochs=3, period=1, sanity='shuffle')", sparsity=0.8, task=task)
+    assert [one.digest for one in seen] == [Mask(mask).digest]
 
 
 def test_an_empty_network_ends_the_search(task, tmp_path, caplog):

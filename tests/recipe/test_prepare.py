@@ -82,7 +82,8 @@ def test_outputs_keep_their_names(dtype):
     """Losses and labels are given by them; they were named after wrappers, and after casts to full precision."""
     x = keras.Input((4,))
     hidden = keras.layers.Dense(8, activation="relu", name="hidden")(x)
-    model = keras.Model(x, [keras.layers.Dense(2, name="kind")(hidden), keras.layers.Dense(1, name="size")(hidden)])
+    kind = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2, name="head")], name="kind")  # is laid flat
+    model = keras.Model(x, [kind(hidden), keras.layers.Dense(1, name="size")(hidden)])
     data = Data.from_arrays(train=(np.ones((4, 4), "float32"), np.zeros(4, int)), batch_size=2)
     prepared = prepare(model, Mask.ones(model), "none", Task(data, epochs=1), dtype=dtype)
     prepared.compile("sgd", {"kind": LOSS, "size": "mse"})

@@ -176,6 +176,14 @@ def test_options_are_checked(option, value):
         RescaledInit(**{option: value})
 
 
+def test_what_has_no_second_derivative_is_named(task):
+    resize = keras.layers.Lambda(lambda x: tf.image.resize(x, (4, 4), "nearest"))
+    parts = [keras.layers.Conv2D(2, 3, name="conv"), resize, keras.layers.Flatten(), keras.layers.Dense(3, name="head")]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *parts])
+    with pytest.raises(ValueError, match="needs second derivatives, .*ResizeNearestNeighborGrad.* Leave it out"):
+        RescaledInit(iterations=1, gamma=1e-6).run(model, None, task)
+
+
 def test_on_several_devices_it_comes_before_them(model, mask, task):
     """Within the scope it failed over a reduction that nobody had chosen."""
     recipe = "rescaled_init(iterations=1)"

@@ -35,6 +35,14 @@ def test_the_best_of_an_epoch_that_is_gone_through_again_is_forgotten(completed,
     assert best.path.exists() == (completed == 2)
 
 
+def test_a_training_that_begins_anew_has_no_best_yet(tmp_path, model, mask, task):
+    SaveBest(tmp_path / "best.safetensors", paths.weights(model), [{"epoch": 1, "val_accuracy": 0.9}]).on_epoch_end(0)
+    train(
+        model, task, mask, "ghost_skips(hand_over='constant')", folder=tmp_path, verbose=0
+    )  # no epoch is without ghosts
+    assert not (tmp_path / "best.safetensors").exists()
+
+
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "best.safetensors").write_bytes(b"damaged")
     with pytest.raises(ValueError, match="best.safetensors cannot be read: it is damaged"):

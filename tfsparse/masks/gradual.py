@@ -65,8 +65,10 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
         masks, trained = training.result()
         return {path: _ranked(np.abs(trained[path]), masks[path]) for path in search.weights}
 
-    own = {"allocation": "uniform", "within_layers": True, "trained": True}
-    return Ranking(score, trains=True, weights=lambda mask: training.result()[1], **own)
+    def weights(mask):
+        return training.result()[1]
+
+    return Ranking(score, allocation="uniform", trains=True, weights=weights, trained=True, within_layers=True)
 
 
 def _ranked(sizes, mask):

@@ -2,7 +2,7 @@
 
 from tfsparse.counterparts import copy_weights
 from tfsparse.graph import clone, is_graph, require_graph
-from tfsparse.mask import apply_mask, checked, prunable, sparsify
+from tfsparse.mask import apply_mask, checked, sparsify
 from tfsparse.mask.sparsify import release
 from tfsparse.recipe.checks import (
     check_trainable,
@@ -50,29 +50,26 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
     if not is_graph(model) and dtype is None:
         return _prepare_in_place(model, mask, recipe, task, initialize)
     start = initial(model, mask, recipe, task) if initialize else model
-    surgery = Surgery(start, "Preparing a model", dtype)
+    surgery = _surgery(start, mask, dtype)
     recipe.dress(surgery, mask, task)
     prepared = surgery.build()
     if mask is not None:
-        prepared = sparsify(prepared, _leading_to_outputs(mask, prepared))
+        prepared = sparsify(prepared, mask)
     came_from(prepared, model)
     return prepared
 
 
-def _leading_to_outputs(mask, prepared):
-    """The mask, if all its weights are in `prepared`.
-
-    Raises:
-        ValueError: one is not: no output of the model is made of it.
-    """
-    known = prunable(prepared)
-    lost = [path for path in mask if path not in known]
+def _surgery(model, mask, dtype=None):
+    """The `Surgery` of a model; ValueError if the mask is for a weight that no output of the model is made of."""
+    surgery = Surgery(model, "Preparing a model", dtype)
+    reached = tuple(f"{call.path}/" for call in surgery.calls)
+    lost = [path for path in mask or () if not path.startswith(reached)]
     if lost:
         raise ValueError(
             f"The mask prunes {lost[0]!r}, which no output of the model is made of: nothing would train it. Find the mask with "
             f"exclude={lost}, or build the model without it."
         )
-    return mask
+    return surgery
 
 
 def came_from(prepared, model):
@@ -82,8 +79,12 @@ def came_from(prepared, model):
 
 def initial(model, mask, recipe, task):
     """A plain copy of `model` with the weights that training starts from: masked, and rescaled if the recipe says so."""
-    if recipe.needs_graph:  # a graph that the recipe has no place in is refused before the work of rescaling
-        recipe.dress(Surgery(model, "Preparing a model"), mask, task)
+    if recipe.needs_graph or is_graph(
+        model
+    ):  # what recipe or mask have no place in is refused before the work of rescaling
+        surgery = _surgery(model, mask)
+        if recipe.needs_graph:
+            recipe.dress(surgery, mask, task)
     warn_of_other_start(model, mask)
     warn_of_trained_start(model, recipe)
     start = clone(model)
