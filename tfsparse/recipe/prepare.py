@@ -79,9 +79,8 @@ def came_from(prepared, model):
 
 def initial(model, mask, recipe, task):
     """A plain copy of `model` with the weights that training starts from: masked, and rescaled if the recipe says so."""
-    if recipe.needs_graph or is_graph(
-        model
-    ):  # what recipe or mask have no place in is refused before the work of rescaling
+    # What recipe or mask have no place in is refused before the work of rescaling.
+    if recipe.needs_graph or is_graph(model):
         surgery = _surgery(model, mask)
         if recipe.needs_graph:
             recipe.dress(surgery, mask, task)
