@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import re
 
 import tensorflow as tf
 import tf_keras as keras
@@ -20,6 +21,23 @@ def derivable_twice(model):
             if call := _call(layer):
                 stack.enter_context(replaced(vars(layer), {"call": call}))
         yield
+
+
+@contextlib.contextmanager
+def needed(by, remedy):
+    """Raises ValueError that says what has no second derivative, for the error that TensorFlow raises.
+
+    Args:
+        by: who needs them.
+        remedy: what to do, a sentence.
+    """
+    try:
+        yield
+    except Exception as error:  # AutoGraph puts a class of its own in the place of LookupError
+        missing = re.search(r"gradient registry has no entry for: (\w+)", str(error))
+        if missing is None:
+            raise
+        raise ValueError(f"{by} needs second derivatives, and TensorFlow has none of {missing[1]}. {remedy}") from error
 
 
 def _call(layer):

@@ -62,6 +62,9 @@ def test_refuses_before_it_writes(tmp_path):
     refused("received 'mask.safetensors': find_mask", mask="mask.safetensors")
     with pytest.raises(ValueError, match=r"card\['loss'\] is nan, which JSON cannot hold"):
         export_model(model, "saved_model", tmp_path / "new", card={"loss": float("nan")})
+    words = [keras.layers.Embedding(9, 4, input_shape=(7,)), keras.layers.Flatten(), keras.layers.Dense(3)]
+    with pytest.raises(ValueError, match="cannot compute the inputs .* Random numbers .* pass data= with some"):
+        export_model(keras.Sequential(words), "saved_model", tmp_path / "new")
     first, second = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
     refused("takes 2 inputs", model=keras.Model([first, second], first + keras.layers.Dense(3)(second)), mask=None)
     refused(

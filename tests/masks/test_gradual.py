@@ -12,6 +12,7 @@ from tensorflow_model_optimization.sparsity import keras as tfmot
 from tests.conftest import make_data, make_model
 from tfsparse import find_mask, paths
 from tfsparse.mask import Mask
+from tfsparse.masks import read_method
 from tfsparse.masks.gradual_training import GradualTraining
 from tfsparse.masks.rounds import Rounds
 from tfsparse.masks.state import State
@@ -160,6 +161,8 @@ def test_what_comes_too_late_is_refused(task, model):
     for allocation in ("global", "erk"):
         with pytest.raises(ValueError, match=f"prunes within each layer while it trains: allocation='{allocation}'"):
             find_mask(model, METHOD, sparsity=0.8, task=task, allocation=allocation)
+    with pytest.raises(ValueError, match="prunes within each layer"):
+        read_method("gradual(allocation='erk')")  # where a run's flags are checked, before data are loaded
     legacy = dataclasses.replace(task, optimizer=lambda task: keras.optimizers.legacy.SGD(0.1))
     with pytest.raises(ValueError, match=r"received .*legacy.* have no place for masked gradients"):
         find_mask(model, METHOD, sparsity=0.8, task=legacy)

@@ -161,6 +161,12 @@ def test_other_errors():
         find_mask(small(), "grasp(batches=0)", sparsity=0.5, task=task())
     with pytest.raises(ValueError, match="Unknown bn_mode 'train'"):
         find_mask(small(), "grasp(bn_mode='train')", sparsity=0.5, task=task())
+    resize = keras.layers.Lambda(lambda x: tf.image.resize(x, (4, 4), "bicubic"))
+    model = keras.Sequential([keras.layers.Conv2D(3, 3, input_shape=(6, 6, 1)), resize, *small().layers[3:]])
+    with pytest.raises(
+        ValueError, match="^grasp needs second derivatives, and TensorFlow has none of ResizeBicubicGrad. snip"
+    ):
+        find_mask(model, "grasp", sparsity=0.5, task=task())
 
 
 def test_the_model_is_as_before(model):

@@ -25,8 +25,15 @@ def outputs_of(model, normalised):
 
     Raises:
         ExportError: another shape, or NaN and infinity among them.
+        ValueError: the model cannot compute them.
     """
-    outputs = [model(normalised[i : i + 64], training=False) for i in range(0, len(normalised), 64)]
+    try:
+        outputs = [model(normalised[i : i + 64], training=False) for i in range(0, len(normalised), 64)]
+    except tf.errors.InvalidArgumentError as error:  # of numbers in a range, as those of words
+        raise ValueError(
+            f"Model {model.name!r} cannot compute the inputs that its file is to be compared on. Random numbers stand for them "
+            "where data have no test images: pass data= with some that it takes."
+        ) from error
     if not all(tf.is_tensor(part) and part.shape.rank == 2 for part in outputs):
         raise ExportError(f"Model {model.name!r} must give one output [batch, classes] (a single label or number: 1).")
     outputs = np.concatenate(outputs)

@@ -68,7 +68,7 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
     def weights(mask):
         return training.result()[1]
 
-    return Ranking(score, allocation="uniform", trains=True, weights=weights, trained=True, within_layers=True)
+    return Ranking(score, allocation="uniform", trains=True, weights=weights, trained=True)
 
 
 def _ranked(sizes, mask):

@@ -8,6 +8,7 @@ import tf_keras as keras
 
 from tfsparse.masks.gradients import Mean, gradient, masked, normalised
 from tfsparse.masks.search import Ranking
+from tfsparse.second_derivatives import needed
 from tfsparse.values import real, switch, whole
 
 
@@ -51,7 +52,8 @@ def grasp(search, *, batches=1, temperature=200.0, bn_mode="batch", rounds=1, ma
             for path, total in zip(search.weights, flow.sums, strict=True):
                 if not live[path].all():  # what is pruned takes no part in the flow
                     total.assign(total * tf.cast(live[path], total.dtype))
-            products = change(search.shown(data, "Change of gradient flow", total=batches))
+            with needed("grasp", "snip, taylor and synflow do with first ones."):
+                products = change(search.shown(data, "Change of gradient flow", total=batches))
             scores = {p: (v * h).numpy() for (p, v), h in zip(search.weights.items(), products, strict=True)}
         scores = {path: abs(array) for path, array in scores.items()} if magnitude else scores
         return normalised(scores)

@@ -23,6 +23,8 @@ METHODS = {
     "taylor": taylor,
 }
 
+# Methods that prune each layer as far as it goes while they train, and the one `allocation` that they know.
+WITHIN_LAYERS = {"gradual": "uniform"}
 # Methods whose trainings take the settings of a run, its precision too.
 TRAINED = ("imp",)
 # On one device and in the model's own precision; the others do not train.

@@ -23,11 +23,6 @@ def rank(search, ranking, choices, rounds=None):
         choices: `Choices`.
         rounds: `Rounds` that were done before, and where new ones are kept; None: all are done here, and none is kept.
     """
-    if ranking.within_layers and choices.allocation not in (None, ranking.allocation):
-        raise ValueError(
-            f"The method prunes within each layer while it trains: allocation={choices.allocation!r} would come too late, and "
-            "fill up with weights that are pruned. Leave it out."
-        )
     pattern = choices.pattern_for(search)
     allocation = find_allocation(choices.allocation or ranking.allocation)
     shapes = {path: tuple(variable.shape) for path, variable in search.weights.items()}

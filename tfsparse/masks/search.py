@@ -87,7 +87,6 @@ class Ranking:
         weights: (path -> boolean array, the mask) -> path -> array, what training shall start from, called at the end;
             None: the model's own.
         trained: whether those are trained under the method's own mask, and fit no other.
-        within_layers: whether the method itself prunes each layer as far as it goes; no `allocation` moves that.
         safe: (scores, live before, live after) -> whether a round may prune that at once; if not, it takes smaller steps
             and scores in between. None: always.
         drawn: whether the scores mean nothing (random masks).
@@ -103,7 +102,6 @@ class Ranking:
     trains: bool = False
     weights: Callable | None = None
     trained: bool = False
-    within_layers: bool = False
     safe: Callable | None = None
     drawn: bool = False
 

@@ -15,7 +15,7 @@ from tfsparse.mask.prunable import prunable as prunable_weights
 from tfsparse.masks.allocate import live_count
 from tfsparse.masks.allocations import find_allocation
 from tfsparse.masks.choices import Choices
-from tfsparse.masks.methods import METHODS
+from tfsparse.masks.methods import METHODS, WITHIN_LAYERS
 from tfsparse.masks.search import Search
 from tfsparse.registry import options, parse, resolve
 from tfsparse.task.decides import decides
@@ -103,6 +103,12 @@ def read_method(method, further=None):
     entry, given = resolve(METHODS, method, "mask method", further=further, common=common)
     given = {name: _plain(value) for name, value in given.items()}
     choices = Choices(**{name: value for name, value in given.items() if name in common})
+    own = WITHIN_LAYERS.get(parse(method)[0])
+    if own and choices.allocation not in (None, own):
+        raise ValueError(
+            f"{method} prunes within each layer while it trains: allocation={choices.allocation!r} would come too late, and "
+            f"fill up with weights that are pruned. Leave it out: it is {own!r}."
+        )
     return entry, {name: value for name, value in given.items() if name not in common}, choices
 
 

@@ -15,6 +15,7 @@ from tfsparse.recipe.before_norms import biases_before_norms
 from tfsparse.recipe.ingredient import Ingredient
 from tfsparse.recipe.scale_adam import ScaleAdam
 from tfsparse.recipe.scale_steps import ScaleSteps
+from tfsparse.second_derivatives import needed
 from tfsparse.values import real, switch, whole
 
 log = logging.getLogger(__name__)
@@ -106,12 +107,8 @@ class RescaledInit(Ingredient):
         with frozen(model, bn_mode="batch") as forward, progress() as shown:
             steps = ScaleSteps(model, forward, task.loss_for(model), masks, self.eta)
             for _ in shown(range(self.iterations), "Rescaling the initial weights"):
-                try:
+                with needed("rescaled_init", "Leave it out of the recipe."):
                     rows.append(self._iterate(steps, batches, adam, scaled))
-                except LookupError as error:
-                    raise ValueError(
-                        f"rescaled_init needs second derivatives, {error}. Leave it out of the recipe."
-                    ) from error
                 _check(rows[-1], len(rows) - 1)  # before the model has anything of it
                 for variable, value, scale in zip(variables, start, adam.scales, strict=True):
                     variable.assign(value * tf.cast(scale, value.dtype))
