@@ -19,6 +19,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no tr
 
 from absl import flags as absl_flags
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tfsparse import flags
@@ -84,11 +85,11 @@ def _table(mask, model):
         column.overflow = "fold"
     for row in json.loads(mask.metadata["entries"]):
         shape, to = ("x".join(map(str, row[key])) for key in ("shape", "to"))
-        table.add_row(row["entry"], shape, row["weight"], to, f"{row['how']}, {row['found']}")
+        table.add_row(escape(row["entry"]), shape, escape(row["weight"]), to, f"{row['how']}, {row['found']}")
     left_out, dense = json.loads(mask.metadata["left_out"]), [path for path in prunable(model) if path not in mask]
     lines = [f"Left out, no kernels' masks: {', '.join(left_out)}."] if left_out else []
     lines += [f"Not in the file, so they stay dense: {', '.join(dense)}."] if dense else []
-    table.caption = "\n".join(lines) or None
+    table.caption = escape("\n".join(lines)) or None
     return table
 
 

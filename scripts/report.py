@@ -25,9 +25,10 @@ TITLE = absl_flags.DEFINE_string("title", "Sparse training", "Title of the page.
 def main(argv):
     if len(argv) < 2:
         sys.exit("Give run folders, folders of run folders, or files that --json wrote: scripts/report.py FOLDER...")
-    out = pathlib.Path(OUT.value)
-    files = [out, out.with_suffix(".csv"), out.with_suffix(".md")]
     with flags.reported_errors():
+        check_out(OUT.value, "--out")
+        out = pathlib.Path(OUT.value)
+        files = [out, out.with_suffix(".csv"), out.with_suffix(".md")]
         for file in files:
             check_out(file, "--out")
         if JSON.value:

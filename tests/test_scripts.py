@@ -2,6 +2,7 @@
 
 import types
 
+import numpy as np
 import pytest
 
 from tests.conftest import make_mask
@@ -168,6 +169,7 @@ def test_a_report_takes_the_place_of_nothing_else(tmp_path):
     (tmp_path / "report.csv" / "kept.txt").write_text("")
     for flags, said in (
         ([f"--out={tmp_path}/report.html"], "report.csv is a folder"),
+        ([f"--out={tmp_path}"], "is a folder: give the name of a file"),
         ([f"--out={tmp_path}/other.html", f"--json={tmp_path}/other.md"], "is a file of the report itself"),
     ):
         ended = run_script("report.py", *flags, "nowhere")
@@ -198,6 +200,16 @@ def test_masks_go_to_pytorch_and_back(tmp_path):
     assert Mask.load(again) == mask
     for output in (there.stdout, back.stdout):
         assert "fc.weight" in output and "4x16" in output and "transposed" in output
+
+
+def test_names_in_a_mask_file_are_no_markup(tmp_path):
+    """A closing tag ended in a traceback, and an opening one was not shown."""
+    shapes = {"net[/x].weight": (4, 16), "net[bold].bias": (7,)}
+    np.savez(tmp_path / "theirs.npz", **{name: np.ones(shape, bool) for name, shape in shapes.items()})
+    network = ("--model=resnet20(width=0.25)", "--input_shape=32,32,3", "--num_classes=4")
+    ended = run_script("convert_mask.py", f"--path={tmp_path}/theirs.npz", f"--out={tmp_path}/o.safetensors", *network)
+    assert ended.returncode == 0, ended.stderr
+    assert "net[/x].weight" in ended.stdout and "net[bold].bias" in ended.stdout
 
 
 def test_masks_that_cannot_be_converted(tmp_path):

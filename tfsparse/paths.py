@@ -40,13 +40,16 @@ def _below(model, prefix, seen):
             yield from _below(layer, path + "/", seen)
 
 
-def inside(path, names):
-    """Those of the weights' `names` that lie in the layer at `path`, from the layer inwards.
+def inside(layer, variables):
+    """Names, from `layer` inwards, of those of `variables` that lie in it. (By their paths they cannot be told: "block1/conv"
+    may be a layer's own name, and "block1" that of another.)
 
-    >>> inside("stage1/attention", ["stage1/attention/query/kernel", "stage1/attention2/query/kernel"])
-    ['query/kernel']
+    >>> model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="head")])
+    >>> inside(model.layers[0], [model.layers[0].bias])
+    ['bias']
     """
-    return [name.removeprefix(path + "/") for name in names if name.startswith(path + "/")]
+    wanted = {id(variable) for variable in variables}
+    return [name for name, variable, _ in owned_weights_of(layer) if id(variable) in wanted]
 
 
 def unwrap(layer):

@@ -123,6 +123,16 @@ def test_depthwise_separable_transposed_and_concatenated():
     assert found["head"].dead_inputs == 2
 
 
+def test_channels_of_grouped_convolutions():
+    """Their kernels have one group's channels on the axis: each stands for a channel of every group."""
+    model = keras.Sequential([layers.Conv2D(8, 3, groups=2, input_shape=(5, 5, 4), name="grouped")])
+    kernel = np.ones((3, 3, 2, 8), bool)
+    kernel[:, :, 0, :4] = False  # of the first group: channel 0
+    kernel[:, :, 1, 4:] = False  # of the second: channel 3
+    (found,) = diagnose(model, {"grouped/kernel": kernel}).layers
+    assert (found.inputs, found.dead_inputs, found.outputs, found.dead_outputs) == (4, 2, 8, 0)
+
+
 def test_a_layer_called_twice_counts_twice_and_lives_by_either_call():
     shared = layers.Dense(2, name="shared")
     inputs = keras.Input((2,))

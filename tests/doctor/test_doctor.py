@@ -156,6 +156,15 @@ def test_blocks_stay_whole_where_channels_are_taken_out():
     np.testing.assert_allclose(ts.compact(model).model(x), model(x), atol=1e-5)
 
 
+def test_kernels_of_attention_are_no_convolutions():
+    words = keras.Input((6, 8))
+    mixed = L.MultiHeadAttention(2, 4, name="attention")(words, words)
+    model = keras.Model(words, L.GlobalAveragePooling1D()(L.Conv1D(3, 3, name="conv")(mixed)))
+    reasons = {layer.path: layer.reason for layer in ts.doctor(model, compact=False).layers}
+    assert reasons.pop("conv/kernel") == "3 Conv1D is never sparse"
+    assert set(reasons.values()) == {"EinsumDense is never sparse"}
+
+
 def test_the_model_is_left_as_it_was():
     model, mask = masked("mobilenet_xnnpack(width=0.1)")
     before = [weight.numpy() for weight in model.weights]

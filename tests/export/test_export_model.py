@@ -7,7 +7,7 @@ import tf_keras as keras
 
 import tfsparse as ts
 from tests.export.export_networks import FORMATS, MEAN, STD, data, keras_probabilities, network, pictures, sparse, zeros
-from tfsparse.export import export_model, load_exported
+from tfsparse.export import EXACT, EXPORTERS, export_model, load_exported
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -27,6 +27,27 @@ def test_gives_the_models_probabilities_and_holds_its_zeros(format, softmax, tmp
     np.testing.assert_allclose(exported(pictures()), expected, atol=1e-5)
     with pytest.raises(ValueError, match="uint8 images of shape"):
         exported(pictures().astype("float32"))
+
+
+def test_a_folder_of_another_format_is_read_by_its_own_exporter(tmp_path, monkeypatch):
+    class Apart:
+        """A SavedModel in a folder inside, and so none that `saved_model` can read."""
+
+        suffix, name, tolerance, calibrates = "", "apart", EXACT, False
+
+        def variants(self, serving):
+            (write,) = EXPORTERS["saved_model"]().variants(serving).values()
+            return {"dense": lambda path: path.mkdir() or write(path / "inside")}
+
+        @staticmethod
+        def load(path):
+            return EXPORTERS["saved_model"].load(path / "inside")
+
+    monkeypatch.setitem(EXPORTERS, "apart", Apart)
+    model = network()
+    paths = [export_model(model, format, tmp_path / format, data=data()).path for format in ("apart", "saved_model")]
+    first, second = (load_exported(path)(pictures(3)) for path in paths)
+    np.testing.assert_array_equal(first, second)
 
 
 def test_saved_model_is_plain_tensorflow(tmp_path):

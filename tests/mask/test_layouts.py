@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from tests.mask.nets import every_kind, of_sequences
+from tfsparse.mask import Mask, export_mask, import_mask
 from tfsparse.mask.flattened import flattened_images
 from tfsparse.mask.layouts import layouts
 
@@ -96,6 +98,68 @@ def test_a_dense_layer_after_flatten_sees_channels_first_in_pytorch(name):
     wanted = theirs @ (np.maximum(image, 0) if name == "through others" else image).transpose(2, 0, 1).ravel() / scale
     np.testing.assert_allclose(model(image[None])[0], wanted, atol=1e-5)
     np.testing.assert_array_equal(layout.to_torch(layout.from_torch(theirs)), theirs)
+
+
+@pytest.mark.parametrize(
+    ("flatten", "image"),
+    [({}, None), ({"data_format": "channels_first"}, (4, 5, 3))],
+)
+def test_channels_that_come_first(flatten, image):
+    """Keras' Flatten leaves them there, as PyTorch does, unless it is told of them."""
+    conv = layers.Conv2D(3, 2, data_format="channels_first")
+    model = flat(conv, layers.ReLU(), layers.Flatten(**flatten), shape=(2, 5, 6))
+    assert layouts(model)["head/kernel"].image == image and not layouts(model)["head/kernel"].unseen
+
+
+def concatenated():
+    inputs = keras.Input((2, 3, 4))
+    parts = [layers.Flatten()(layers.ReLU()(inputs)) for _ in range(2)]
+    return keras.Model(inputs, layers.Dense(5, name="head")(layers.Concatenate()(parts)))
+
+
+def reshaped():
+    inputs = keras.Input((2, 3, 4))
+    return keras.Model(inputs, layers.Dense(5, name="head")(tf.reshape(inputs, (-1, 24))))
+
+
+class Hidden(keras.Model):
+    """Its graph is not seen; dense layers that read what a layer writes are clear all the same."""
+
+    def __init__(self, pool=None):
+        super().__init__()
+        self.conv, self.pool = layers.Conv2D(4, 1, name="conv"), pool or layers.Flatten()
+        self.head, self.last = layers.Dense(5, name="head"), layers.Dense(2, name="last")
+
+    def call(self, images):
+        return self.last(self.head(self.pool(self.conv(images))))
+
+
+def hidden(pool=None):
+    model = Hidden(pool)
+    model(np.zeros((1, 2, 3, 4), "float32"))
+    return model
+
+
+@pytest.mark.parametrize("build", [concatenated, reshaped, hidden])
+def test_what_is_not_seen_is_said(build, tmp_path, caplog):
+    model = build()
+    found = {path: layout.unseen for path, layout in layouts(model).items()}
+    assert [path for path, unseen in found.items() if unseen] == ["head/kernel"]
+    export_mask(Mask.ones(model), model, tmp_path / "theirs.npz")
+    import_mask(tmp_path / "theirs.npz", model)
+    assert caplog.text.count("not seen whether head/kernel read flattened images") == 2
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: hidden(layers.GlobalAveragePooling2D()),
+        lambda: flat(layers.GlobalAveragePooling2D(), layers.Reshape((1, 4)), layers.Flatten()),
+        lambda: flat(layers.Flatten()),
+    ],
+)
+def test_what_is_seen_is_not_warned_of(build):
+    assert not any(layout.unseen for layout in layouts(build()).values())
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,12 @@ def test_prunable_leaves_out_norms_biases_embeddings_and_recurrent_kernels():
     model = keras.Model(inputs, keras.layers.Dense(2, name="head")(keras.layers.LayerNormalization()(x)))
     assert list(prunable(model)) == ["head/kernel"]
 
+    class Cell(keras.layers.LSTMCell):
+        """A user's own: custom layers' kernels count, those of recurrent cells do not."""
+
+    x = keras.layers.RNN(Cell(3))(given := keras.Input((5, 4)))
+    assert list(prunable(keras.Model(given, keras.layers.Dense(2, name="head")(x)))) == ["head/kernel"]
+
 
 @pytest.mark.parametrize("layer", ["Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"])
 def test_prunable_convolutions(layer):

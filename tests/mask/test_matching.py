@@ -75,6 +75,15 @@ def test_fewer_masks_than_weights_of_their_shape_are_doubtful(tmp_path, caplog):
     assert "fewer masks of shape (4, 4) than weights" in caplog.text
 
 
+def test_another_order_is_doubtful_where_shapes_repeat(tmp_path, caplog):
+    """Keras' ResNets have the shortcut before the last convolution of a block, torchvision's behind it."""
+    first, second, third = random_masks((5, 4), (4, 5), (5, 4))
+    with caplog.at_level(logging.WARNING, logger="tfsparse"):
+        mask = imported(tmp_path / "mask.npz", {"b": second, "a": first, "c": third}, dense(4, 5, 4, 5))
+    assert mask == Mask({"d0/kernel": first.T, "d1/kernel": second.T, "d2/kernel": third.T})
+    assert "order is not the model's" in caplog.text and "wrong: a -> d0/kernel; c -> d2/kernel." in caplog.text
+
+
 def test_our_own_layout_is_recognised(model, tmp_path):
     mask = make_mask(model)
     found = imported(tmp_path / "keras.npz", {f"layer{i}": array for i, array in enumerate(mask.values())}, model)
@@ -94,6 +103,8 @@ def test_the_whole_file_decides_what_a_square_kernel_is(tmp_path):
 def test_our_own_mask_files_are_read_too(model, tmp_path):
     mask = make_mask(model)
     assert import_mask(mask.save(tmp_path / "ours.safetensors"), model) == mask
+    squares = Mask({f"d{i}/kernel": array for i, array in enumerate(random_masks((4, 4), (4, 4)))})  # no shape tells
+    assert import_mask(squares.save(tmp_path / "squares.safetensors"), dense(4, 4, 4)) == squares
 
 
 def test_a_layer_without_a_live_weight_and_numbers_of_other_types(model, tmp_path):

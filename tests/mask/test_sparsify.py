@@ -12,6 +12,8 @@ from tests.conftest import dead, make_mask, make_model
 from tfsparse.mask import Mask, prunable, sparsify
 from tfsparse.mask.masked_layer import MaskedLayer, masks
 from tfsparse.mask.sparsify import release
+from tfsparse.masks import find_mask
+from tfsparse.task import Data, Task
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -30,6 +32,22 @@ class CountsDead(keras.callbacks.Callback):
 def images(count=32):
     random = np.random.default_rng(0)
     return random.normal(size=(count, 8, 8, 3)).astype("float32"), random.integers(0, 3, count)
+
+
+def test_a_name_may_begin_with_that_of_another_layer():
+    """As `block1` and `block1/conv` do: the sum was taken for a layer that holds the convolution."""
+    x = stem = keras.layers.Conv2D(4, 3, padding="same", name="stem")(inputs := keras.Input((8, 8, 3)))
+    x = keras.layers.Conv2D(4, 3, padding="same", name="block1/conv")(x)
+    x = keras.layers.Flatten()(keras.layers.Add(name="block1")([x, stem]))
+    model = keras.Model(inputs, keras.layers.Dense(3, name="head")(x))
+    mask = make_mask(model)
+    sparse = sparsify(model, mask)
+    assert sum(isinstance(layer, MaskedLayer) for layer in sparse.layers) == 3
+    sparse.compile("sgd", LOSS)
+    sparse.fit(*images(), epochs=1, verbose=0)
+    assert dead(sparse, mask) == 0
+    task = Task(Data.from_arrays(train=images(), batch_size=8), epochs=1)
+    assert list(find_mask(model, "gradual(frequency=1)", sparsity=0.5, task=task)) == list(mask)
 
 
 HOW = [{}, {"steps_per_execution": 8}, {"jit_compile": True}]

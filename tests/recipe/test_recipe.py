@@ -53,6 +53,17 @@ def test_what_cannot_be_read_is_refused(text, message):
         Recipe(text)
 
 
+def test_an_option_that_is_not_kept_under_its_name_is_refused():
+    """Recipes that differ in it were one recipe to sweeps and reports."""
+
+    class Hides(Ingredient):
+        def __init__(self, *, factor=1):
+            self._factor = factor
+
+    with pytest.raises(ValueError, match="Hides takes factor and keeps no attribute of that name"):
+        _ = Recipe(Hides()).meaning
+
+
 def test_parts_are_used_in_their_order_and_at_their_time(task, mask):
     seen = []
 

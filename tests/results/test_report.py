@@ -125,6 +125,27 @@ def test_runs_with_different_masks_are_not_compared(tmp_path):
     assert unlike(found) == [(runs[1].name, runs[0].name)]
     write_report(runs, tmp_path / "report.html")
     assert f"Not compared, since their masks differ: {runs[1].name}" in (tmp_path / "report.html").read_text()
+    assert "Averaged" not in markdown_text(runs), "of each recipe one mask is known"
+    runs = [
+        dataclasses.replace(run("none", seed, 0.5, mask="m.safetensors"), mask=mask) for seed, mask in enumerate("aab")
+    ]
+    averaged = f"Averaged as seeds, though their mask file was not the same: {' and '.join(one.name for one in runs)}."
+    write_report(runs, tmp_path / "report.html")
+    assert averaged in markdown_text(runs) and averaged in (tmp_path / "report.html").read_text()
+    assert "Averaged" not in markdown_text(runs[:2])
+
+
+def test_a_mask_in_another_spelling_is_the_same_mask():
+    runs = [
+        run("none", 0, 0.5, mask="snip"),
+        run("none", 1, 0.6, mask="snip(batches=1)"),
+        run("tost", 1, 0.7, mask="snip()"),
+    ]
+    plain, tost = summaries(
+        [*runs, run("tost", 2, 0.7, mask="snip(batches=2)"), run("none", 2, 0.5, mask="mine(x=1)")]
+    )[1:3]
+    assert (plain.context["mask"], sorted(plain.accuracies)) == ("snip", [0, 1])
+    assert comparisons([plain, tost])[0].pairs == {1: (0.7, 0.6)}
 
 
 def test_without_digests_the_counts_of_layers_tell_masks_apart():

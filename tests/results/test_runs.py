@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.results.test_report import grid, run
+from tests.results.test_report import LAYERS, grid, run
 from tfsparse.experiment import Experiment, RunFolder, run_experiment
 from tfsparse.results import csv_text, load_runs, markdown_text, read_runs, save_runs, write_report
 
@@ -128,6 +128,24 @@ def test_what_is_no_number_is_refused(tmp_path, part, name, value, message):
     kept["runs"][0][part][name] = value
     (tmp_path / "runs.json").write_text(json.dumps(kept))
     with pytest.raises(ValueError, match=rf"runs.json is no file of runs.*{message}"):
+        load_runs(tmp_path / "runs.json")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"total": 3, "outputs": 2},
+        {"path": "a", "total": 3, "outputs": 2, "dead_outputs": 0},
+        {**LAYERS[0], "total": 0},
+        3,
+    ],
+)
+def test_layers_must_be_whole(tmp_path, layer):
+    save_runs([run("none", 0, 0.5)], tmp_path / "runs.json")
+    kept = json.loads((tmp_path / "runs.json").read_text())
+    kept["runs"][0]["layers"] = [layer]
+    (tmp_path / "runs.json").write_text(json.dumps(kept))
+    with pytest.raises(ValueError, match=r"runs.json is no file of runs.*a layer without a path, weights or channels"):
         load_runs(tmp_path / "runs.json")
 
 

@@ -65,7 +65,7 @@ def test_a_cell_whose_flags_or_mask_are_damaged_stops_no_other(tmp_path):
     assert "flags.txt" in outcomes[0].reason and "mask.safetensors" in outcomes[1].reason
 
 
-def test_a_folder_that_is_somebodys_stops_no_other(tmp_path):
+def test_a_folder_that_is_somebodys_stops_no_other(tmp_path, caplog):
     """It was taken for a run's, or ended the whole sweep, as soon as another cell had a mask to share."""
     first, second, third, fourth = cells(
         experiment(tmp_path, mask="erk"),
@@ -84,6 +84,9 @@ def test_a_folder_that_is_somebodys_stops_no_other(tmp_path):
     assert [outcome.state for outcome in outcomes] == ["was finished", "failed", "failed", "failed"]
     assert "thesis.tex" in outcomes[1].reason and third.name in outcomes[2].reason
     assert [path.name for path in (tmp_path / second.name).iterdir()] == ["thesis.tex"]
+    assert "stay as they are" not in caplog.text
+    run_sweep([dataclasses.replace(first, compact_export=False)])
+    assert f"Its files stay as they are: scripts/export.py --path={donor.path} --nocompact_export" in caplog.text
 
 
 def test_a_shared_mask_comes_with_the_precision_that_was_chosen(tmp_path):

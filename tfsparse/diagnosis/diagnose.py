@@ -50,7 +50,16 @@ def diagnose(model, mask, *, input_shape=None):
     used, axes = places(model, owners, _example(model, input_shape)), channel_axes(model)
     reached, connected, unknown = _reach(model, mask, input_shape)
     layers = tuple(
-        _layer(path, mask[path], reached.get(path), axes[path], used[path]) for path in weights if path in mask
+        _layer(
+            path,
+            mask[path],
+            reached.get(path),
+            _inputs(mask[path], axes[path][0], owners[path]),
+            axes[path][1],
+            used[path],
+        )
+        for path in weights
+        if path in mask
     )
     others = sum(2 * used[path] * weights[path].shape.num_elements() for path in weights if path not in mask)
     return Diagnosis(layers, others, connected, unknown)
@@ -80,9 +89,8 @@ def _reach(model, mask, input_shape):
         return {}, None, f"the model cannot be copied and run in float64: {shorten(str(error), 300)}"
 
 
-def _layer(path, live, reached, axes, used):
-    inputs, outputs = (_channels(live, kept) for kept in axes)
-    count = int(np.count_nonzero(live))
+def _layer(path, live, reached, inputs, outputs, used):
+    outputs, count = _channels(live, outputs), int(np.count_nonzero(live))
     return LayerDiagnosis(
         path=path,
         shape=live.shape,
@@ -95,6 +103,14 @@ def _layer(path, live, reached, axes, used):
         dense_flops=2 * used * live.size,
         sparse_flops=2 * used * count,
     )
+
+
+def _inputs(live, kept, owner):
+    """Which channels any live weight reads. A kernel in groups has the channels of one group on its axis."""
+    groups = getattr(owner, "groups", 1)
+    if groups == 1:
+        return _channels(live, kept)
+    return _channels(live.reshape(*live.shape[:-1], groups, -1), (*kept, live.ndim - 1))
 
 
 def _channels(live, kept):

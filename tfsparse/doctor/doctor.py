@@ -53,11 +53,12 @@ def doctor(model, mask=None, *, compact=True):
     surgery = Surgery(small, "The doctor")
     chain = find_chain(surgery)
     kernels = {path: variable.numpy() for path, variable in prunable(small).items()}
-    layers = tuple(_layer(path, kernel, chain) for path, kernel in kernels.items())
+    owners = {path: owner for path, _, owner in paths.owned_weights(small)}
+    layers = tuple(_layer(path, kernel, owners[path], chain) for path, kernel in kernels.items())
     return Checkup(layers, chain.spoiler, chain.remedy, channels, parameters, _sizes(small, kernels))
 
 
-def _layer(path, kernel, chain):
+def _layer(path, kernel, owner, chain):
     zeros = float(1 - np.count_nonzero(kernel) / kernel.size)
     where, reason = {"arm": "dense", "avx": "dense", "old_x86": "dense"}, ""
     if path.rsplit("/", 1)[0] in chain.paths:
@@ -70,8 +71,8 @@ def _layer(path, kernel, chain):
     elif kernel.shape[:2] == (1, 1):
         reason = f"spoilt by {chain.spoiler}" if chain.spoiler else "outside the chain"
     else:
-        size = "x".join(map(str, kernel.shape[:-2]))
-        reason = f"{size} convolutions are never sparse"
+        size = "x".join(map(str, getattr(owner, "kernel_size", ())))  # attention's kernels have none
+        reason = f"{size} {type(owner).__name__} is never sparse".strip()
     return LayerCheckup(path, kernel.shape, zeros, **where, reason=reason)
 
 

@@ -5,7 +5,7 @@ from tfsparse.experiment.examine import examine
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.finished import evaluate_files, export_run, open_run
 from tfsparse.experiment.folder import RunFolder
-from tfsparse.experiment.run import COSTS, missing_exports, run_experiment
+from tfsparse.experiment.run import COSTS, missing_exports, run_experiment, warn_of_files
 from tfsparse.experiment.sanity import sanity_checks, sanity_table
 from tfsparse.experiment.search import find_mask
 from tfsparse.experiment.stages import load_task, search_mask
@@ -29,4 +29,5 @@ __all__ = [
     "sanity_table",
     "search_mask",
     "train",
+    "warn_of_files",
 ]

@@ -51,15 +51,20 @@ def run_experiment(experiment, folder=None):
         folder.check_settings(experiment)
         check_unchanged(experiment, folder, lambda: load_task(experiment))
         log.warning("%s holds a finished run; nothing to do. --overwrite begins anew.", folder.path)
-        if experiment.compact_export != Experiment.from_flagfile(folder.flags).compact_export:
-            how = "compact_export" if experiment.compact_export else "nocompact_export"
-            log.warning("Its files stay as they are: scripts/export.py --path=%s --%s writes others.", folder.path, how)
+        warn_of_files(experiment, folder)
         return folder.read_metrics()
     if not is_chief(strategy):
         return _train_along(experiment, folder, strategy)
     folder.make()
     with folder.locked():
         return _stages(experiment, folder, strategy)
+
+
+def warn_of_files(experiment, folder):
+    """Says of a finished run that its files stay as they are, if they were exported otherwise than the experiment asks for."""
+    if experiment.compact_export != Experiment.from_flagfile(folder.flags).compact_export:
+        how = "compact_export" if experiment.compact_export else "nocompact_export"
+        log.warning("Its files stay as they are: scripts/export.py --path=%s --%s writes others.", folder.path, how)
 
 
 def _as_begun(experiment, folder):

@@ -17,11 +17,12 @@ from tfsparse.files import remove, write_json, written_aside
 from tfsparse.version import __version__
 
 
-def card_of(result, serving, small, facts):
+def card_of(result, format, serving, small, facts):
     """What a card holds, as a dict for JSON.
 
     Args:
         result: `ExportResult`.
+        format: as `export_model` takes it.
         serving: `Serving`.
         small: `Smaller`.
         facts: how the network was trained, from `as_json`.
@@ -30,6 +31,7 @@ def card_of(result, serving, small, facts):
     before, after = result.parameters
     return {
         "file": result.path.name,
+        "format": format,
         "variant": result.variant,
         "bytes": result.bytes,
         "gzip_bytes": result.gzip_bytes,

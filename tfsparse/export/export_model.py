@@ -77,7 +77,7 @@ def export_model(
         serving, small, images, expected = _prepared(model, exporter, data, image_dtype, outputs, images, compact)
         try:
             result = _written(exporter, serving, path, small, images, expected)
-            write_card(path, card_of(result, serving, small, card))
+            write_card(path, card_of(result, format, serving, small, card))
         except (OSError, tf.errors.OpError) as error:
             reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
             raise OSError(f"Cannot write {path} ({reason}). Choose another path, or make space.") from error

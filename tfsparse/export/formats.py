@@ -2,10 +2,11 @@
 
 import pathlib
 
+from tfsparse.export.card import read_card
 from tfsparse.export.onnx import ONNX
 from tfsparse.export.saved_model import SavedModel
 from tfsparse.export.tflite import TFLite
-from tfsparse.registry import resolve
+from tfsparse.registry import parse, resolve
 
 EXPORTERS = {"saved_model": SavedModel, "tflite": TFLite, "onnx": ONNX}
 
@@ -36,8 +37,11 @@ def load_exported(path):
             f"There is no exported model at {path}. Make one with export_model or scripts/export.py."
         )
     suffix = "" if path.is_dir() else path.suffix
-    for exporter in EXPORTERS.values():
-        if exporter.suffix == suffix:
-            return exporter.load(path)
+    found = {name: exporter for name, exporter in EXPORTERS.items() if exporter.suffix == suffix}
+    if len(found) > 1:  # the card tells
+        card = read_card(path) or {}
+        found = {name: found[name] for name in [parse(card.get("format", "none"))[0]] if name in found} or found
+    for exporter in found.values():
+        return exporter.load(path)
     known = ", ".join(exporter.suffix or "a SavedModel folder" for exporter in EXPORTERS.values())
     raise ValueError(f"{path} is of no exported format. Known: {known}.")

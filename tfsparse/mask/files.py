@@ -93,8 +93,8 @@ def read_tensors(path, most):
 def unreadable(path, error):
     """The error to raise for a file that holds no mask."""
     return ValueError(
-        f"{str(path)!r} is not a readable mask file ({error}). Delete it and find the mask again, "
-        "or restore it from where it came."
+        f"{str(path)!r} is not a readable mask file ({error}). One that is damaged must be restored, or found again; one that "
+        "was made elsewhere is read by import_mask(path, model), or by scripts/convert_mask.py."
     )
 
 

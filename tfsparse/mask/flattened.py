@@ -11,14 +11,15 @@ from tfsparse.graph import is_graph
 _KEEP_ORDER = (keras.layers.BatchNormalization, keras.layers.LayerNormalization, keras.layers.PReLU)
 _CONVOLUTIONS_1D = (keras.layers.Conv1D, keras.layers.DepthwiseConv1D, keras.layers.SeparableConv1D)
 _CHANNELS_FIRST = "channels first"
+UNSEEN = "unseen"  # of a dense layer of which it is not known what it reads
 
 
 def flattened_images(model):
     """The images that dense layers of `model` read flattened, with channels last: id of the layer -> (places ..., channels).
 
-    Left out: images whose order is the same in PyTorch (one pixel, one channel, or permuted to channels first before), and
-    sequences (length, channels), unless the model has convolutions over sequences. The graph must show the way: a subclassed
-    model has no graph, and functions such as `tf.reshape` and concatenations are not seen through.
+    Left out: images whose order is the same in PyTorch (one pixel, one channel, or with channels first), and
+    sequences (length, channels), unless the model has convolutions over sequences. The graph must show the way: `UNSEEN` stands
+    for what may be a flattened image behind a function such as `tf.reshape` or a concatenation, or in a subclassed model.
 
     >>> head = keras.layers.Dense(2, name="head")
     >>> model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dropout(0.5), head])
@@ -28,11 +29,23 @@ def flattened_images(model):
     found = {}
     _walk(model, [None] * len(getattr(model, "inputs", None) or []), found)
     sequences = any(isinstance(layer, _CONVOLUTIONS_1D) for _, layer in paths.layers(model))
-    return {
-        layer: image
-        for layer, image in found.items()
-        if math.prod(image[:-1]) > 1 and image[-1] > 1 and (len(image) > 2 or sequences)
-    }
+    found = {layer: image for layer, image in found.items() if image == UNSEEN or len(image) > 2 or sequences}
+    return found | {id(layer): UNSEEN for layer in _hidden(model)}
+
+
+def _hidden(model):
+    """Dense layers of subclassed models that may read flattened images: those with a number of inputs that no kernel writes."""
+    graphless = [one for _, one in paths.models(model) if not _shows_its_graph(one)]
+    layers = [layer for one in graphless for layer in one._flatten_layers(include_self=False)]
+    layers = [layer for layer in layers if getattr(layer, "kernel", None) is not None]
+    written = {layer.kernel.shape[-1] for layer in layers}
+    convolve = any(layer.kernel.shape.rank > 2 for layer in layers)
+    dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
+    return [layer for layer in dense if convolve and layer.kernel.shape[0] not in written]
+
+
+def _shows_its_graph(model):
+    return is_graph(model) and hasattr(model, "_nodes_by_depth")
 
 
 def _walk(model, given, found):
@@ -46,7 +59,7 @@ def _walk(model, given, found):
     Returns:
         What is known of its outputs.
     """
-    if not is_graph(model) or not hasattr(model, "_nodes_by_depth"):
+    if not _shows_its_graph(model):
         return [None]
     known = {id(tensor): one for tensor, one in zip(model.inputs, given, strict=False)}
     for depth in sorted(model._nodes_by_depth, reverse=True):
@@ -68,17 +81,29 @@ def _after(layer, tensor, output, states, found):
     state = states[0] if all(one == states[0] for one in states) else None
     shape = tuple(tensor.shape[1:])
     if isinstance(layer, keras.layers.Dense):
-        if isinstance(state, tuple):
+        if state not in (None, _CHANNELS_FIRST):
             found[id(layer)] = state
         return None
     if isinstance(layer, keras.layers.Permute):
         turns = layer.dims == (len(shape), *range(1, len(shape)))
         return _CHANNELS_FIRST if turns and len(shape) > 1 and state is None else None
     if isinstance(layer, keras.layers.Flatten | keras.layers.Reshape) and len(shape) > 1:
-        flat = len(output.shape) == 2
-        if not flat or state == _CHANNELS_FIRST or None in shape:
+        turned = getattr(layer, "data_format", None) == "channels_first"  # Keras' Flatten puts such channels last
+        if len(output.shape) > 2 or None in shape or (state == _CHANNELS_FIRST and not turned):
             return None
-        # Keras' Flatten turns channels that come first to the end.
-        return (*shape[1:], shape[0]) if getattr(layer, "data_format", None) == "channels_first" else shape
-    keeps = isinstance(layer, _KEEP_ORDER) or not layer.weights
-    return state if keeps and hasattr(output, "shape") and tuple(output.shape[1:]) == shape else None
+        return _of_another_order((*shape[1:], shape[0]) if turned else shape)
+    if not hasattr(output, "shape"):
+        return None
+    if getattr(layer, "data_format", None) == "channels_first" and len(output.shape) > 2:
+        return _CHANNELS_FIRST
+    if (isinstance(layer, _KEEP_ORDER) or not layer.weights) and tuple(output.shape[1:]) == shape:
+        return state
+    flattens = len(output.shape) == 2 < len(shape) and None not in shape and output.shape[-1] == math.prod(shape)
+    flattens = flattens and state != _CHANNELS_FIRST and _of_another_order(shape)
+    flattened = any(one == UNSEEN or (isinstance(one, tuple) and len(one) > 2) for one in states)
+    return UNSEEN if not layer.weights and (flattens or flattened) else None
+
+
+def _of_another_order(image):
+    """`image`, if PyTorch flattens it in another order; None: there is one pixel or one channel."""
+    return image if len(image) > 1 and math.prod(image[:-1]) > 1 and image[-1] > 1 else None

@@ -26,8 +26,9 @@ def import_mask(path, model, *, names=None):
     Takes masks (0 and 1), whole state dicts with masks in them (`weight_mask`), and weights that are 0 where they are pruned,
     as the code of ToST, Synaptic Flow and torch.nn.utils.prune has them. Entries find their weights by name, else in order
     and by shape. Kernels are transposed (a file in Keras' own layout is recognised by its shapes); the inputs of a dense layer
-    after a `Flatten` are put into Keras' order. Biases and norms, which masks do not cover, are left out; weights that the
-    file does not have are outside the mask: they stay dense. All this is logged, and kept in the mask's metadata.
+    after a `Flatten` are put into Keras' order (where the graph hides whether they were flattened, a warning says so). Biases
+    and norms, which masks do not cover, are left out; weights that the file does not have are outside the mask: they stay
+    dense. All this is logged, and kept in the mask's metadata.
 
     Args:
         path: file.
@@ -63,6 +64,7 @@ def import_mask(path, model, *, names=None):
     }
     report = [_line(row, entries[row.entry].shape, known[row.path]) for row in rows]
     _log(report, left_out, lost, [place for place in known if place not in found])
+    _warn_of_unseen([row.path for row in rows if row.torch and known[row.path].unseen])
     ordered = {place: found[place] for place in known if place in found}
     metadata = {"entries": json.dumps(report), "left_out": json.dumps(left_out)}
     return Mask(ordered, {"method": "imported", "imported": path.name, **metadata})
@@ -87,6 +89,7 @@ def export_mask(mask, model, path, *, names=None):
     if path.suffix not in (".safetensors", ".npz"):
         raise ValueError(f"{path}: masks are written as .safetensors or .npz.")
     mask.check(model)
+    _warn_of_unseen([place for place in mask if known[place].unseen])
     for place in names:
         if place not in mask:
             raise ValueError(f"The table of names has {place!r}, which the mask does not cover.")
@@ -110,6 +113,15 @@ def _write_npz(path, arrays):
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _warn_of_unseen(dense):
+    if dense:
+        log.warning(
+            "It is not seen whether %s read flattened images: their inputs stay in the order that they have. PyTorch flattens "
+            "(channels, height, width), Keras (height, width, channels).",
+            ", ".join(dense),
+        )
 
 
 def _line(row, shape, layout):

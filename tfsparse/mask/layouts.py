@@ -6,7 +6,7 @@ import numpy as np
 import tf_keras as keras
 
 from tfsparse import paths
-from tfsparse.mask.flattened import flattened_images
+from tfsparse.mask.flattened import UNSEEN, flattened_images
 from tfsparse.mask.prunable import prunable
 
 
@@ -23,6 +23,7 @@ class Layout:
         shape: in Keras.
         kind: "kernel", "depthwise", or "same" for what PyTorch has no layer for (`EinsumDense`).
         image: (height, width, channels) that were flattened before a dense kernel: PyTorch flattens (channels, height, width).
+        unseen: whether it is not known what a dense kernel reads, and whether it was flattened.
 
     >>> Layout((3, 3, 8, 16)).torch_shape
     (16, 8, 3, 3)
@@ -31,6 +32,7 @@ class Layout:
     shape: tuple
     kind: str = "kernel"
     image: tuple | None = None
+    unseen: bool = False
 
     @property
     def torch_shape(self):
@@ -79,14 +81,16 @@ def layouts(model):
     """path -> `Layout` of every prunable weight of `model`.
 
     >>> layouts(keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="head")]))
-    {'head/kernel': Layout(shape=(3, 2), kind='kernel', image=None)}
+    {'head/kernel': Layout(shape=(3, 2), kind='kernel', image=None, unseen=False)}
     """
     owners = {path: owner for path, _, owner in paths.owned_weights(model)}
     images = flattened_images(model)
-    return {
-        path: Layout(tuple(variable.shape), _kind(path, owners[path]), images.get(id(owners[path])))
-        for path, variable in prunable(model).items()
-    }
+    found = {}
+    for path, variable in prunable(model).items():
+        image = images.get(id(owners[path]))
+        unseen = image == UNSEEN
+        found[path] = Layout(tuple(variable.shape), _kind(path, owners[path]), None if unseen else image, unseen)
+    return found
 
 
 def _kind(path, owner):

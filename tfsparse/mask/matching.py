@@ -27,7 +27,8 @@ class Match:
 def match(entries, layouts, table=None):
     """Finds a weight for every entry: by an explicit table, else by name, else in order and by shape.
 
-    All entries are in PyTorch's layout if they fit so, else all in that of Keras.
+    All entries are in PyTorch's layout if they fit so, else all in that of Keras; the other way round where all are named as
+    weights are here, which is how mask files of ours name them.
 
     Args:
         entries: name -> array.
@@ -42,7 +43,7 @@ def match(entries, layouts, table=None):
     """
     named, found = (table, "by table") if table else (_equal_names(entries, layouts), "by name")
     problems = []
-    for torch in (True, False):
+    for torch in (False, True) if all(name in layouts for name in entries) else (True, False):
         shapes = {path: layout.torch_shape if torch else layout.shape for path, layout in layouts.items()}
         try:
             pairs = _by_name(entries, shapes, named)
@@ -70,19 +71,32 @@ def _in_order(entries, free):
         for name, shape in entries.items():
             pairs[name] = next(path for path, other in after if other == shape)
     except StopIteration:
-        pairs, free = {}, dict(free)
+        pairs, left = {}, dict(free)
         for name, shape in entries.items():
-            fits = [path for path, other in free.items() if other == shape]
+            fits = [path for path, other in left.items() if other == shape]
             if not fits:
-                raise ValueError(_misfit(name, shape, free)) from None
+                raise ValueError(_misfit(name, shape, left)) from None
             pairs[name] = fits[0]
-            del free[fits[0]]
+            del left[fits[0]]
+        _warn_of_orders(entries, pairs)
     for shape in several:
         log.warning(
             "There are fewer masks of shape %s than weights: they were given out in order. names= says it for sure.",
             shape,
         )
     return pairs
+
+
+def _warn_of_orders(entries, pairs):
+    """Says which entries may have been given to each other's weights: file and model have other orders, and shapes repeat."""
+    counts = Counter(entries.values())
+    doubtful = [f"{name} -> {pairs[name]}" for name, shape in entries.items() if counts[shape] > 1]
+    if doubtful:
+        log.warning(
+            "The file's order is not the model's, and these entries share their shapes with others; they were given out in "
+            "order, which may be wrong: %s. names= says it for sure.",
+            "; ".join(doubtful),
+        )
 
 
 def _misfit(name, shape, wanted):

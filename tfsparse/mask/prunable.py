@@ -15,6 +15,7 @@ _CONVOLUTIONS = (
     keras.layers.SeparableConv1D,
     keras.layers.SeparableConv2D,
 )
+_RECURRENT = (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell)  # and what derives from them
 _DENSE = (keras.layers.Dense, keras.layers.EinsumDense)
 
 
@@ -68,12 +69,13 @@ def check_model(model):
 
 
 def _is_kernel(path, variable, owner):
-    if not path.rsplit("/", 1)[-1].rstrip("_0123456789").endswith("kernel") or len(variable.shape) < 2:
+    name = path.rsplit("/", 1)[-1].rstrip("_0123456789")
+    if not name.endswith("kernel") or name.endswith("recurrent_kernel") or len(variable.shape) < 2:
         return False
     if isinstance(owner, _CONVOLUTIONS + _DENSE):
         return True
     # A custom layer's kernel counts; Keras' other layers (recurrent ones, norms) do not. KerasCV's are custom.
-    return not type(owner).__module__.startswith("tf_keras.")
+    return not isinstance(owner, _RECURRENT) and not type(owner).__module__.startswith("tf_keras.")
 
 
 def _is_convolution_kernel(path, variable, owner):

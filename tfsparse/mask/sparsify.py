@@ -93,8 +93,10 @@ def release(model):
 
 
 def _copy(model, mask):
+    masked = [variable for path, variable in prunable(model).items() if path in mask]
+
     def masked_or_copy(path, layer):
-        inside = paths.inside(path, mask)
+        inside = paths.inside(layer, masked)
         return MaskedLayer(copy_layer(layer), masked=inside) if inside else copy_layer(layer)
 
     return clone(model, masked_or_copy)

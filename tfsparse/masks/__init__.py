@@ -17,6 +17,6 @@ A new method is a function `(search, *, options)` in a file here and a line in `
 from tfsparse.masks.choices import Choices
 from tfsparse.masks.find import find_mask, scores
 from tfsparse.masks.methods import METHODS, OWN_TRAINING, TRAINED
-from tfsparse.masks.start import read_method
+from tfsparse.masks.named import meaning, read_method
 
-__all__ = ["METHODS", "OWN_TRAINING", "TRAINED", "Choices", "find_mask", "read_method", "scores"]
+__all__ = ["METHODS", "OWN_TRAINING", "TRAINED", "Choices", "find_mask", "meaning", "read_method", "scores"]

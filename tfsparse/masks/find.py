@@ -9,10 +9,11 @@ from tfsparse.mask.mask import Mask
 from tfsparse.mask.mask_file import is_mask_file
 from tfsparse.masks.collapse import check_collapse, check_room
 from tfsparse.masks.given import given_mask
+from tfsparse.masks.named import read_method
 from tfsparse.masks.rank import checked, rank
 from tfsparse.masks.reinitialized import reinitialized
 from tfsparse.masks.rounds import Rounds, workplace
-from tfsparse.masks.start import begin, note_frozen, read_method
+from tfsparse.masks.start import begin, note_frozen
 from tfsparse.progress import progress
 
 log = logging.getLogger(__name__)

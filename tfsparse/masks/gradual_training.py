@@ -67,7 +67,7 @@ class GradualTraining:
 
     def _wrapped(self):
         def wrapped_or_copy(path, layer):
-            inside = paths.inside(path, self.search.weights)
+            inside = paths.inside(layer, self.search.weights.values())
             return GradualLayer(copy_layer(layer), inside, self.schedule) if inside else copy_layer(layer)
 
         return clone(self.search.model, wrapped_or_copy)

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 from tfsparse.mask.mask import Mask
@@ -15,9 +14,9 @@ from tfsparse.mask.prunable import prunable as prunable_weights
 from tfsparse.masks.allocate import live_count
 from tfsparse.masks.allocations import find_allocation
 from tfsparse.masks.choices import Choices
-from tfsparse.masks.methods import METHODS, WITHIN_LAYERS
+from tfsparse.masks.named import plain, read_method
 from tfsparse.masks.search import Search
-from tfsparse.registry import options, parse, resolve
+from tfsparse.registry import options, parse
 from tfsparse.task.decides import decides
 from tfsparse.values import whole
 from tfsparse.version import __version__
@@ -84,32 +83,12 @@ def begin(model, method, *, sparsity, task=None, seed=None, prunable="all", excl
     if sparsity is None:
         raise ValueError(f"Mask method {method!r} needs a sparsity in [0, 1).")
     seed = whole((0 if task is None else task.seed) if seed is None else seed, "seed", least=0)
-    search = Search(model, weights, _plain(sparsity), task, seed, train=train)
+    search = Search(model, weights, plain(sparsity), task, seed, train=train)
     live_count(sparsity, search.total)  # a sparsity out of range shall not be found out later
     choices.pattern_for(search)
     if choices.allocation:
         find_allocation(choices.allocation)({path: tuple(w.shape) for path, w in weights.items()}, search.count)
     return Start(parse(method)[0], entry, given, choices, search, prunable)
-
-
-def read_method(method, further=None):
-    """The entry of `METHODS` that a text names, its own options, and the `Choices`; all are checked.
-
-    >>> entry, given, choices = read_method("snip(batches=4, pattern='2:4')")
-    >>> entry.__name__, given, choices.pattern
-    ('snip', {'batches': 4}, '2:4')
-    """
-    common = options(Choices)
-    entry, given = resolve(METHODS, method, "mask method", further=further, common=common)
-    given = {name: _plain(value) for name, value in given.items()}
-    choices = Choices(**{name: value for name, value in given.items() if name in common})
-    own = WITHIN_LAYERS.get(parse(method)[0])
-    if own and choices.allocation not in (None, own):
-        raise ValueError(
-            f"{method} prunes within each layer while it trains: allocation={choices.allocation!r} would come too late, and "
-            f"fill up with weights that are pruned. Leave it out: it is {own!r}."
-        )
-    return entry, {name: value for name, value in given.items() if name not in common}, choices
 
 
 def note_frozen(search):
@@ -138,11 +117,6 @@ def _without(weights, exclude):
     if not kept:
         raise ValueError(f"exclude={exclude} leaves nothing to prune.")
     return kept
-
-
-def _plain(value):
-    """A number of NumPy's, as loops over its ranges give them, as Python's: JSON, which keeps the settings, knows no other."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _text(value):

@@ -11,7 +11,8 @@ from tfsparse.results.accuracies import accuracy_by_recipe, accuracy_by_sparsity
 from tfsparse.results.curves import curves_of, learning_curves
 from tfsparse.results.densities import densities
 from tfsparse.results.gains import gains
-from tfsparse.results.statistics import comparisons, confirmed, summaries, unlike, varying
+from tfsparse.results.remarks import remarks
+from tfsparse.results.statistics import comparisons, confirmed, summaries, varying
 from tfsparse.results.tables import tables
 from tfsparse.version import __version__
 
@@ -39,7 +40,7 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
         version=__version__,
         runs=runs,
         unfinished=[str(folder) for folder in unfinished],
-        unlike=[f"{one} and {other}" for one, other in unlike(found)],
+        remarks=remarks(found),
         confirmed=confirmed(found),
         lacking=[run.name for run in runs if run.lacks_epochs],
         sections=_sections(found),

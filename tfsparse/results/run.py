@@ -1,8 +1,10 @@
 """`Run`: what is known of a finished run."""
 
+import contextlib
 import dataclasses
 
-from tfsparse.experiment import Experiment
+from tfsparse.mask.mask_file import is_mask_file
+from tfsparse.masks import meaning
 from tfsparse.recipe import Recipe
 
 
@@ -36,8 +38,8 @@ class Run:
         columns = [column for column in self.history.values() if isinstance(column, list)] if not wrong else []
         if wrong or len(columns) < len(self.history) or len(set(map(len, columns))) > 1:
             raise ValueError(f"the {wrong[0] if wrong else 'history'} of a run is not of its kind")
-        if any(min(layer["total"], layer["outputs"]) < 1 for layer in self.layers):
-            raise ValueError("a layer without weights or channels")
+        if not all(_is_layer(layer) for layer in self.layers):
+            raise ValueError("a layer without a path, weights or channels")
         texts = [name for name, value in self.metrics.items() if name != "files" and not _is_number(value)]
         texts += [
             name for name, c in self.history.items() if not all(value is None or _is_number(value) for value in c)
@@ -46,7 +48,7 @@ class Run:
             raise ValueError(f"{texts[0]} of the run {self.name} is no number")
         if self.accuracy is not None and not 0 <= self.accuracy <= 1:
             raise ValueError(f"the accuracy of the run {self.name} is {self.accuracy}, which is not between 0 and 1")
-        object.__setattr__(self, "settings", _with_own_sparsity(self.settings, self.metrics))
+        object.__setattr__(self, "settings", _as_used(self.settings, self.metrics))
 
     @property
     def recipe(self):
@@ -80,16 +82,31 @@ class Run:
         return min(1 + max(ends, default=0), last) if began else 0
 
 
+def _is_layer(layer):
+    counts = (
+        [layer.get(name) for name in ("total", "outputs", "live", "dead_outputs")] if isinstance(layer, dict) else []
+    )
+    whole = bool(counts) and all(isinstance(count, int) and count >= 0 for count in counts)
+    return whole and isinstance(layer.get("path"), str) and min(counts[:2]) >= 1
+
+
 def _is_number(value):
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _with_own_sparsity(settings, metrics):
-    """The settings, the sparsity that a run did not use replaced: by 0 if it was dense, else by that of its mask file."""
+def _as_used(settings, metrics):
+    """The settings, the sparsity that a run did not use replaced: by 0 if it was dense, else by that of its mask file; how its
+    mask is found as `meaning` has it, as far as the method is known here."""
     mask = settings.get("mask", "")
     if mask == "none":
         return {**settings, "sparsity": 0.0}
-    if "sparsity" in metrics and Experiment(mask=mask).mask_file:
+    if not is_mask_file(mask):
+        with contextlib.suppress(
+            ValueError, OSError
+        ):  # a method of somebody's own, or an allocation's file that is gone
+            mask = meaning(mask)
+        return {**settings, "mask": mask}
+    if "sparsity" in metrics:
         # To five digits first, as files of runs have it: a run is the same from its folder and from such a file.
         return {**settings, "sparsity": round(float(f"{metrics['sparsity']:.5g}"), 4)}
     return settings

@@ -6,6 +6,7 @@ import statistics
 
 from tfsparse.recipe import Recipe
 from tfsparse.registry import parse_list
+from tfsparse.results.remarks import remarks
 from tfsparse.results.statistics import NAMES, NONE, comparison, comparisons, summaries, varying
 
 
@@ -146,8 +147,8 @@ def markdown_text(runs):
     ('### Accuracy', '| d | m | erk | 0.9 | none | 1 | 0.5000 |  | 0.5000 |')
     """
     found = summaries(runs)
-    parts = ((f"### {heading}", note, _markdown(header, rows)) for heading, note, header, rows in tables(found))
-    return "\n\n".join(part.rstrip() for section in parts for part in section if part) + "\n"
+    parts = [(f"### {heading}", note, _markdown(header, rows)) for heading, note, header, rows in tables(found)]
+    return "\n\n".join(part.rstrip() for section in [*parts, remarks(found)] for part in section if part) + "\n"
 
 
 def _markdown(header, rows):

@@ -7,9 +7,8 @@ import json
 import pathlib
 
 from tfsparse.mask.mask_file import is_mask_file
-from tfsparse.masks import read_method
+from tfsparse.masks import meaning
 from tfsparse.recipe import Recipe
-from tfsparse.registry import options
 
 # What comes after the mask is found; a method that trains between its rounds does so by the default protocol.
 _LATER = {"recipe", "export", "compact_export", "compact", "live_gradients", "output_dir", "run_name", "overwrite"}
@@ -68,8 +67,7 @@ def _meaning(name, value):
         return value
     if is_mask_file(value):
         return pathlib.Path(value).resolve()
-    entry, given, choices = read_method(value)
-    return entry, {**options(entry), **given}, choices
+    return meaning(value)
 
 
 def groups(experiments):

@@ -1,5 +1,6 @@
 """Runs the cells that share a mask, one after another, each in a process of its own."""
 
+import contextlib
 import dataclasses
 import pathlib
 import re
@@ -7,7 +8,7 @@ import shutil
 import subprocess
 import sys
 
-from tfsparse.experiment import Experiment, RunFolder, missing_exports
+from tfsparse.experiment import Experiment, RunFolder, missing_exports, warn_of_files
 from tfsparse.files import written_aside
 from tfsparse.mask import Mask
 from tfsparse.sweep.outcome import Outcome, finished
@@ -41,6 +42,8 @@ def run_group(group, threads=None):
             outcome = _attempt(donor if shared else None, folder, cell, threads)
         if not work_left and not (cell.mask_file and outcome.state == "failed"):
             outcome = Outcome(cell.name, "was finished", before.get("test_accuracy"))
+            with contextlib.suppress(ValueError, OSError):  # settings that are damaged
+                warn_of_files(cell, folder)
         yield outcome
         outdated = cell.mask_file and outcome.state == "failed"
         if donor is None and _decided(folder, cell) and _sound(folder, cell) and not outdated:

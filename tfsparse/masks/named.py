@@ -1,0 +1,44 @@
+"""A mask method from its text: the entry of the table, its options, and those that all methods have."""
+
+import numpy as np
+
+from tfsparse.masks.choices import Choices
+from tfsparse.masks.methods import METHODS, WITHIN_LAYERS
+from tfsparse.registry import options, parse, resolve
+
+
+def read_method(method, further=None):
+    """The entry of `METHODS` that a text names, its own options, and the `Choices`; all are checked.
+
+    >>> entry, given, choices = read_method("snip(batches=4, pattern='2:4')")
+    >>> entry.__name__, given, choices.pattern
+    ('snip', {'batches': 4}, '2:4')
+    """
+    common = options(Choices)
+    entry, given = resolve(METHODS, method, "mask method", further=further, common=common)
+    given = {name: plain(value) for name, value in given.items()}
+    choices = Choices(**{name: value for name, value in given.items() if name in common})
+    own = WITHIN_LAYERS.get(parse(method)[0])
+    if own and choices.allocation not in (None, own):
+        raise ValueError(
+            f"{method} prunes within each layer while it trains: allocation={choices.allocation!r} would come too late, and "
+            f"fill up with weights that are pruned. Leave it out: it is {own!r}."
+        )
+    return entry, {name: value for name, value in given.items() if name not in common}, choices
+
+
+def meaning(method):
+    """One text for all that find the same: an option only where it is not the default, in one order.
+
+    >>> meaning("snip(pattern='2:4', batches=1)"), meaning("erk()")
+    ("snip(pattern='2:4')", 'erk')
+    """
+    entry, given, choices = read_method(method)
+    defaults, values = {**options(entry), **options(Choices)}, {**given, **vars(choices)}
+    stated = [f"{name}={values[name]!r}" for name, default in defaults.items() if values.get(name, default) != default]
+    return parse(method)[0] + (f"({', '.join(stated)})" if stated else "")
+
+
+def plain(value):
+    """A number of NumPy's, as loops over its ranges give them, as Python's: JSON, which keeps the settings, knows no other."""
+    return value.item() if isinstance(value, np.generic) else value
