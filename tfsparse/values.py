@@ -17,13 +17,15 @@ def plain(value, kind):
 
 
 def whole(value, name, least=1):
-    """`value` as an int of at least `least`; 5.0 is one too, True is none.
+    """`value` as an int of at least `least` that an int64 holds; 5.0 is one too, True is none.
 
     >>> whole(2.5, "rounds")
     Traceback (most recent call last):
     ...
     ValueError: rounds must be a whole number of at least 1, received 2.5.
     """
+    if _finite(value) and value >= 1 << 63:
+        raise ValueError(f"{name} must be a whole number below 2**63, received {value!r}.")
     if not _finite(value) or int(value) != value or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, received {value!r}.")
     return int(value)
@@ -78,4 +80,7 @@ def one_of(value, name, known):
 
 
 def _finite(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False

@@ -72,8 +72,7 @@ def test_mixers_mix_labels_as_they_mix_images(text):
     assert labels.dtype == tf.float32 and labels.shape == (16, 4)
     np.testing.assert_allclose(np.sum(labels, axis=1), 1, rtol=1e-5)
     shares = np.mean(images, axis=(1, 2))
-    # CutMix's rectangle ends at the border, its label does not know that: KerasCV counts the whole rectangle.
-    np.testing.assert_allclose(shares, labels, atol=1e-5 if text == "mixup" else 0.5)
+    np.testing.assert_allclose(shares, labels, atol=1e-5)
     assert len(np.unique(labels)) > 4 and len(np.unique(shares)) > 4
 
 

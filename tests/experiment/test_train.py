@@ -9,12 +9,15 @@ import tf_keras as keras
 
 from tests.conftest import Subclassed, dead, make_data, make_mask, make_model, same_weights, slow, started, two_devices
 from tfsparse.experiment import find_mask, train
+from tfsparse.experiment.begin import check
 from tfsparse.mask import Mask, prunable
 from tfsparse.mask.sparsify import release
-from tfsparse.recipe import prepare
+from tfsparse.recipe import Recipe, prepare
 from tfsparse.recipe.ingredient import Ingredient
+from tfsparse.report import evaluate
 from tfsparse.task import Data, Task
 from tfsparse.task.metrics import metrics
+from tfsparse.training import Settings
 
 RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=2)"
 
@@ -76,7 +79,8 @@ def test_two_devices_follow_one(mask, task):
 
 def test_two_devices_follow_one_through_batch_norms(mask):
     """Normalised by the whole batch, every number is what one device gets; by each device's half it is not."""
-    task, losses = Task(make_data(), epochs=3, learning_rate=0.05), {}
+    data = make_data(count=34)  # of 17 validation images the last batch has one: a device without any failed
+    task, losses = Task(data, epochs=3, learning_rate=0.05), {}
     for name, strategy, synchronised in (
         ("one", None, False),
         ("two", two_devices(), True),
@@ -87,6 +91,17 @@ def test_two_devices_follow_one_through_batch_norms(mask):
         losses[name] = history["loss"] + history["val_loss"]
     np.testing.assert_allclose(losses["two"], losses["one"], rtol=1e-3)
     assert not np.allclose(losses["own"], losses["one"], rtol=1e-3)
+
+
+def test_batches_that_devices_cannot_share_evenly(mask, caplog):
+    """The update was half as large where one of two had no image, and images in small shares counted more."""
+    shares = {"strategy": two_devices(), "verbose": 0}
+    with pytest.raises(ValueError, match="Batches of 1 images leave some of 2 devices without any"):
+        train(started(), Task(make_data(batch_size=1), epochs=1), mask, "none", **shares)
+    check(started(), Task(make_data(batch_size=8)), Recipe("none"), Settings(**shares), None)
+    assert "unevenly" not in caplog.text
+    check(started(), Task(make_data(batch_size=7)), Recipe("none"), Settings(**shares), None)
+    assert "2 devices share batches of 7 images unevenly" in caplog.text and "Batches of 6 would do" in caplog.text
 
 
 def test_tensorboard_gets_the_scalars(tmp_path, model, mask, task):
@@ -217,6 +232,11 @@ def test_labels_that_the_loss_ignores_are_ignored_in_what_is_reported():
     task = Task(Data.from_datasets(train=part, num_classes=3), epochs=1, loss=loss)
     history = train(model, task, None, "none", verbose=0).history
     np.testing.assert_allclose(history["cross_entropy"], history["loss"], rtol=1e-5)
+    only = tf.data.Dataset.from_tensor_slices((pairs[0], np.where(pairs[1] == 1, 1, -1))).batch(8)
+    model.layers[-1].bias.assign([0, 1e6, 0])  # every pixel is of class 1, and so is every label that counts
+    assert evaluate(model, Task(Data.from_datasets(train=only, test=only, num_classes=3), loss=loss)) == {
+        "test_accuracy": 1
+    }
 
 
 def test_classes_on_another_axis_are_reported_on_it():

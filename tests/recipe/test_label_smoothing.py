@@ -85,6 +85,12 @@ def test_it_can_be_saved(kind):
     assert float(again(y, logits)) == float(loss(y, logits)) > 32
 
 
+def test_what_is_no_class_has_no_loss():
+    """It was trained towards every class alike, without a word."""
+    loss, logits = LabelSmoothing().loss(SPARSE(from_logits=True, reduction="none")), tf.zeros((3, 4))
+    assert np.isnan(loss([3, 4, -1], logits)).tolist() == [False, True, True]
+
+
 def test_what_cannot_be_smoothed_is_refused():
     with pytest.raises(ValueError, match="needs SparseCategoricalCrossentropy or CategoricalCrossentropy, received"):
         LabelSmoothing().loss(keras.losses.MeanSquaredError())

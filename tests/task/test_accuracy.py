@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse.task.accuracy import accuracy
+from tfsparse.task.metrics import metrics
 
 IMAGES = np.array([[-2.0], [-0.5], [0.4], [3.0]], "float32")
 
@@ -19,6 +20,17 @@ def test_several_outputs():
     model.set_weights([np.array([[-1.0, 0.0, 1.0]])])  # classes 0, 0, 2, 2
     for labels in ([0, 1, 2, 2], [[0], [1], [2], [2]], np.eye(3)[[0, 1, 2, 2]]):
         assert accuracy(model, batches(labels)) == 0.75
+
+
+def test_what_is_ignored_does_not_count():
+    model = keras.Sequential([keras.layers.Dense(3, use_bias=False, input_shape=(1,))])
+    model.set_weights([np.array([[-1.0, 0.0, 1.0]])])
+    assert accuracy(model, batches([0, 1, 2, 9]), ignored=9) == 2 / 3
+    assert accuracy(model, batches([9] * 4), ignored=9) is None
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=9)
+    metric, _ = metrics(loss)
+    metric.update_state(tf.constant([[0, 1], [2, 9]]), tf.reshape(model(IMAGES), (2, 2, 3)))
+    assert metric.name == "accuracy" and float(metric.result()) == pytest.approx(2 / 3)
 
 
 def test_layers_for_augmentation_do_nothing():

@@ -4,6 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfsparse import train
+from tfsparse.data import augmentation
 from tfsparse.task import Data, Task
 
 
@@ -134,6 +135,8 @@ X, Y = numbered(6)
         ({"mean": 1.0}, "mean and std go together"),
         ({"mean": 1.0, "std": 0.0}, "std must be one number or 1, finite and above 0"),
         ({"augment": "crop_flip"}, r"tfsparse.data.augmentation\('crop_flip', num_classes\)"),
+        ({"augment": augmentation("mixup", 5)}, "augment gives labels over 5 classes, the data have 6"),
+        ({"seed": 2**63}, "seed must be a whole number"),
         ({"class_names": ["a"]}, "must name all 6 classes, received 1"),
     ],
 )

@@ -109,6 +109,14 @@ def test_unknown_shapes_are_looked_up_in_one_batch():
         ({"train": TRAIN.map(lambda x, y: (x, y - 1))}, "must be 0 or more, received -1"),
         ({"train": TRAIN.map(lambda x, y: (tf.cast(x, tf.float32) / 0.0, y))}, "Batch 0 of train holds NaN"),
         ({"num_classes": 2}, "reach 2; with num_classes=2"),
+        (
+            {"train": SINGLE.map(lambda x, y: (x, tf.one_hot(y, 3, dtype=tf.int64)))},
+            "1 images and 3 labels.*no batches yet",
+        ),
+        (
+            {"train": TRAIN.map(lambda x, y: (x, tf.zeros((tf.shape(y)[0], 2, 2, 3))))},
+            "do not say how many classes there are",
+        ),
         ({"validation": TRAIN.repeat()}, "validation never ends"),
         ({"test": TRAIN.map(lambda x, y: (tf.repeat(x, 2, 1), y))}, "images of test have the shape"),
         ({"test": TRAIN.map(lambda x, y: (x, tf.one_hot(y, 5)))}, "vectors over 5 classes, num_classes is 3"),
@@ -123,6 +131,14 @@ def test_unknown_shapes_are_looked_up_in_one_batch():
 def test_what_does_not_fit_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Data.from_datasets(**{"train": TRAIN, **arguments})
+
+
+def test_labels_of_pixels_may_be_ignored():
+    """By a loss with `ignore_class`, which data know nothing of; masks of one output are of any type."""
+    pixels = TRAIN.map(lambda x, y: (x, tf.where(tf.cast(x, tf.int64) == 0, tf.constant(255, tf.int64), y[0])))
+    assert Data.from_datasets(train=pixels, validation=pixels, num_classes=3).num_classes == 3
+    masks = TRAIN.map(lambda x, y: (x, tf.ones_like(x, tf.float32)))
+    assert Data.from_datasets(train=masks, num_classes=1).num_classes == 1
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int64"])

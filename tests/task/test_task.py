@@ -24,6 +24,7 @@ K = keras.layers
         ({"seed": -1}, "seed must be a whole number of at least 0, received -1"),
         ({"seed": 0.5}, "seed must be a whole number of at least 0, received 0.5"),
         ({"seed": None}, "seed must be a whole number"),
+        ({"epochs": 10**400}, "epochs must be a whole number"),
         ({"schedule": "steps"}, "Unknown schedule 'steps'. Did you mean 'step'"),
         ({"schedule": "step(drop=0.5)"}, "no option 'drop'. Did you mean 'drops'"),
     ],
@@ -31,6 +32,12 @@ K = keras.layers
 def test_bad_values_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Task(make_data(), **options)
+
+
+def test_numbers_of_any_kind_will_do():
+    """A rate of 1 was an integer to the cosine."""
+    task = Task(make_data(), learning_rate=1, momentum=0, weight_decay=np.float32(0), schedule="cosine")
+    assert float(task.make_optimizer().learning_rate) == 1.0 and isinstance(task.weight_decay, float)
 
 
 def test_data_must_be_data():
@@ -76,4 +83,8 @@ def test_a_class_without_an_output_is_refused(labels):
     with pytest.raises(ValueError, match="'net' has 2 outputs, the data 'mine' has 3 classes.*last layer 3 units"):
         Task(data).loss_for(small)
     assert Task(data).loss_for(large)
+    single = keras.Model(inputs, K.Dense(3, "sigmoid")(inputs), name="net")
+    with pytest.raises(ValueError, match="'net' ends in a sigmoid, .* 'mine' have one class an image"):
+        Task(data).loss_for(single)
+    assert Task(data, loss=keras.losses.BinaryCrossentropy()).loss_for(single)
     assert Task(data, loss=keras.losses.MeanSquaredError()).loss_for(small)

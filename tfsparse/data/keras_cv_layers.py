@@ -48,7 +48,23 @@ def cutmix(num_classes, *, alpha=1.0):
     """CutMix (Yun et al., 2019): a rectangle of each image taken from another, labels in proportion to the area."""
     import keras_cv
 
-    return _mixer(keras_cv.layers.CutMix, alpha, num_classes)
+    mix = _mixer(keras_cv.layers.CutMix, alpha, num_classes)
+
+    def change(images, labels, seed):
+        if len(labels.shape) == 1:
+            labels = tf.one_hot(labels, num_classes)
+        # KerasCV's labels count the whole rectangle, what of it lies beyond the border too: a channel more says from which
+        # image each pixel came.
+        numbers = tf.range(tf.shape(images)[0])
+        marks = tf.broadcast_to(tf.cast(numbers, tf.float32)[:, None, None, None], tf.shape(images[..., :1]))
+        mixed, _ = mix(tf.concat([tf.cast(images, tf.float32), marks], -1), labels, seed)
+        origin = tf.cast(mixed[..., -1], tf.int32)
+        own = origin == numbers[:, None, None]
+        share = tf.reduce_mean(tf.cast(own, labels.dtype), (1, 2))[:, None]
+        other = tf.reduce_max(tf.where(own, 0, origin), (1, 2))  # of a rectangle without pixels it does not matter
+        return mixed[..., :-1], share * labels + (1 - share) * tf.gather(labels, other)
+
+    return change
 
 
 def _mixer(kind, alpha, num_classes):

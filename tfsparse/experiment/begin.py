@@ -9,7 +9,7 @@ from tfsparse.files import write_json, write_or_compare
 from tfsparse.graph import is_graph
 from tfsparse.task.decides import decides
 from tfsparse.task.schedules import schedule_of
-from tfsparse.training import is_chief
+from tfsparse.training import check_shares, is_chief
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,7 @@ _SET_RATES = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnP
 
 def check(model, task, recipe, settings, steps, callbacks=()):
     """Raises ValueError where settings, optimizer, callbacks and model do not go together; arguments as of `train`."""
+    check_shares(task.data.batch_size, settings.strategy)
     optimizer = task.make_optimizer()
     setter = next((type(callback).__name__ for callback in callbacks if isinstance(callback, _SET_RATES)), None)
     if setter and schedule_of(optimizer)[1] is not None:  # Keras lets it set a number that nothing reads

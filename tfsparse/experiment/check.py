@@ -62,7 +62,7 @@ def check(experiment, folder=None):
     if name and (pathlib.PurePath(name).name != name or name == ".."):
         raise ValueError(f"--run_name names one folder, without separators; got {experiment.run_name!r}.")
     check_named(folder.path if folder else pathlib.Path(experiment.output_dir, name or ""), "The run folder")
-    if experiment.augment is not None:
+    if experiment.augment not in (None, "default"):
         for item in parse_list(experiment.augment):  # names only: making one would start TensorFlow before its strategy
             resolve(AUGMENTATIONS, item, "augmentation")
     files = [exporter.name + exporter.suffix for exporter in map(make_exporter, exports(experiment))]
@@ -88,10 +88,14 @@ def check(experiment, folder=None):
 
 
 def _check_choices(experiment):
-    """Raises ValueError for a setting that is none of its choices: absl checks flags, not an `Experiment` made in Python."""
+    """Raises ValueError for a setting that is none of its choices, or of another type: absl checks flags, not an `Experiment`
+    made in Python."""
     for field in dataclasses.fields(experiment):
+        value, kind = getattr(experiment, field.name), type(field.default)
         if field.metadata["choices"]:
-            one_of(getattr(experiment, field.name), f"--{field.name}", field.metadata["choices"])
+            one_of(value, f"--{field.name}", field.metadata["choices"])
+        if kind in (bool, int, float) and type(value) is not kind:
+            raise ValueError(f"--{field.name} is of type {kind.__name__}, received {value!r}.")
 
 
 def check_search(experiment):

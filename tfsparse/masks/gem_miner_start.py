@@ -12,6 +12,7 @@ from tfsparse.frozen import batch_norms, frozen
 from tfsparse.mask.axes import channel_axes
 from tfsparse.mask.sparsify import apply_mask
 from tfsparse.task.accuracy import accuracy, threshold_of
+from tfsparse.task.metrics import ignored
 
 _NORMS = (
     keras.layers.BatchNormalization,
@@ -77,7 +78,7 @@ def measured(search, start, mask):
         apply_mask(model, mask)
         _average_statistics(model, forward, search.task.data)
         values = {path: start[path] if path in mask else variable.numpy() for path, variable in variables.items()}
-        return values, _accuracy(model, forward, search.task.data)
+        return values, _accuracy(model, forward, search.task)
 
 
 def _average_statistics(model, forward, data):
@@ -106,7 +107,8 @@ def _in_training(norm):
         del own["call"]
 
 
-def _accuracy(model, forward, data):
+def _accuracy(model, forward, task):
     """Of the validation, else the test, else the training data."""
-    part = data.validation or data.test or data.epochs(0, 1)
-    return accuracy(tf.function(forward, reduce_retracing=True), part, threshold=threshold_of(model))
+    part = task.data.validation or task.data.test or task.data.epochs(0, 1)
+    counted = {"threshold": threshold_of(model), "ignored": ignored(task.loss)}
+    return accuracy(tf.function(forward, reduce_retracing=True), part, **counted)

@@ -15,7 +15,7 @@ from tfsparse.mask.masked_layer import masks
 from tfsparse.masks.gradual_layer import GradualLayer
 from tfsparse.masks.state import State
 from tfsparse.task.accuracy import accuracy, threshold_of
-from tfsparse.task.metrics import metrics
+from tfsparse.task.metrics import ignored, metrics
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,8 @@ class GradualTraining:
         given = {name: part for name, part in parts.items() if part is not None}
         forward = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
         threshold = threshold_of(self.search.model)  # the copy's last layer is wrapped
-        found = {name: accuracy(forward, part, threshold=threshold) for name, part in given.items()}
+        counted = {"threshold": threshold, "ignored": ignored(self.task.loss)}
+        found = {name: accuracy(forward, part, **counted) for name, part in given.items()}
         return {name: share for name, share in found.items() if share is not None}
 
 

@@ -39,6 +39,8 @@ class SmoothedCrossentropy(keras.losses.Loss):
         loss: a Keras `SparseCategoricalCrossentropy` or `CategoricalCrossentropy`, whose `from_logits` is kept.
         amount, convention: see `LabelSmoothing`.
 
+    The loss of a class number that the outputs do not have is NaN, as Keras' own is on GPUs and under XLA.
+
     Raises:
         ValueError: another loss: there is no label to smooth. Or the loss has options that would be lost.
     """
@@ -71,7 +73,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
         if labels.shape.rank == y_pred.shape.rank and labels.shape[-1] == 1:
             labels = tf.squeeze(labels, -1)
         if labels.shape.rank < y_pred.shape.rank:
-            labels = tf.one_hot(tf.cast(labels, tf.int32), tf.shape(y_pred)[-1])
+            labels = _one_hot(tf.cast(labels, tf.int32), tf.shape(y_pred)[-1], y_pred.dtype)
         target = smooth(tf.cast(labels, y_pred.dtype), self.amount, self.convention)
         return keras.losses.categorical_crossentropy(target, y_pred, from_logits=self.from_logits)
 
@@ -82,6 +84,12 @@ class SmoothedCrossentropy(keras.losses.Loss):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "loss": keras.losses.deserialize(config["loss"])})
+
+
+def _one_hot(numbers, classes, dtype):
+    """As `tf.one_hot`, which gives 0 for what is no class, and with that would train towards every class alike: NaN."""
+    known = (numbers >= 0) & (numbers < classes)
+    return tf.where(known[..., None], tf.one_hot(numbers, classes, dtype=dtype), tf.constant(float("nan"), dtype))
 
 
 def smooth(labels, amount, convention):

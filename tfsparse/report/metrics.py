@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfsparse.task.accuracy import accuracy
+from tfsparse.task.metrics import ignored
 
 
 def evaluate(model, task):
@@ -12,7 +13,7 @@ def evaluate(model, task):
         dict with `validation_accuracy` and `test_accuracy`, as far as the task has such data, and their labels are classes.
     """
     sets = {"validation_accuracy": task.data.validation, "test_accuracy": task.data.test}
-    found = {name: accuracy(model, dataset) for name, dataset in sets.items() if dataset is not None}
+    found = {name: accuracy(model, part, ignored=ignored(task.loss)) for name, part in sets.items() if part is not None}
     return {name: share for name, share in found.items() if share is not None}
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfsparse.task.endings import ends_in
 
 
-def accuracy(predict, dataset, *, threshold=None):
+def accuracy(predict, dataset, *, threshold=None, ignored=None):
     """Share of the images of `dataset` whose class `predict` tells: the one it gives the highest value.
 
     A single output tells two classes apart, 1 where it is above a threshold and 0 elsewhere.
@@ -18,9 +18,10 @@ def accuracy(predict, dataset, *, threshold=None):
         dataset: batched `tf.data.Dataset` of (images, labels); labels are class numbers, of images or of
             pixels, or vectors over the classes.
         threshold: of a single output; None: what `threshold_of` says of a model, 0 of any other function.
+        ignored: class number of images or pixels that do not count, as a loss's `ignore_class`; None: all count.
 
     Returns:
-        The share; None if there is no such thing: a single output, and labels that are not all 0 or 1 (a regression); or
+        The share; None if there is none: nothing counts; a single output, and labels that are not all 0 or 1 (a regression); or
         vectors that do not add up to 1 (labels each on their own).
 
     >>> images = np.array([[-2.0], [-1.0], [3.0], [4.0]])
@@ -39,8 +40,9 @@ def accuracy(predict, dataset, *, threshold=None):
         found = _right(np.asarray(predict(images)), np.asarray(labels), threshold or 0.0)
         if found is None:
             return None
+        found = found if ignored is None else found[np.ravel(labels) != ignored]
         right, count = right + int(np.sum(found)), count + len(found)
-    return right / count
+    return right / count if count else None
 
 
 def inferring(model):

@@ -53,6 +53,11 @@ def from_batches(source, *, seed, random, augment, num_classes, mean, std):
     """
     first = {key: batches(0) for key, batches in source.items()}
     augment, label_spec = traced(augment, first["train"])
+    if len(label_spec.shape) == 2 and label_spec.shape[1] not in (None, num_classes):
+        raise ValueError(
+            f"augment gives labels over {label_spec.shape[1]} classes, the data have {num_classes}. Make it for as many: "
+            f"tfsparse.data.augmentation('cutmix', {num_classes})."
+        )
     spread = classes_to_spread(num_classes, [label_spec, *(raw.element_spec[1] for raw in first.values())])
     finish = finisher(mean, std, one_hot=spread)
     steps = int(first["train"].cardinality())

@@ -141,17 +141,17 @@ class Data:
 
         Args:
             train: finite, or infinite with `steps_per_epoch`.
-            validation: finite, or None. `test` likewise. Where labels are class numbers each is gone through once here: one
-                that fits no class would otherwise stop the training after its first epoch, or be taken for no class.
+            validation: finite, or None. `test` likewise. Where labels are class numbers (n,) each is gone through once: one
+                that fits no class would stop the training after its first epoch, or be taken for none. (Not of pixels.)
             steps_per_epoch: None: all batches of `train`, which is counted once if it does not know its length.
-            num_classes: None: learned from the labels, of one epoch of `train` and of all the rest. If it is given, the
-                labels of `train` are looked at in the first batch only. 1: labels are (n, 1), as `from_arrays` takes them.
+            num_classes: None: learned from the labels, of one epoch of `train` and of all the rest. If it is given, those of
+                `train` are looked at in the first batch only. 1: labels are (n, 1), as `from_arrays` takes them.
             mean: per channel, in the units of the images; needs `std`. Batches are (images - mean) / std.
             std: likewise.
             name: for tables and file names.
             class_names: in the order of the class numbers.
 
-        Resuming at epoch k skips the k epochs before it: a pipeline that repeats itself goes on exactly where it was. One with
+        Resuming at epoch k skips the k epochs before it: what repeats itself goes on exactly where it was. A pipeline with
         `shuffle(..., seed=...)` draws on with every look at it, a mask search's too: resumed, it gives other orders.
 
         Raises:

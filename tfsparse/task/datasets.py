@@ -1,11 +1,11 @@
 """`Data.from_datasets`: the user's own batched `tf.data`."""
 
-import numpy as np
 import tensorflow as tf
 
 from tfsparse.task import checks
 from tfsparse.task.augment import classes_to_spread
 from tfsparse.task.streams import Streams, finisher, ready
+from tfsparse.task.surveys import evaluated, steps_of, survey
 from tfsparse.values import whole
 
 
@@ -28,17 +28,21 @@ def from_datasets(
     train = given["train"]
     checks.warn_of_shards(train)
     specs = {key: _spec(dataset, key) for key, dataset in given.items() if dataset is not None or key == "train"}
-    steps = _steps(train, steps_per_epoch)
+    steps = steps_of(train, steps_per_epoch)
     found = {}
     for key in set(specs) - {"train"}:
-        given[key], found[key] = _evaluated(given[key], key)
+        given[key], found[key] = evaluated(given[key], key)
     looked_at = 1 if steps and num_classes else steps  # one batch, where all but the labels' range is known
-    counted, shape, batch_size, found["train"] = _survey(train.take(looked_at) if looked_at else train)
+    counted, shape, batch_size, found["train"] = survey(train.take(looked_at) if looked_at else train)
     # Vectors have said how many classes there are; class numbers say it together.
     learned = found["train"] if len(specs["train"][1].shape) == 2 else max(found.values())
+    if num_classes is None and learned == 0:
+        raise ValueError(
+            f"The labels of train, {specs['train'][1]}, do not say how many classes there are: give num_classes."
+        )
     steps, classes = steps or counted, whole(learned if num_classes is None else num_classes, "num_classes")
     for key, (images, labels) in specs.items():
-        if found[key] > classes:
+        if found[key] > classes and labels.shape.rank <= 2:  # of pixels' labels the loss may ignore some
             raise ValueError(
                 f"The labels of {key} reach {found[key] - 1}; with num_classes={classes} they end at {classes - 1}."
             )
@@ -95,60 +99,6 @@ def _flat(dataset):
     if not pair or not spec[1].dtype.is_integer or spec[1].shape.rank != 2 or spec[1].shape[1] != 1:
         return dataset
     return dataset.map(lambda images, labels: (images, labels[:, 0]))
-
-
-def _evaluated(dataset, argument):
-    """The dataset, its number of batches known, which Keras asks for after an epoch; and the classes that its class numbers
-    need, 0 of vectors. It is gone through unless both are known."""
-    _refuse_infinite(dataset, argument, "Take as much of it as one evaluation needs: dataset.take(n).")
-    length, numbers = int(dataset.cardinality()), dataset.element_spec[1].shape.rank == 1
-    lowest, highest = 0, -1
-    if numbers or length == tf.data.UNKNOWN_CARDINALITY:
-
-        def look(state, batch):
-            count, low, high = state
-            labels = tf.cast(batch[1] if numbers else [0], tf.int64)
-            return count + 1, tf.minimum(low, tf.reduce_min(labels)), tf.maximum(high, tf.reduce_max(labels))
-
-        length, lowest, highest = map(int, dataset.reduce(tuple(map(np.int64, (0, 0, -1))), look))
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(length))
-    if length == 0:
-        raise ValueError(f"{argument} is empty. Leave it out, or give it a batch (drop_remainder drops short ones).")
-    if lowest < 0:
-        raise ValueError(f"The labels of {argument} must be 0 or more, received {lowest}.")
-    return dataset, highest + 1 if numbers else 0
-
-
-def _steps(train, steps_per_epoch):
-    """Batches an epoch, or None where nobody knows."""
-    if steps_per_epoch is not None:
-        return whole(steps_per_epoch, "steps_per_epoch")
-    _refuse_infinite(train, "train", "Say how many batches are an epoch: steps_per_epoch=...")
-    length = int(train.cardinality())
-    if length == 0:
-        raise ValueError("train is empty.")
-    return length if length > 0 else None
-
-
-def _refuse_infinite(dataset, argument, remedy):
-    if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
-        raise ValueError(f"{argument} never ends. {remedy}")
-
-
-def _survey(train):
-    """Goes through `train`; returns its batches, the shape of an image, the batch size and the number of classes."""
-    count, shape, batch_size, classes = 0, None, 0, 0
-    for images, labels in train:
-        if not np.isfinite(np.asarray(images, np.float32)).all():
-            raise ValueError(f"Batch {count} of train holds NaN or infinity. Remove or repair such images first.")
-        count, shape, batch_size = count + 1, images.shape[1:], max(batch_size, len(images))
-        lowest = int(tf.reduce_min(labels)) if len(labels.shape) == 1 else 0
-        if lowest < 0:
-            raise ValueError(f"The labels of train must be 0 or more, received {lowest}.")
-        classes = max(classes, labels.shape[1] if len(labels.shape) == 2 else int(tf.reduce_max(labels)) + 1)
-    if not count:
-        raise ValueError("train is empty.")
-    return count, shape, batch_size, classes
 
 
 def _check(argument, images, labels, shape, classes):

@@ -1,5 +1,8 @@
 """What is reported beside the loss."""
 
+import functools
+
+import tensorflow as tf
 import tf_keras as keras
 
 _M = keras.metrics
@@ -12,6 +15,22 @@ _METRICS = {  # of a loss: accuracy, cross-entropy, and what they take from the 
     keras.losses.CategoricalCrossentropy: (_M.CategoricalAccuracy, _M.CategoricalCrossentropy, ("axis",)),
     keras.losses.BinaryCrossentropy: (_M.BinaryAccuracy, _M.BinaryCrossentropy, ()),
 }
+
+
+class _AccuracyOfTheRest(_M.SparseCategoricalAccuracy):
+    """Of what is not of the class that the loss ignores: Keras' accuracy has no such option, its cross-entropy has."""
+
+    def __init__(self, ignored, **options):
+        super().__init__(**options)
+        self.ignored = ignored
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(y_true, y_pred, tf.cast(tf.not_equal(y_true, self.ignored), self.dtype))
+
+
+def ignored(loss):
+    """The class that a loss ignores, or None."""
+    return loss.get_config().get("ignore_class") if isinstance(loss, keras.losses.Loss) else None
 
 
 def metrics(loss):
@@ -27,6 +46,8 @@ def metrics(loss):
     # Keras' "accuracy" takes logits of one label for probabilities, and is made in the first trace, which makes a second.
     threshold = {"threshold": 0.0 if from_logits else 0.5} if accuracy is _M.BinaryAccuracy else {}
     options = {name: config[name] for name in names if name in config}
+    if ignored(loss) is not None:
+        accuracy = functools.partial(_AccuracyOfTheRest, ignored(loss))
     return [
         accuracy(name="accuracy", **threshold),
         cross_entropy(from_logits=from_logits, name="cross_entropy", **options),

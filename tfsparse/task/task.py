@@ -59,7 +59,8 @@ class Task:
         object.__setattr__(self, "epochs", whole(self.epochs, "epochs"))
         object.__setattr__(self, "seed", whole(self.seed, "seed", least=0))
         for name in ("learning_rate", "momentum", "weight_decay"):
-            real(getattr(self, name), name, "[0, 1)" if name == "momentum" else "[0, inf)")
+            number = real(getattr(self, name), name, "[0, 1)" if name == "momentum" else "[0, inf)")
+            object.__setattr__(self, name, number)
         fits.loss_and_optimizer(self.loss, self.optimizer)
         schedules.make_schedule(self.schedule, self.learning_rate, self.steps)  # a wrong option is refused here
 
@@ -100,6 +101,12 @@ class Task:
                 f"The model {model.name!r} has {outputs} outputs, the data {self.data.name!r} has "
                 f"{self.data.num_classes} classes: cross-entropy needs one output a class. Give the last layer "
                 f"{self.data.num_classes} units, or the task a loss of your own: Task(data, loss=...)."
+            )
+        if outputs is not None and outputs > 1 and ends_in(model, "sigmoid"):
+            raise ValueError(
+                f"The model {model.name!r} ends in a sigmoid, a probability for each label on its own, and the data "
+                f"{self.data.name!r} have one class an image. End it in a softmax, or in logits, or give the task a loss of "
+                "your own: Task(data, loss=...)."
             )
         kind = "CategoricalCrossentropy" if self.soft_labels else "SparseCategoricalCrossentropy"
         return getattr(keras.losses, kind)(from_logits=not ends_in(model, "softmax"))

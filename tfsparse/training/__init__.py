@@ -8,6 +8,7 @@ from tfsparse.training.fit import fit
 from tfsparse.training.history import read_history
 from tfsparse.training.precision import AUTO, POLICIES, fastest, policy
 from tfsparse.training.settings import Settings
+from tfsparse.training.shares import check_shares
 from tfsparse.training.watch import Diverged
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Diverged",
     "Settings",
     "best_epoch",
+    "check_shares",
     "fastest",
     "fit",
     "has_checkpoint",

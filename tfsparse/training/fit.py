@@ -14,6 +14,7 @@ from tfsparse.training.compacted import forget_stays, read_stays, write_stays
 from tfsparse.training.devices import is_chief, take_chiefs_weights
 from tfsparse.training.history import HistoryFile
 from tfsparse.training.ready import make_ready
+from tfsparse.training.shares import without_empty_shares
 from tfsparse.training.spans import spans
 from tfsparse.training.watch import EpochLogs, StopOnNaN
 
@@ -102,6 +103,7 @@ def _compact_from(model, smaller, settings, per_epoch, end):
 
 def _fit(model, task, parts, watchers, settings):
     model.stop_training = False
+    validation = without_empty_shares(task.data.validation, model.distribute_strategy)
     for span in parts:
         if model.stop_training:  # by a callback; the next call of `fit` would not know
             return
@@ -110,7 +112,7 @@ def _fit(model, task, parts, watchers, settings):
             initial_epoch=span.epoch,
             epochs=span.end,
             steps_per_epoch=span.steps,
-            validation_data=task.data.validation,
+            validation_data=validation,
             callbacks=watchers,
             verbose=_verbose(settings.verbose),
         )

@@ -12,8 +12,9 @@ from tfsparse.training.precision import POLICIES
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a training is run, as opposed to what is trained. Rounding apart nothing here changes the result, with two
-    exceptions: BatchNorm on several devices (`sync_batch_norm`), and float16, which leaves out steps that overflow.
+    """How a training is run, as opposed to what is trained. Rounding apart nothing here changes the result, with three
+    exceptions: BatchNorm on several devices (`sync_batch_norm`); batches, a short last one too, that several devices do not
+    share evenly, since each weighs the mean of its share alike; and float16, which leaves out steps that overflow.
 
     Args:
         folder: run folder for checkpoints, history and TensorBoard files; None writes nothing.

@@ -17,7 +17,7 @@ class StopOnNaN(keras.callbacks.Callback):
             step = int(tf.convert_to_tensor(self.model.optimizer.iterations))
             raise Diverged(
                 f"The loss is {logs['loss']} after {step} steps. The last completed epoch's checkpoint is kept. "
-                "A lower learning rate, or data without extreme values, may help."
+                "A lower learning rate, data without extreme values, or labels that are all classes of the model may help."
             )
 
     def on_epoch_end(self, epoch, logs=None):
