@@ -140,6 +140,13 @@ def hidden(pool=None):
     return model
 
 
+def test_tensors_of_any_rank_are_not_followed():
+    inputs = keras.Input((2, 3, 4))
+    loose = layers.Lambda(lambda x: tf.ensure_shape(tf.py_function(lambda y: y, [x], tf.float32), None))
+    x = layers.Lambda(lambda x: tf.reshape(x, (-1, 24)))(loose(inputs))
+    assert layouts(keras.Model(inputs, layers.Dense(5, name="head")(x)))["head/kernel"].image is None
+
+
 @pytest.mark.parametrize("build", [concatenated, reshaped, hidden])
 def test_what_is_not_seen_is_said(build, tmp_path, caplog):
     model = build()

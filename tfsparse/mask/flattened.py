@@ -78,6 +78,8 @@ def _walk(model, given, found):
 
 def _after(layer, tensor, output, states, found):
     """What is known of a layer's output; notes the image if it is a dense layer that reads one."""
+    if tensor.shape.rank is None:
+        return None
     state = states[0] if all(one == states[0] for one in states) else None
     shape = tuple(tensor.shape[1:])
     if isinstance(layer, keras.layers.Dense):
@@ -92,7 +94,7 @@ def _after(layer, tensor, output, states, found):
         if len(output.shape) > 2 or None in shape or (state == _CHANNELS_FIRST and not turned):
             return None
         return _of_another_order((*shape[1:], shape[0]) if turned else shape)
-    if not hasattr(output, "shape"):
+    if not hasattr(output, "shape") or output.shape.rank is None:
         return None
     if getattr(layer, "data_format", None) == "channels_first" and len(output.shape) > 2:
         return _CHANNELS_FIRST

@@ -42,7 +42,7 @@ def match(entries, layouts, table=None):
         ValueError: an entry that fits no weight.
     """
     named, found = (table, "by table") if table else (_equal_names(entries, layouts), "by name")
-    problems = []
+    problems = {}
     for torch in (False, True) if all(name in layouts for name in entries) else (True, False):
         shapes = {path: layout.torch_shape if torch else layout.shape for path, layout in layouts.items()}
         try:
@@ -52,8 +52,8 @@ def match(entries, layouts, table=None):
             pairs |= _in_order(rest, free)
             return [Match(n, pairs[n], torch, found if n in named else "in order") for n in entries]
         except ValueError as error:
-            problems.append(error)
-    raise problems[0]
+            problems[torch] = error
+    raise problems[True]  # whose shapes the message speaks of
 
 
 def _by_name(entries, shapes, named):
