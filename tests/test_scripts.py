@@ -1,5 +1,6 @@
 """The scripts as a new user meets them: help, wrong flags, missing data; all before any work starts."""
 
+import re
 import types
 
 import numpy as np
@@ -101,6 +102,10 @@ def test_the_doctor_comes_before_training(tmp_path):
     assert ended.returncode == 0, ended.stderr
     for expected in ("ARM: 0 of 10 kernels run sparse", "are dead and will be taken out", "bytes dense", "stem/conv"):
         assert expected in ended.stdout, ended.stdout
+    # Into a pipe rows are whole, and sizes say what they leave out.
+    for path in ("stage2/block0/shortcut/conv/kernel", "stage3/block0/shortcut/conv/kernel"):
+        assert re.search(f"{path} .*dense .*dense .*dense ", ended.stdout), ended.stdout
+    assert re.search(r"^tflite: about [\d,]+ bytes dense, [\d,]+ sparse, weights alone$", ended.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
