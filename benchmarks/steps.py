@@ -32,7 +32,8 @@ def noise(batch_size, batches=1):
     """`Data` of random 32x32 images in ten classes: no file is needed."""
     images = np.random.default_rng(0).integers(0, 256, (batches * batch_size, 32, 32, 3)).astype("uint8")
     labels = np.arange(len(images)) % 10
-    return ts.Data.from_arrays(train=(images, labels), batch_size=batch_size, mean=(128.0,) * 3, std=(64.0,) * 3)
+    options = {"num_classes": 10, "mean": (128.0,) * 3, "std": (64.0,) * 3}
+    return ts.Data.from_arrays(train=(images, labels), batch_size=batch_size, **options)
 
 
 def processor():

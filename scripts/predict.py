@@ -17,7 +17,9 @@ from tfsparse.export import predict
 
 TOP = absl_flags.DEFINE_integer("top", 5, "How many classes to show.")
 WHITE = absl_flags.DEFINE_float(
-    "white", None, "For networks of float32 images, and only these: what white is in their data, such as 1.0 or 16."
+    "white",
+    None,
+    "For networks of float32 images, and only these: what white is in their data, such as 1.0 or 16; black is 0.",
 )
 
 

@@ -29,7 +29,8 @@ def main(argv):
         )
     with flags.reported_errors(again):
         metrics = run_experiment(experiment, folder.path)
-    Console().print(summary(metrics, sorted(path.name for path in folder.path.iterdir() if path.name[0] != ".")))
+        files = sorted(path.name for path in folder.path.iterdir() if path.name[0] != ".")
+    Console().print(summary(metrics, files))
     print(f"Run folder: {folder.path}")
 
 

@@ -124,6 +124,8 @@ def _parse(argv, arguments):
     except flags.CantOpenFlagFileError as error:
         message = str(error).removeprefix("ERROR:: ")
         _stop(f"{message}. Paths of flagfiles are relative to the folder the command runs in.", 2)
+    except UnicodeDecodeError as error:  # absl names no file
+        _stop(f"A flagfile is no text in UTF-8 ({error}). Save it as one.", 2)
     except flags.Error as error:
         _stop(f"{str(error).rstrip('.')}. --help lists all flags.", 2)
     if len(rest) > 1 and not arguments:

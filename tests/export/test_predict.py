@@ -1,5 +1,7 @@
 """Images from disk: fitted as said, refused with a reason; classes by name."""
 
+import json
+
 import numpy as np
 import PIL.ExifTags
 import PIL.Image
@@ -38,6 +40,18 @@ def test_a_file_alone_gives_class_numbers(tmp_path):
     path.with_name("mine.tflite.card.json").unlink()
     (found,) = predict(path, [save(tmp_path / "a.png", pictures(1)[0])])
     assert sorted(name for name, _ in found.classes) == [f"class {i}" for i in range(4)]
+
+
+def test_a_card_that_was_edited(tmp_path):
+    path = export_model(network(), "tflite", tmp_path / "mine", data=data()).path
+    place, picture = path.with_name("mine.tflite.card.json"), save(tmp_path / "a.png", pictures(1)[0])
+    card = json.loads(place.read_text())
+    place.write_text(json.dumps({**card, "class_names": ["cat", "dog"]}))
+    with pytest.raises(ValueError, match="names 2 classes, the network gives 4: mend its class_names"):
+        list(predict(path, [picture]))
+    place.write_text(json.dumps({**card, "outputs": None}))
+    with pytest.raises(ValueError, match="is no model card .*outputs"):
+        list(predict(path, [picture]))
 
 
 def test_images_are_made_to_fit_and_it_is_said(tmp_path):

@@ -54,6 +54,7 @@ def test_refuses_before_it_writes(tmp_path):
 
     refused("Did you mean 'saved_model'", format="savedmodel")
     refused("no option 'sprase'", format="tflite(sprase=True)")
+    refused("sparse must be True or False, received 'no'", format="tflite(sparse='no')")
     refused("another architecture", mask={"nowhere/kernel": np.ones(3, bool)})
     refused("another architecture", mask={"classifier/kernel": np.ones((1, 2), bool)})
     refused("not zero although", mask={"classifier/kernel": np.zeros((8, 4), bool)})

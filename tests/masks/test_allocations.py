@@ -6,7 +6,7 @@ import pytest
 from tests.conftest import make_data, make_mask
 from tests.masks.test_allocate import resnet20_shapes
 from tfsparse.mask import export_mask
-from tfsparse.masks import find_mask, read_method
+from tfsparse.masks import Choices, find_mask, read_method
 from tfsparse.masks.allocations import ALLOCATIONS, budgets, find_allocation
 from tfsparse.models import build_model
 
@@ -56,7 +56,7 @@ def test_smart_ratio_at_the_ends():
     assert counts["fc"] == 95 and min(counts.values()) >= 1, "three tenths of the classifier would be 192"
     for count in (1, 100, 268_336):
         assert sum(budgets(ALLOCATIONS["smart_ratio"], shapes, count).values()) == count
-    with pytest.raises(ValueError, match=r"classifier is a share in \(0, 1\], received 3"):
+    with pytest.raises(ValueError, match=r"classifier must be a number in \(0, 1\], a share; received 3"):
         ALLOCATIONS["smart_ratio"](shapes, 10, classifier=3)
 
 
@@ -99,6 +99,11 @@ def test_refused_lower_limits(model):
 
 
 def test_unknown_allocations(model):
+    for empty in ("", 0, {}):  # were taken for None
+        with pytest.raises(ValueError, match="Cannot read '(0|{})'|Unknown allocation ''"):
+            Choices(allocation=empty)
+    with pytest.raises(ValueError, match="smart_ratio's classifier must be a number in .* received None"):
+        find_mask(model, "random(allocation='smart_ratio(classifier=None)')", sparsity=0.5)
     with pytest.raises(ValueError, match="Unknown allocation 'ekr'. Did you mean 'erk'"):
         find_mask(model, "random(allocation='ekr')", sparsity=0.5)
     with pytest.raises(ValueError, match="has no option 'share'. It takes: classifier=0.3, vgg=False"):

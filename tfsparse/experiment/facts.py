@@ -1,5 +1,7 @@
 """What a model card says of how a network was trained."""
 
+import shlex
+
 
 def facts(experiment, folder, metrics):
     """Facts of a run for the card of its exported files.
@@ -17,6 +19,6 @@ def facts(experiment, folder, metrics):
         "epochs": experiment.epochs,
         "seed": experiment.seed,
         "metrics": {name: value for name, value in metrics.items() if "accuracy" in name},
-        "trained with": f"python scripts/train.py --flagfile={folder.flags.name}",
+        "trained with": shlex.join(["python", "scripts/train.py", f"--flagfile={folder.flags}"]),
         "settings": experiment.deciding(),
     }

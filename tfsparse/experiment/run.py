@@ -64,7 +64,11 @@ def warn_of_files(experiment, folder):
     """Says of a finished run that its files stay as they are, if they were exported otherwise than the experiment asks for."""
     if experiment.compact_export != Experiment.from_flagfile(folder.flags).compact_export:
         how = "compact_export" if experiment.compact_export else "nocompact_export"
-        log.warning("Its files stay as they are: scripts/export.py --path=%s --%s writes others.", folder.path, how)
+        log.warning(
+            "Its files stay as they are: scripts/export.py --path=%s --%s --format=... --out=... writes others.",
+            folder.path,
+            how,
+        )
 
 
 def _as_begun(experiment, folder):

@@ -145,6 +145,8 @@ def read_card(path):
     try:
         card = json.loads(place.read_text(encoding="utf-8"))
         expected = card["sha256"]
+        if not isinstance(card.get("outputs", {}), dict) or not isinstance(card.get("class_names"), list | None):
+            raise ValueError("outputs or class_names are not what they were")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{place} is no model card ({error!r}). Delete it.") from error
     if expected != checksums(pathlib.Path(path)):

@@ -52,6 +52,10 @@ def predict(file, images, *, top=5, white=None):
     for path in images:
         array, fitted = read_picture(path, exported.input_shape, exported.dtype, white)
         probabilities = exported(array[None])[0]
+        if names and len(names) != len(probabilities):
+            raise ValueError(
+                f"The card of {file} names {len(names)} classes, the network gives {len(probabilities)}: mend its class_names."
+            )
         best = np.argsort(-probabilities)[:top]
         rows = [(names[i] if names else f"class {i}", float(probabilities[i])) for i in best]
         yield Prediction(str(path), rows, fitted, probable)

@@ -18,6 +18,7 @@ from tfsparse.export.tflite_constants import constants
 from tfsparse.export.tflite_loops import plain_loops, refuse_loops
 from tfsparse.export.tflite_unpacked import with_dense_layers_unpacked
 from tfsparse.registry import lookup
+from tfsparse.values import switch
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -46,7 +47,7 @@ class TFLite:
     suffix = ".tflite"
 
     def __init__(self, *, dtype="float32", sparse=True):
-        self.dtype, self.sparse = dtype, sparse
+        self.dtype, self.sparse = dtype, switch(sparse, "sparse")
         self.tolerance = lookup(TOLERANCES, dtype, "dtype of a TFLite file")
         self.calibrates = dtype == "int8"
 

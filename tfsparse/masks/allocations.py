@@ -14,6 +14,7 @@ import numpy as np
 
 from tfsparse.mask.mask import Mask
 from tfsparse.registry import resolve
+from tfsparse.values import real, switch
 
 
 def budgets(allocation, shapes, count, room=None, least=None):
@@ -102,8 +103,10 @@ def smart_ratio(shapes, count, *, classifier=0.3, vgg=False):
     """density of layer l of L proportional to (L - l + 1)^2 + (L - l + 1), divided by l^2 with `vgg=True`. If the last layer
     is dense, it is taken for the classifier and keeps the share `classifier`, but no more than half of the budget (ours:
     published sparsities end before that)."""
-    if not 0 < classifier <= 1:
-        raise ValueError(f"smart_ratio's classifier is a share in (0, 1], received {classifier!r}.")
+    classifier, vgg = (
+        real(classifier, "smart_ratio's classifier", "(0, 1]", "a share"),
+        switch(vgg, "smart_ratio's vgg"),
+    )
     size, depth = {path: math.prod(shape) for path, shape in shapes.items()}, len(shapes)
     last = list(shapes)[-1]
     # Without the classifier (`prunable="conv"`) the last convolution is the deepest layer, and would take the whole budget.

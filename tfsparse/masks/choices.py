@@ -41,7 +41,7 @@ class Choices:
         if is_mask_file(self.allocation):
             check_mask_file(self.allocation)
         else:
-            find_allocation(self.allocation or "global")
+            find_allocation("global" if self.allocation is None else self.allocation)
         find_pattern(self.pattern, {})
         object.__setattr__(self, "min_per_layer", whole(self.min_per_layer, "min_per_layer", least=0))
         one_of(self.sanity, "sanity", (None, *SANITY))

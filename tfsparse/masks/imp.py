@@ -72,7 +72,7 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
 
 
 class _Tickets:
-    """The trainings of one search, each left in the search's folder as a mask file with weights."""
+    """The trainings of one search; the last one is in the search's folder, as a mask file with weights."""
 
     def __init__(self, search, task, step, retrain):
         self.search, self.task, self.step, self.retrain = search, task, step, retrain
