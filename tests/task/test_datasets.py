@@ -133,6 +133,14 @@ def test_what_does_not_fit_is_refused(arguments, message):
         Data.from_datasets(**{"train": TRAIN, **arguments})
 
 
+def test_labels_of_unknown_width_are_not_taken_for_one_class():
+    signature = (tf.TensorSpec((None,) * 4, tf.uint8), tf.TensorSpec((None, None), tf.int64))
+    loose = tf.data.Dataset.from_generator(lambda: ((x, y[:, None]) for x, y in TRAIN), output_signature=signature)
+    with pytest.raises(ValueError, match=r"do not say how many classes .* of shape \(n,\): labels\[:, 0\]"):
+        Data.from_datasets(train=loose)
+    assert Data.from_datasets(train=loose, num_classes=1).num_classes == 1
+
+
 def test_labels_of_pixels_may_be_ignored():
     """By a loss with `ignore_class`, which data know nothing of; masks of one output are of any type."""
     pixels = TRAIN.map(lambda x, y: (x, tf.where(tf.cast(x, tf.int64) == 0, tf.constant(255, tf.int64), y[0])))

@@ -3,27 +3,46 @@
 import os
 import pathlib
 
+# Of the control groups of Linux, second version and first: limit, use, and what of it is files just read, given up when
+# memory is needed.
+_SECOND = ("memory.max", "memory.current", "inactive_file")
+_FIRST = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
-def available_memory():
-    """Bytes of memory that this process can still take, container limits included.
+
+def available_memory(root="/"):
+    """Bytes of memory that this process can still take; limits of containers and of a scheduler's jobs included.
+
+    Args:
+        root: where `proc` and `sys` are.
 
     >>> available_memory() > 0
     True
     """
-    free = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for line in _lines("/proc/meminfo"):
+    free, root = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")], pathlib.Path(root)
+    for line in _lines(root / "proc/meminfo"):
         if line.startswith("MemAvailable:"):
             free.append(int(line.split()[1]) * 1024)
-    limit, used = _lines("/sys/fs/cgroup/memory.max"), _lines("/sys/fs/cgroup/memory.current")
-    if limit and used and limit[0].isdigit():
-        stat = dict(line.split() for line in _lines("/sys/fs/cgroup/memory.stat"))
-        cache = int(stat.get("inactive_file", 0))  # of files just read: given up when memory is needed
-        free.append(max(int(limit[0]) - int(used[0]) + cache, 0))
+    for group, limit, used, files in _groups(root):
+        limit, used = _lines(group / limit), _lines(group / used)
+        if limit and used and limit[0].isdigit():
+            stat = dict(line.split() for line in _lines(group / "memory.stat"))
+            free.append(max(int(limit[0]) - int(used[0]) + int(stat.get(files, 0)), 0))
     return min(free)
+
+
+def _groups(root):
+    """The control groups of this process, each within the next, and the names of their numbers. A limit of any holds."""
+    for line in _lines(root / "proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if controllers == "" or "memory" in controllers.split(","):
+            base, names = root / "sys/fs/cgroup", _FIRST if controllers else _SECOND
+            base = base / "memory" if controllers else base
+            for group in [path.strip("/"), *map(str, pathlib.PurePath(path.strip("/")).parents)]:
+                yield base / group, *names
 
 
 def _lines(path):
     try:
-        return pathlib.Path(path).read_text(encoding="ascii").splitlines()
+        return path.read_text(encoding="ascii").splitlines()
     except OSError:
         return []  # not this kind of system

@@ -36,9 +36,12 @@ def from_datasets(
     counted, shape, batch_size, found["train"] = survey(train.take(looked_at) if looked_at else train)
     # Vectors have said how many classes there are; class numbers say it together.
     learned = found["train"] if len(specs["train"][1].shape) == 2 else max(found.values())
-    if num_classes is None and learned == 0:
+    labels = specs["train"][1]
+    # Of a width that is known labels (n, 1) have been made (n,).
+    if num_classes is None and (learned == 0 or (learned == 1 and labels.shape.rank == 2 and labels.dtype.is_integer)):
         raise ValueError(
-            f"The labels of train, {specs['train'][1]}, do not say how many classes there are: give num_classes."
+            f"The labels of train, {labels}, do not say how many classes there are: give num_classes, 1 for numbers that one "
+            "output shall give. Class numbers are of shape (n,): labels[:, 0]."
         )
     steps, classes = steps or counted, whole(learned if num_classes is None else num_classes, "num_classes")
     for key, (images, labels) in specs.items():
