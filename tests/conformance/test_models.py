@@ -11,8 +11,6 @@ from tfsparse.models import MODELS
 from tfsparse.task.schedules import SCHEDULES
 
 RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=1)"
-# Half a minute each and more. resnet8 goes the same way; the others' parts are each in tests of their own.
-SLOW = ("vgg16", "resnet18", "resnet20", "resnet32", "resnet56", "resnet104", "mobilenet", "mobilenet_xnnpack")
 
 
 class Stops(keras.callbacks.Callback):
@@ -21,7 +19,8 @@ class Stops(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("name", [slow(n) if n in SLOW else n for n in sorted(MODELS)])
+@pytest.mark.slow  # half a minute each and more; the parts of the way are each in tests of their own
+@pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_model_goes_all_the_way(name, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3)).astype("uint8")
     part = (images, np.arange(16) % 3)

@@ -32,7 +32,7 @@ def test_a_network_built_to_the_conditions_runs_sparse_on_arm_only():
 @pytest.mark.parametrize(
     ("name", "sparsity", "spoiler", "remedy"),
     [
-        ("mobilenet(width=0.25)", 0.9, "stem/conv", "3x3 with stride 2"),
+        slow("mobilenet(width=0.25)", 0.9, "stem/conv", "3x3 with stride 2"),
         ("mobilenet_xnnpack(width=0.25)", 0.6, "block0/pointwise/conv", "raise the sparsity"),
     ],
 )

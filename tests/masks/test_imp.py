@@ -191,7 +191,7 @@ def test_an_allocation_that_does_not_fit_is_refused_before_training(model, task,
     other = find_mask(model, "random", sparsity=0.5, exclude="head")
     with pytest.raises(ValueError, match="says nothing of 'head/kernel'"):
         find_mask(model, "imp(rounds=2)", sparsity=0.5, task=task, allocation=other)
-    with pytest.raises(ValueError, match=r"a share in \(0, 1\], received 2"):
+    with pytest.raises(ValueError, match=r"in \(0, 1\], a share; received 2"):
         find_mask(model, "imp(rounds=2, allocation='smart_ratio(classifier=2)')", sparsity=0.5, task=task)
 
 
