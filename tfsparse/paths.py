@@ -42,13 +42,13 @@ def _below(model, prefix, seen):
 
 def inside(layer, variables):
     """Names, from `layer` inwards, of those of `variables` that lie in it. (By their paths they cannot be told: "block1/conv"
-    may be a layer's own name, and "block1" that of another.)
+    may be a layer's own name, and "block1" that of another.) None of a wrapper's, which stays as it is.
 
     >>> model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="head")])
     >>> inside(model.layers[0], [model.layers[0].bias])
     ['bias']
     """
-    wanted = {id(variable) for variable in variables}
+    wanted = {id(variable) for variable in variables} if unwrap(layer) is layer else {}
     return [name for name, variable, _ in owned_weights_of(layer) if id(variable) in wanted]
 
 

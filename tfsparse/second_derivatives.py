@@ -34,7 +34,9 @@ def needed(by, remedy):
     try:
         yield
     except Exception as error:  # AutoGraph puts a class of its own in the place of LookupError
-        missing = re.search(r"gradient registry has no entry for: (\w+)", str(error))
+        missing = re.search(
+            r"(?:gradient registry has no entry for: |No gradient defined .*\(op type: )(\w+)", str(error)
+        )
         if missing is None:
             raise
         raise ValueError(f"{by} needs second derivatives, and TensorFlow has none of {missing[1]}. {remedy}") from error

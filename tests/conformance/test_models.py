@@ -11,6 +11,18 @@ from tfsparse.models import MODELS
 from tfsparse.task.schedules import SCHEDULES
 
 RECIPE = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=1)"
+# Half a minute each and more. The network of docs/adding.md goes the same way; the parts of it are each in tests of their own.
+SLOW = (
+    "vgg16",
+    "resnet8",
+    "resnet18",
+    "resnet20",
+    "resnet32",
+    "resnet56",
+    "resnet104",
+    "mobilenet",
+    "mobilenet_xnnpack",
+)
 
 
 class Stops(keras.callbacks.Callback):
@@ -19,8 +31,7 @@ class Stops(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.slow  # half a minute each and more; the parts of the way are each in tests of their own
-@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize("name", [slow(n) if n in SLOW else n for n in sorted(MODELS)])
 def test_every_model_goes_all_the_way(name, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3)).astype("uint8")
     part = (images, np.arange(16) % 3)

@@ -133,6 +133,16 @@ def test_channels_of_grouped_convolutions():
     assert (found.inputs, found.dead_inputs, found.outputs, found.dead_outputs) == (4, 2, 8, 0)
 
 
+def test_groups_of_a_layer_of_ones_own_are_its_own_affair():
+    class Own(layers.Dense):
+        groups = 2
+
+    (found,) = diagnose(
+        keras.Sequential([Own(5, input_shape=(4,), name="own")]), {"own/kernel": np.ones((4, 5))}
+    ).layers
+    assert found.inputs == 4
+
+
 def test_a_layer_called_twice_counts_twice_and_lives_by_either_call():
     shared = layers.Dense(2, name="shared")
     inputs = keras.Input((2,))

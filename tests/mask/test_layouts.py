@@ -109,6 +109,10 @@ def test_channels_that_come_first(flatten, image):
     conv = layers.Conv2D(3, 2, data_format="channels_first")
     model = flat(conv, layers.ReLU(), layers.Flatten(**flatten), shape=(2, 5, 6))
     assert layouts(model)["head/kernel"].image == image and not layouts(model)["head/kernel"].unseen
+    inputs = keras.Input((2, 5, 6))
+    parts = [layers.Conv2D(n, 2, data_format="channels_first")(inputs) for n in (1, 2)]
+    x = layers.Flatten(**flatten)(layers.Concatenate(axis=1)(parts))
+    assert layouts(keras.Model(inputs, layers.Dense(5, name="head")(x)))["head/kernel"].image == image
 
 
 def concatenated():
@@ -125,17 +129,17 @@ def reshaped():
 class Hidden(keras.Model):
     """Its graph is not seen; dense layers that read what a layer writes are clear all the same."""
 
-    def __init__(self, pool=None):
+    def __init__(self, pool, conv):
         super().__init__()
-        self.conv, self.pool = layers.Conv2D(4, 1, name="conv"), pool or layers.Flatten()
+        self.conv, self.pool = conv or layers.Conv2D(4, 1, name="conv"), pool or layers.Flatten()
         self.head, self.last = layers.Dense(5, name="head"), layers.Dense(2, name="last")
 
     def call(self, images):
         return self.last(self.head(self.pool(self.conv(images))))
 
 
-def hidden(pool=None):
-    model = Hidden(pool)
+def hidden(pool=None, conv=None):
+    model = Hidden(pool, conv)
     model(np.zeros((1, 2, 3, 4), "float32"))
     return model
 
@@ -147,7 +151,13 @@ def test_tensors_of_any_rank_are_not_followed():
     assert layouts(keras.Model(inputs, layers.Dense(5, name="head")(x)))["head/kernel"].image is None
 
 
-@pytest.mark.parametrize("build", [concatenated, reshaped, hidden])
+class Numbered(layers.Layer):
+    """Not every `kernel` is a weight."""
+
+    kernel = 3
+
+
+@pytest.mark.parametrize("build", [concatenated, reshaped, hidden, lambda: hidden(conv=layers.SeparableConv2D(4, 1))])
 def test_what_is_not_seen_is_said(build, tmp_path, caplog):
     model = build()
     found = {path: layout.unseen for path, layout in layouts(model).items()}
@@ -161,6 +171,8 @@ def test_what_is_not_seen_is_said(build, tmp_path, caplog):
     "build",
     [
         lambda: hidden(layers.GlobalAveragePooling2D()),
+        lambda: hidden(layers.GlobalAveragePooling2D(), layers.Conv2DTranspose(7, 1)),
+        lambda: hidden(keras.Sequential([Numbered(), layers.GlobalAveragePooling2D()]), layers.SeparableConv2D(7, 1)),
         lambda: flat(layers.GlobalAveragePooling2D(), layers.Reshape((1, 4)), layers.Flatten()),
         lambda: flat(layers.Flatten()),
     ],
@@ -189,6 +201,15 @@ def test_sequences_count_where_there_are_convolutions_over_them():
     model = of_sequences()
     assert flattened_images(model) == {id(model.get_layer("head")): (8, 12)}
     assert layouts(model)["einsum/kernel"].torch_shape == (10, 2, 6)
+
+
+def test_sequences_that_are_not_seen():
+    """Flattened and concatenated; without convolutions over them they are in PyTorch's order."""
+    for convolved in (True, False):
+        x = inputs = keras.Input((8, 4))
+        x = layers.Conv1D(4, 1)(x) if convolved else x
+        x = layers.Concatenate()([layers.Flatten()(x), layers.Flatten()(layers.ReLU()(x))])
+        assert layouts(keras.Model(inputs, layers.Dense(5, name="head")(x)))["head/kernel"].unseen is convolved
 
 
 def test_layouts_are_their_own_inverse():

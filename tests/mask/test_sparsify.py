@@ -50,6 +50,12 @@ def test_a_name_may_begin_with_that_of_another_layer():
     assert list(find_mask(model, "gradual(frequency=1)", sparsity=0.5, task=task)) == list(mask)
 
 
+def test_another_mask_takes_the_place_of_the_first(model, mask):
+    sparse = sparsify(sparsify(model, mask), other := Mask({path: ~array for path, array in mask.items()}))
+    assert sum(isinstance(layer, MaskedLayer) for layer in sparse._flatten_layers()) == len(mask)
+    assert all((variable.numpy() == other[path]).all() for path, variable in masks(sparse).items())
+
+
 HOW = [{}, {"steps_per_execution": 8}, {"jit_compile": True}]
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
 

@@ -31,6 +31,9 @@ def test_what_is_ignored_does_not_count():
     metric, _ = metrics(loss)
     metric.update_state(tf.constant([[0, 1], [2, 9]]), tf.reshape(model(IMAGES), (2, 2, 3)))
     assert metric.name == "accuracy" and float(metric.result()) == pytest.approx(2 / 3)
+    again = keras.metrics.deserialize(keras.metrics.serialize(metric))  # as a saved model has it
+    again.update_state(tf.constant([[0, 1], [2, 9]]), tf.reshape(model(IMAGES), (2, 2, 3)), [[1, 0], [1, 1]])
+    assert float(again.result()) == 1
 
 
 def test_layers_for_augmentation_do_nothing():

@@ -4,6 +4,7 @@ from textwrap import shorten
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 
 from tfsparse import paths
 from tfsparse.diagnosis.diagnosis import Diagnosis
@@ -14,6 +15,8 @@ from tfsparse.graph import is_graph
 from tfsparse.mask.axes import channel_axes
 from tfsparse.mask.prunable import prunable
 from tfsparse.mask.sparsify import checked
+
+_GROUPED = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 
 
 def diagnose(model, mask, *, input_shape=None):
@@ -107,10 +110,9 @@ def _layer(path, live, reached, inputs, outputs, used):
 
 def _inputs(live, kept, owner):
     """Which channels any live weight reads. A kernel in groups has the channels of one group on its axis."""
-    groups = getattr(owner, "groups", 1)
-    if groups == 1:
+    if not isinstance(owner, _GROUPED) or owner.groups == 1:
         return _channels(live, kept)
-    return _channels(live.reshape(*live.shape[:-1], groups, -1), (*kept, live.ndim - 1))
+    return _channels(live.reshape(*live.shape[:-1], owner.groups, -1), (*kept, live.ndim - 1))
 
 
 def _channels(live, kept):

@@ -54,7 +54,7 @@ def predict(file, images, *, top=5, white=None):
         probabilities = exported(array[None])[0]
         if names and len(names) != len(probabilities):
             raise ValueError(
-                f"The card of {file} names {len(names)} classes, the network gives {len(probabilities)}: mend its class_names."
+                f"{file}, or its card, names {len(names)} classes, and the network gives {len(probabilities)}: mend them."
             )
         best = np.argsort(-probabilities)[:top]
         rows = [(names[i] if names else f"class {i}", float(probabilities[i])) for i in best]

@@ -7,11 +7,14 @@ import tf_keras as keras
 
 from tfsparse import paths
 from tfsparse.graph import is_graph
+from tfsparse.mask.axes import channel_axes
+from tfsparse.mask.prunable import prunable
 
 _KEEP_ORDER = (keras.layers.BatchNormalization, keras.layers.LayerNormalization, keras.layers.PReLU)
 _CONVOLUTIONS_1D = (keras.layers.Conv1D, keras.layers.DepthwiseConv1D, keras.layers.SeparableConv1D)
 _CHANNELS_FIRST = "channels first"
 UNSEEN = "unseen"  # of a dense layer of which it is not known what it reads
+_UNSEEN_SEQUENCE = "unseen sequence"
 
 
 def flattened_images(model):
@@ -29,18 +32,24 @@ def flattened_images(model):
     found = {}
     _walk(model, [None] * len(getattr(model, "inputs", None) or []), found)
     sequences = any(isinstance(layer, _CONVOLUTIONS_1D) for _, layer in paths.layers(model))
-    found = {layer: image for layer, image in found.items() if image == UNSEEN or len(image) > 2 or sequences}
-    return found | {id(layer): UNSEEN for layer in _hidden(model)}
+    found = {layer: image for layer, image in found.items() if sequences or not _is_sequence(image)}
+    unseen = [layer for layer, image in found.items() if image == _UNSEEN_SEQUENCE]
+    return found | dict.fromkeys([*unseen, *map(id, _hidden(model))], UNSEEN)
+
+
+def _is_sequence(image):
+    return image == _UNSEEN_SEQUENCE or (isinstance(image, tuple) and len(image) == 2)
 
 
 def _hidden(model):
     """Dense layers of subclassed models that may read flattened images: those with a number of inputs that no kernel writes."""
     graphless = [one for _, one in paths.models(model) if not _shows_its_graph(one)]
-    layers = [layer for one in graphless for layer in one._flatten_layers(include_self=False)]
-    layers = [layer for layer in layers if getattr(layer, "kernel", None) is not None]
-    written = {layer.kernel.shape[-1] for layer in layers}
-    convolve = any(layer.kernel.shape.rank > 2 for layer in layers)
-    dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
+    layers = {id(layer) for one in graphless for layer in one._flatten_layers(include_self=False)}
+    axes, known = channel_axes(model), prunable(model)
+    rows = [row for row in paths.owned_weights(model) if row[0] in known and id(row[2]) in layers]
+    written = {math.prod(variable.shape[axis] for axis in axes[path][1]) for path, variable, _ in rows}
+    convolve = any(variable.shape.rank > 2 for _, variable, _ in rows)
+    dense = [owner for _, _, owner in rows if isinstance(owner, keras.layers.Dense)]
     return [layer for layer in dense if convolve and layer.kernel.shape[0] not in written]
 
 
@@ -96,14 +105,17 @@ def _after(layer, tensor, output, states, found):
         return _of_another_order((*shape[1:], shape[0]) if turned else shape)
     if not hasattr(output, "shape") or output.shape.rank is None:
         return None
-    if getattr(layer, "data_format", None) == "channels_first" and len(output.shape) > 2:
+    joins = state == _CHANNELS_FIRST and not layer.weights
+    if len(output.shape) > 2 and (joins or getattr(layer, "data_format", None) == "channels_first"):
         return _CHANNELS_FIRST
     if (isinstance(layer, _KEEP_ORDER) or not layer.weights) and tuple(output.shape[1:]) == shape:
         return state
     flattens = len(output.shape) == 2 < len(shape) and None not in shape and output.shape[-1] == math.prod(shape)
     flattens = flattens and state != _CHANNELS_FIRST and _of_another_order(shape)
-    flattened = any(one == UNSEEN or (isinstance(one, tuple) and len(one) > 2) for one in states)
-    return UNSEEN if not layer.weights and (flattens or flattened) else None
+    flattened = [one for one in states if one not in (None, _CHANNELS_FIRST)]
+    if layer.weights or not (flattens or flattened):
+        return None
+    return UNSEEN if flattens or not all(map(_is_sequence, flattened)) else _UNSEEN_SEQUENCE
 
 
 def _of_another_order(image):

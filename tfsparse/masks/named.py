@@ -5,6 +5,7 @@ import numpy as np
 from tfsparse.masks.choices import Choices
 from tfsparse.masks.methods import METHODS, WITHIN_LAYERS
 from tfsparse.registry import options, parse, resolve
+from tfsparse.values import plain
 
 
 def read_method(method, further=None):
@@ -16,7 +17,7 @@ def read_method(method, further=None):
     """
     common = options(Choices)
     entry, given = resolve(METHODS, method, "mask method", further=further, common=common)
-    given = {name: plain(value) for name, value in given.items()}
+    given = {name: of_python(value) for name, value in given.items()}
     choices = Choices(**{name: value for name, value in given.items() if name in common})
     own = WITHIN_LAYERS.get(parse(method)[0])
     if own and choices.allocation not in (None, own):
@@ -30,15 +31,19 @@ def read_method(method, further=None):
 def meaning(method):
     """One text for all that find the same: an option only where it is not the default, in one order.
 
-    >>> meaning("snip(pattern='2:4', batches=1)"), meaning("erk()")
-    ("snip(pattern='2:4')", 'erk')
+    >>> meaning("snip(pattern='2:4', batches=1)"), meaning("snip(batches=4.0)")
+    ("snip(pattern='2:4')", 'snip(batches=4)')
     """
     entry, given, choices = read_method(method)
     defaults, values = {**options(entry), **options(Choices)}, {**given, **vars(choices)}
-    stated = [f"{name}={values[name]!r}" for name, default in defaults.items() if values.get(name, default) != default]
+    stated = [
+        f"{name}={plain(values[name], float if isinstance(default, float) else int)!r}"  # 4.0 is 4
+        for name, default in defaults.items()
+        if values.get(name, default) != default
+    ]
     return parse(method)[0] + (f"({', '.join(stated)})" if stated else "")
 
 
-def plain(value):
+def of_python(value):
     """A number of NumPy's, as loops over its ranges give them, as Python's: JSON, which keeps the settings, knows no other."""
     return value.item() if isinstance(value, np.generic) else value

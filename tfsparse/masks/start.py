@@ -14,7 +14,7 @@ from tfsparse.mask.prunable import prunable as prunable_weights
 from tfsparse.masks.allocate import live_count
 from tfsparse.masks.allocations import find_allocation
 from tfsparse.masks.choices import Choices
-from tfsparse.masks.named import plain, read_method
+from tfsparse.masks.named import of_python, read_method
 from tfsparse.masks.search import Search
 from tfsparse.registry import options, parse
 from tfsparse.task.decides import decides
@@ -83,7 +83,7 @@ def begin(model, method, *, sparsity, task=None, seed=None, prunable="all", excl
     if sparsity is None:
         raise ValueError(f"Mask method {method!r} needs a sparsity in [0, 1).")
     seed = whole((0 if task is None else task.seed) if seed is None else seed, "seed", least=0)
-    search = Search(model, weights, plain(sparsity), task, seed, train=train)
+    search = Search(model, weights, of_python(sparsity), task, seed, train=train)
     live_count(sparsity, search.total)  # a sparsity out of range shall not be found out later
     choices.pattern_for(search)
     if choices.allocation:

@@ -89,12 +89,12 @@ FULL = ("ghost_neurons", "ghost_skips", "rescaled_init", "label_smoothing")
 def _meaning(part):
     names = {entry: name for name, entry in INGREDIENTS.items()}
     known = options(type(part))
-    if lost := known.keys() - vars(part).keys():
+    if lost := [option for option in known if not hasattr(part, option)]:
         raise ValueError(
             f"{type(part).__name__} takes {', '.join(sorted(lost))} and keeps no attribute of that name: recipes with other "
             "values could not be told apart. Let its constructor set self.option = option."
         )
-    values = {option: (vars(part)[option], default) for option, default in known.items()}
+    values = {option: (getattr(part, option), default) for option, default in known.items()}
     given = ", ".join(f"{option}={value!r}" for option, (value, default) in values.items() if value != default)
     return names.get(type(part), type(part).__name__) + (f"({given})" if given else "")
 

@@ -97,7 +97,9 @@ def _is_number(value):
 def _as_used(settings, metrics):
     """The settings, the sparsity that a run did not use replaced: by 0 if it was dense, else by that of its mask file; how its
     mask is found as `meaning` has it, as far as the method is known here."""
-    mask = settings.get("mask", "")
+    mask = settings.get("mask")
+    if mask is None:
+        return settings
     if mask == "none":
         return {**settings, "sparsity": 0.0}
     if not is_mask_file(mask):

@@ -41,7 +41,7 @@ def from_datasets(
     if num_classes is None and (learned == 0 or (learned == 1 and labels.shape.rank == 2 and labels.dtype.is_integer)):
         raise ValueError(
             f"The labels of train, {labels}, do not say how many classes there are: give num_classes, 1 for numbers that one "
-            "output shall give. Class numbers are of shape (n,): labels[:, 0]."
+            "output shall give. Class numbers are of shape (n,), those of pixels (n, height, width)."
         )
     steps, classes = steps or counted, whole(learned if num_classes is None else num_classes, "num_classes")
     for key, (images, labels) in specs.items():

@@ -17,15 +17,22 @@ _METRICS = {  # of a loss: accuracy, cross-entropy, and what they take from the 
 }
 
 
-class _AccuracyOfTheRest(_M.SparseCategoricalAccuracy):
+@keras.utils.register_keras_serializable(package="tfsparse")
+class AccuracyOfTheRest(_M.SparseCategoricalAccuracy):
     """Of what is not of the class that the loss ignores: Keras' accuracy has no such option, its cross-entropy has."""
 
-    def __init__(self, ignored, **options):
+    def __init__(self, ignored=None, **options):
         super().__init__(**options)
         self.ignored = ignored
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        return super().update_state(y_true, y_pred, tf.cast(tf.not_equal(y_true, self.ignored), self.dtype))
+        weight = tf.cast(tf.not_equal(y_true, self.ignored), self.dtype)
+        if sample_weight is not None:
+            weight *= tf.cast(sample_weight, self.dtype)
+        return super().update_state(y_true, y_pred, weight)
+
+    def get_config(self):
+        return {**super().get_config(), "ignored": self.ignored}
 
 
 def ignored(loss):
@@ -47,7 +54,7 @@ def metrics(loss):
     threshold = {"threshold": 0.0 if from_logits else 0.5} if accuracy is _M.BinaryAccuracy else {}
     options = {name: config[name] for name in names if name in config}
     if ignored(loss) is not None:
-        accuracy = functools.partial(_AccuracyOfTheRest, ignored(loss))
+        accuracy = functools.partial(AccuracyOfTheRest, ignored(loss))
     return [
         accuracy(name="accuracy", **threshold),
         cross_entropy(from_logits=from_logits, name="cross_entropy", **options),

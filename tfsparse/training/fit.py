@@ -71,7 +71,9 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
     per_epoch = task.data.steps_per_epoch
     first = max(first, completed * per_epoch)
     middle = min(end, max(first, _compact_from(model, smaller, settings, per_epoch, end)))
-    _fit(model, task, spans(first, middle, per_epoch), [*changing, *watchers], settings)
+    validation = without_empty_shares(task.data.validation, strategy) if first < end else None
+    run = functools.partial(_fit, task=task, validation=validation, settings=settings)
+    run(model, parts=spans(first, middle, per_epoch), watchers=[*changing, *watchers])
     if first >= end and getattr(optimizer, "use_ema", False):
         # As Keras does at the end of its `fit`, behind the last checkpoint.
         optimizer.finalize_variable_values(model.trainable_variables)
@@ -83,7 +85,7 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
             write_stays(folder, small.compaction.stays)
         log.info("From epoch %d on: %s.", middle // per_epoch + 1, small.compaction)
         # Twice: callbacks may change weights and learning rate, and checkpoints hold what they have changed.
-        _fit(small.small, task, spans(middle, end, per_epoch), [small, *changing, small, *watchers], settings)
+        run(small.small, parts=spans(middle, end, per_epoch), watchers=[small, *changing, small, *watchers])
         small.hand_back()
     return model, history.rows
 
@@ -101,9 +103,8 @@ def _compact_from(model, smaller, settings, per_epoch, end):
     return end if step is None else -(-step // per_epoch) * per_epoch
 
 
-def _fit(model, task, parts, watchers, settings):
+def _fit(model, task, parts, watchers, validation, settings):
     model.stop_training = False
-    validation = without_empty_shares(task.data.validation, model.distribute_strategy)
     for span in parts:
         if model.stop_training:  # by a callback; the next call of `fit` would not know
             return

@@ -14,10 +14,10 @@ def check_shares(batch_size, strategy):
     empty one makes the update smaller.
     """
     devices = 1 if strategy is None else strategy.num_replicas_in_sync
-    if batch_size < devices:
+    if not _reaches_all(batch_size, batch_size, devices):
         raise ValueError(
             f"Batches of {batch_size} images leave some of {devices} devices without any: the batch size is that of all "
-            f"devices together. Give {devices} at least."
+            f"devices together. Give a multiple of {devices}."
         )
     if batch_size % devices:
         log.warning(
@@ -41,15 +41,34 @@ def without_empty_shares(dataset, strategy):
     >>> batches = without_empty_shares(tf.data.Dataset.range(9).map(lambda n: (n, n)).batch(4), Two)
     >>> [len(images) for images, _ in batches], int(batches.cardinality())
     ([3, 3, 3], 3)
+    >>> Two.num_replicas_in_sync = 4  # of 5 images the last would get none
+    >>> [len(images) for images, _ in without_empty_shares(tf.data.Dataset.range(13).map(lambda n: (n, n)).batch(8), Two)]
+    [13]
     """
     devices = strategy.num_replicas_in_sync
     if dataset is None or devices == 1:
         return dataset
     sizes = [len(tf.nest.flatten(batch)[0]) for batch in dataset]
-    if min(sizes, default=devices) >= devices:
+    largest, total = max(sizes, default=0), sum(sizes)
+    if all(_reaches_all(size, largest, devices) for size in sizes):
         return dataset
-    total = sum(sizes)
-    whole = [size for size in range(max(sizes), devices - 1, -1) if total % size == 0 or total % size >= devices]
-    if not whole:  # fewer images than devices, say: TensorFlow says what becomes of them
+    fit = [size for size in range(devices, 2 * largest + 1) if _all_reach_all(total, size, devices)]
+    if not fit:  # fewer images than devices, say: TensorFlow says what becomes of them
         return dataset
-    return dataset.rebatch(whole[0]).apply(tf.data.experimental.assert_cardinality(-(-total // whole[0])))
+    size = min(fit, key=lambda size: abs(size - largest))
+    return dataset.rebatch(size).apply(tf.data.experimental.assert_cardinality(-(-total // size)))
+
+
+def _all_reach_all(total, size, devices):
+    """Whether each of `devices` gets an image of every batch, the short last one too, if `total` come in batches of `size`."""
+    return all(_reaches_all(batch, size, devices) for batch in (min(size, total), total % size or size))
+
+
+def _reaches_all(batch, size, devices):
+    """Whether each of `devices` gets an image of a batch; `size` is that of whole ones. TensorFlow cuts off shares of one size,
+    rounded up: that of a whole batch's shares where it knows the size of these, else that of this one's.
+
+    >>> _reaches_all(5, 8, 4), _reaches_all(7, 8, 4)
+    (False, True)
+    """
+    return all(-(-whole // devices) * (devices - 1) < batch for whole in (batch, size))
