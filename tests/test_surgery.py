@@ -163,17 +163,19 @@ class Never(Ingredient):
 
 
 def test_what_leads_to_no_output_is_no_call():
-    """Of features at two scales one is taken: the other's branch is in no copy."""
+    """Of features at two scales one is taken: the other's branch is in no copy. (Its name begins with that of one that is.)"""
     inside = keras.Input((4,))
     hidden = K.Dense(3, name="hidden")(inside)
-    features = keras.Model(inside, [K.Dense(2, name="near")(hidden), K.Dense(2, name="far")(hidden)], name="features")
+    features = keras.Model(
+        inside, [K.Dense(2, name="near")(hidden), K.Dense(2, name="near/far")(hidden)], name="features"
+    )
     x = keras.Input((4,))
     model = keras.Model(x, K.Dense(2, name="head")(features(x)[0]))
     assert [call.path for call in Surgery(model).calls] == ["features/hidden", "features/near", "head"]
     data = Data.from_arrays(train=(np.ones((4, 4), "float32"), np.arange(4) % 2), batch_size=2)
     mask = Mask.ones(model)
     with pytest.raises(
-        ValueError, match=r"'features/far/kernel', which no output .* exclude=\['features/far/kernel'\]"
+        ValueError, match=r"'features/near/far/kernel', which no output .* exclude=\['features/near/far/kernel'\]"
     ):
         prepare(model, mask, [Never()], Task(data, epochs=1))
     part = {path: array for path, array in mask.items() if "far" not in path}

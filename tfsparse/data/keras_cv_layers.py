@@ -51,8 +51,7 @@ def cutmix(num_classes, *, alpha=1.0):
     mix = _mixer(keras_cv.layers.CutMix, alpha, num_classes)
 
     def change(images, labels, seed):
-        if len(labels.shape) == 1:
-            labels = tf.one_hot(labels, num_classes)
+        labels = _vectors(labels, num_classes)
         # KerasCV's labels count the whole rectangle, what of it lies beyond the border too: a channel more says from which
         # image each pixel came.
         numbers = tf.range(tf.shape(images)[0])
@@ -67,14 +66,17 @@ def cutmix(num_classes, *, alpha=1.0):
     return change
 
 
+def _vectors(labels, num_classes):
+    return tf.one_hot(labels, num_classes) if len(labels.shape) == 1 else labels
+
+
 def _mixer(kind, alpha, num_classes):
     alpha = real(alpha, "alpha", "(0, inf)")
     with generator_of_its_own():
         layer = kind(alpha=alpha, dtype="float32")
 
     def change(images, labels, seed):
-        if len(labels.shape) == 1:
-            labels = tf.one_hot(labels, num_classes)
+        labels = _vectors(labels, num_classes)
         with seeded(seed):
             mixed = layer({"images": tf.cast(images, tf.float32), "labels": labels})
         return tf.ensure_shape(mixed["images"], images.shape), tf.ensure_shape(mixed["labels"], labels.shape)

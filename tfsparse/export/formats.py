@@ -39,9 +39,9 @@ def load_exported(path):
     suffix = "" if path.is_dir() else path.suffix
     found = {name: exporter for name, exporter in EXPORTERS.items() if exporter.suffix == suffix}
     if len(found) > 1:  # the card tells
-        card = read_card(path) or {}
-        found = {name: found[name] for name in [parse(card.get("format", "none"))[0]] if name in found} or found
-    for exporter in found.values():
-        return exporter.load(path)
+        name = parse((read_card(path) or {}).get("format", "none"))[0]
+        found = {name: found[name]} if name in found else found
+    if found:
+        return next(iter(found.values())).load(path)
     known = ", ".join(exporter.suffix or "a SavedModel folder" for exporter in EXPORTERS.values())
     raise ValueError(f"{path} is of no exported format. Known: {known}.")

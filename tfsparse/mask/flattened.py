@@ -44,6 +44,8 @@ def _is_sequence(image):
 def _hidden(model):
     """Dense layers of subclassed models that may read flattened images: those with a number of inputs that no kernel writes."""
     graphless = [one for _, one in paths.models(model) if not _shows_its_graph(one)]
+    if not graphless:
+        return []
     layers = {id(layer) for one in graphless for layer in one._flatten_layers(include_self=False)}
     axes, known = channel_axes(model), prunable(model)
     rows = [row for row in paths.owned_weights(model) if row[0] in known and id(row[2]) in layers]

@@ -103,10 +103,8 @@ def smart_ratio(shapes, count, *, classifier=0.3, vgg=False):
     """density of layer l of L proportional to (L - l + 1)^2 + (L - l + 1), divided by l^2 with `vgg=True`. If the last layer
     is dense, it is taken for the classifier and keeps the share `classifier`, but no more than half of the budget (ours:
     published sparsities end before that)."""
-    classifier, vgg = (
-        real(classifier, "smart_ratio's classifier", "(0, 1]", "a share"),
-        switch(vgg, "smart_ratio's vgg"),
-    )
+    classifier = real(classifier, "smart_ratio's classifier", "(0, 1]", "a share")
+    vgg = switch(vgg, "smart_ratio's vgg")
     size, depth = {path: math.prod(shape) for path, shape in shapes.items()}, len(shapes)
     last = list(shapes)[-1]
     # Without the classifier (`prunable="conv"`) the last convolution is the deepest layer, and would take the whole budget.

@@ -2,7 +2,7 @@
 
 from tfsparse.counterparts import copy_weights
 from tfsparse.graph import clone, is_graph, require_graph
-from tfsparse.mask import apply_mask, checked, sparsify
+from tfsparse.mask import apply_mask, checked, prunable, sparsify
 from tfsparse.mask.sparsify import release
 from tfsparse.recipe.checks import (
     check_trainable,
@@ -62,8 +62,8 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
 def _surgery(model, mask, dtype=None):
     """The `Surgery` of a model; ValueError if the mask is for a weight that no output of the model is made of."""
     surgery = Surgery(model, "Preparing a model", dtype)
-    reached = tuple(f"{call.path}/" for call in surgery.calls)
-    lost = [path for path in mask or () if not path.startswith(reached)]
+    reached = {id(variable) for call in surgery.calls for variable in call.layer.weights}
+    lost = [path for path, variable in prunable(model).items() if path in (mask or ()) and id(variable) not in reached]
     if lost:
         raise ValueError(
             f"The mask prunes {lost[0]!r}, which no output of the model is made of: nothing would train it. Find the mask with "

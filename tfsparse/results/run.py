@@ -103,9 +103,8 @@ def _as_used(settings, metrics):
     if mask == "none":
         return {**settings, "sparsity": 0.0}
     if not is_mask_file(mask):
-        with contextlib.suppress(
-            ValueError, OSError
-        ):  # a method of somebody's own, or an allocation's file that is gone
+        # As it stands: a method of somebody's own, or an allocation whose file is gone.
+        with contextlib.suppress(ValueError, OSError):
             mask = meaning(mask)
         return {**settings, "mask": mask}
     if "sparsity" in metrics:
