@@ -20,7 +20,7 @@ from tfsparse.compaction import Compaction, compact
 from tfsparse.data import load_data
 from tfsparse.diagnosis import Diagnosis, diagnose
 from tfsparse.doctor import Checkup, doctor
-from tfsparse.experiment import Experiment, find_mask, run_experiment, train
+from tfsparse.experiment import Experiment, find_mask, load_run, run_experiment, train
 from tfsparse.export import assert_sparsity, export_model, load_exported
 from tfsparse.mask import Mask, export_mask, import_mask, prunable, sparsify
 from tfsparse.masks import scores
@@ -54,6 +54,7 @@ __all__ = [
     "import_mask",
     "load_data",
     "load_exported",
+    "load_run",
     "prepare",
     "prunable",
     "run_experiment",

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tests.conftest import make_data
+from tfsparse import paths
 from tfsparse.data import load_data
 from tfsparse.experiment import (
     Experiment,
@@ -18,14 +20,18 @@ from tfsparse.experiment import (
     examine,
     export_run,
     finished,
+    load_run,
     open_run,
     run,
     run_experiment,
+    stages,
 )
 from tfsparse.export import ExportError, export_model
+from tfsparse.mask import Mask
 from tfsparse.models import build_model
 from tfsparse.report import accuracy
 from tfsparse.task import Data
+from tfsparse.training.weights_file import arrays_of, save_weights
 
 
 def brighter(digits, name):
@@ -37,12 +43,35 @@ def brighter(digits, name):
     return Data.from_arrays(train=pair, test=pair, num_classes=10, batch_size=50, mean=(1.0,), std=(9.0,), name=name)
 
 
+def check_loaded(folder, numbers, monkeypatch):
+    """The model of a run comes back from either of its files, from the first of them without any data."""
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "load_data", None)
+        shutil.move(folder.checkpoints, folder.path / "aside")
+        model, mask = load_run(folder.path)
+        save_weights(folder.best, {name: array + 1 for name, array in arrays_of(paths.weights(model)).items()})
+        best, _ = load_run(folder.path, best=True)
+        shutil.move(folder.path / "aside", folder.checkpoints)
+    assert accuracy(model, load_data("digits").test) == numbers["test_accuracy"]
+    assert mask.digest == Mask.load(folder.mask).digest
+    folder.model.unlink()
+    others = [best.get_weights(), load_run(folder.path)[0].get_weights()]
+    for array, one_more, from_checkpoints in zip(model.get_weights(), *others, strict=True):
+        np.testing.assert_array_equal(array + 1, one_more)
+        np.testing.assert_array_equal(array, from_checkpoints)
+    folder.best.unlink()
+    with pytest.raises(ValueError, match="has no best.safetensors: no epoch was both validated and without ghosts"):
+        load_run(folder.path, best=True)
+
+
 def test_a_finished_run_is_evaluated_and_exported(tmp_path, monkeypatch):
     settings = {"model": "resnet8(width=0.25)", "mask": "erk", "recipe": "none", "batch_size": 256, "epochs": 1}
     experiment = Experiment(output_dir=str(tmp_path), run_name="run", export="saved_model", **settings)
     numbers = run_experiment(experiment)
     assert numbers["files"] == ["saved_model"]
-    rows = evaluate_files(tmp_path / "run", "test")
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "train", None)  # the trained model lies there: nothing is prepared anew
+        rows = evaluate_files(tmp_path / "run", "test")
     assert rows["model"] == rows["saved_model"] == numbers["test_accuracy"]
     result = export_run(tmp_path / "run", "tflite", tmp_path / "small.tflite")
     assert evaluate_files(result.path, "test", data="digits") == {str(result.path): numbers["test_accuracy"]}
@@ -75,6 +104,7 @@ def test_a_finished_run_is_evaluated_and_exported(tmp_path, monkeypatch):
     run_experiment(both)
     assert card.is_file()
 
+    check_loaded(RunFolder(tmp_path / "run"), numbers, monkeypatch)
     (tmp_path / "run" / "mask.safetensors").unlink()
     with pytest.raises(ValueError, match="has lost its mask.safetensors"):
         evaluate_files(tmp_path / "run", "test")

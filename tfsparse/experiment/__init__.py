@@ -3,7 +3,7 @@
 from tfsparse.experiment.check import check, check_search
 from tfsparse.experiment.examine import examine
 from tfsparse.experiment.experiment import Experiment
-from tfsparse.experiment.finished import evaluate_files, export_run, open_run
+from tfsparse.experiment.finished import evaluate_files, export_run, load_run, open_run
 from tfsparse.experiment.folder import RunFolder
 from tfsparse.experiment.run import COSTS, missing_exports, run_experiment, warn_of_files
 from tfsparse.experiment.sanity import sanity_checks, sanity_table
@@ -21,6 +21,7 @@ __all__ = [
     "examine",
     "export_run",
     "find_mask",
+    "load_run",
     "load_task",
     "missing_exports",
     "open_run",

@@ -23,7 +23,7 @@ def examine(path, experiment=None, **changes):
     """
     if path is not None:
         experiment, folder = open_run(path, **changes)
-        model, mask, _ = trained_model(experiment, load_task(experiment), folder)
+        model, mask = trained_model(experiment, load_task(experiment), folder)
         return doctor(model, mask, compact=experiment.compact_export)
     check(experiment)
     task = load_task(experiment)

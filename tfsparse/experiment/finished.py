@@ -1,4 +1,4 @@
-"""What can be done with a run that has finished training: evaluate it, export it."""
+"""What can be done with a run that has finished training: take its model, evaluate it, export it."""
 
 import dataclasses
 import pathlib
@@ -6,16 +6,21 @@ import shlex
 
 import numpy as np
 
+from tfsparse import paths
 from tfsparse.data import load_data
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.facts import facts
 from tfsparse.experiment.file_accuracy import file_accuracy, part_of, predictor
 from tfsparse.experiment.folder import RunFolder
+from tfsparse.experiment.kept_model import kept_shapes, load_kept
 from tfsparse.experiment.stages import load_task, trained_model
 from tfsparse.export import EXPORTERS, export_model, make_exporter
 from tfsparse.files import check_named
+from tfsparse.mask import Mask
+from tfsparse.models import build_model
 from tfsparse.report import accuracy
 from tfsparse.task.accuracy import inferring, threshold_of
+from tfsparse.training import load_best
 from tfsparse.training.checkpoints import saved_epochs
 
 
@@ -37,7 +42,8 @@ def open_run(path, **changes):
     if experiment.mask != "none" and not folder.mask.is_file():
         raise ValueError(f"{folder.path} has lost its {folder.mask.name}, and no other tells which weights live.")
     saved = saved_epochs(folder.checkpoints)
-    if not saved or int(saved[0].rsplit("-", 1)[1]) < experiment.epochs:
+    trained = folder.model.is_file() or (saved and int(saved[0].rsplit("-", 1)[1]) >= experiment.epochs)
+    if not trained:
         here = folder.path.resolve()  # its flags say where it was begun; it may have been moved since
         command = [
             "scripts/train.py",
@@ -49,6 +55,33 @@ def open_run(path, **changes):
             f"The run in {folder.path} has not finished training. Go on with: python {shlex.join(command)}"
         )
     return experiment, folder
+
+
+def load_run(path, *, best=False):
+    """The trained Keras model of a run, plain and without a loss, and its mask. The data set need not be there.
+
+    Args:
+        path: run folder that has finished training.
+        best: weights of the epoch with the best validation accuracy among those without ghosts; else of the last.
+
+    Returns:
+        (model, `Mask`); the mask is None for a dense run.
+
+    Raises:
+        ValueError: no run folder, not finished, or damaged; no best epoch.
+    """
+    experiment, folder = open_run(path)
+    if best and not folder.best.is_file():
+        raise ValueError(f"{folder.path} has no {folder.best.name}: no epoch was both validated and without ghosts.")
+    if folder.model.is_file():
+        model = build_model(experiment.model, kept_shapes(folder.model))
+        mask = None if experiment.mask == "none" else Mask.load(folder.mask)
+        load_kept(folder.model, model, mask)
+    else:  # its checkpoints alone
+        model, mask = trained_model(experiment, load_task(experiment), folder)
+    if best:
+        load_best(folder.best, paths.weights(model))
+    return model, mask
 
 
 def evaluate_files(path, split, **settings):
@@ -79,7 +112,7 @@ def evaluate_files(path, split, **settings):
     experiment, folder = open_run(path, **given)
     task = load_task(experiment)
     data = task.data if name in (None, experiment.data) else _like(task.data, load_data(name, batch_size=None, **given))
-    model, _, _ = trained_model(experiment, task, folder)
+    model, _ = trained_model(experiment, task, folder)
     predict = model if data is task.data else lambda images: inferring(model)(_as_trained(images, data, task.data))
     rows = {"model": accuracy(predict, part_of(data, split), threshold=threshold_of(model))}
     for name, file in folder.exported(EXPORTERS).items():
@@ -101,7 +134,7 @@ def export_run(path, format, out, *, outputs="auto", **changes):
     experiment, folder = open_run(path, **changes)
     known = folder.read_metrics() or {}
     task = load_task(experiment)
-    model, mask, _ = trained_model(experiment, task, folder)
+    model, mask = trained_model(experiment, task, folder)
     card = facts(experiment, folder, known)
     options = {"mask": mask, "data": task.data, "compact": experiment.compact_export, "outputs": outputs}
     return export_model(model, format, out, card=card, **options)

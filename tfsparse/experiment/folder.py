@@ -33,6 +33,7 @@ class RunFolder:
         self.history = self.path / HISTORY
         self.checkpoints = self.path / CHECKPOINTS
         self.best = self.path / BEST
+        self.model = self.path / "model.safetensors"
         self.metrics = self.path / "metrics.json"
 
     @classmethod
@@ -105,24 +106,23 @@ class RunFolder:
             )
 
     def clear(self):
-        """Deletes what an earlier run left: `metrics.json` first, what tells that it is a run last."""
+        """Deletes what an earlier run left: first what another run would go on with, what tells that it is a run last."""
         log.info("Deleting the earlier run in %s.", self.path)
         kept = {".lock", self.metrics.name, self.flags.name}
         self.metrics.unlink(missing_ok=True)
-        remove(self.checkpoints)  # before what says whose they are: another run would go on with them
-        for path in [path for path in self.path.iterdir() if path.name not in kept]:
+        others = [path for path in self.path.iterdir() if path.name not in kept]
+        for path in [self.checkpoints, self.model, *others]:
             remove(path)
         self.flags.unlink(missing_ok=True)
 
     def check_owner(self):
         """Raises ValueError if the folder holds files but no run: they are somebody's, and not ours to mix or delete."""
-        if self.path.is_dir() and not self.flags.is_file():
-            strangers = self._visible()
-            if strangers:
-                raise ValueError(
-                    f"{self.path} holds {strangers[0].name!r} but no {self.flags.name}: it is no run folder. "
-                    "Give another --run_name or --output_dir."
-                )
+        strangers = self._visible() if self.path.is_dir() and not self.flags.is_file() else []
+        if strangers:
+            raise ValueError(
+                f"{self.path} holds {strangers[0].name!r} but no {self.flags.name}: it is no run folder. "
+                "Give another --run_name or --output_dir."
+            )
 
     def check_settings(self, experiment):
         """Raises ValueError if the folder holds a run with other settings: its files would be mixed with ours."""

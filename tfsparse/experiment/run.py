@@ -9,6 +9,7 @@ from tfsparse.experiment.check import check, exports
 from tfsparse.experiment.experiment import Experiment
 from tfsparse.experiment.facts import facts
 from tfsparse.experiment.folder import RunFolder
+from tfsparse.experiment.kept_model import keep_model
 from tfsparse.experiment.mask_file import check_unchanged
 from tfsparse.experiment.stages import check_mask, load_task, trained_model, with_measured_precision
 from tfsparse.export import EXPORTERS, ExportError, card_path, export_model, make_exporter
@@ -90,13 +91,15 @@ def _stages(experiment, folder, strategy):
     folder.check_settings(experiment)
     check_unchanged(experiment, folder, lambda: task)
     folder.write_flags(experiment)
-    model, mask, history = trained_model(experiment, task, folder, strategy)
+    model, mask = trained_model(experiment, task, folder, strategy)
     folder.check_kept(experiment)
+    if not folder.model.is_file():
+        keep_model(folder.model, model, mask, task.data)
     accuracies = {**evaluate(model, task), **_best(model, task, folder)}
-    best = best_epoch(read_history(folder.history))
-    result = metrics(model, mask, best, task.epochs, accuracies, prunable(model))
+    rows = read_history(folder.history)
+    result = metrics(model, mask, best_epoch(rows), task.epochs, accuracies, prunable(model))
     result["peak_memory_mb"] = before.get("peak_memory_mb", peak_memory())
-    result["seconds"] = round(sum(history.history.get("seconds", [])), 1)
+    result["seconds"] = round(sum(row.get("seconds", 0) for row in rows), 1)
     refused = _export(experiment, folder, model, result, mask=mask, data=task.data)
     result["files"] = list(folder.exported(EXPORTERS))
     log.info("This session took %.0f s.", time.monotonic() - started)
@@ -145,5 +148,5 @@ def missing_exports(experiment, folder):
 
 def _train_along(experiment, folder, strategy):
     """What a worker that is not the chief does: its share of the training. The chief writes all files."""
-    _, _, history = trained_model(experiment, load_task(experiment), folder, strategy)
-    return {"epochs": len(history.epoch)}
+    trained_model(experiment, load_task(experiment), folder, strategy)
+    return {"epochs": experiment.epochs}

@@ -9,6 +9,7 @@ import tf_keras as keras
 from tfsparse.data import load_data
 from tfsparse.diagnosis import diagnose
 from tfsparse.experiment.check import excluded
+from tfsparse.experiment.kept_model import load_kept
 from tfsparse.experiment.search import find_mask
 from tfsparse.experiment.train import train
 from tfsparse.frozen import kept_random_state
@@ -138,16 +139,12 @@ def _settings(experiment, strategy):
 
 
 def trained_model(experiment, task, folder, strategy=None):
-    """The plain model of an experiment, trained, its mask and history. Finds the mask and trains, as far as the run folder does
-    not have them yet: that may take hours."""
+    """The plain model of an experiment, trained, and its mask. Finds the mask and trains, as far as the run folder does not
+    have them yet: that may take hours."""
     model = build_model(experiment.model, task.data)
     mask = load_mask(experiment, model, task, folder, strategy)
-    history = train(
-        model,
-        task,
-        mask,
-        experiment.recipe,
-        folder=folder.path,
-        **_settings(experiment, strategy),
-    )
-    return model, mask, history
+    if folder.model.is_file():
+        load_kept(folder.model, model, mask)
+    else:
+        train(model, task, mask, experiment.recipe, folder=folder.path, **_settings(experiment, strategy))
+    return model, mask

@@ -102,7 +102,7 @@ class RescaledInit(Ingredient):
         adam, mask = ScaleAdam(len(names), self.rate, bounds, self.clip), mask or {}
         masks = [tf.constant(mask[n], v.dtype) if n in mask else None for n, v in zip(names, variables, strict=True)]
         start = [tf.identity(variable) for variable in variables]
-        rows, batches = [], _batches(task)
+        rows, batches = [], _batches(task, 3 * self.iterations)
         log.info("Rescaling %d tensors in %d iterations.", int(scaled.sum()), self.iterations)
         with frozen(model, bn_mode="batch") as forward, progress() as shown:
             steps = ScaleSteps(model, forward, task.loss_for(model), masks, self.eta)
@@ -136,12 +136,9 @@ class RescaledInit(Ingredient):
         return {**row, "scales": adam.scales.copy()}
 
 
-def _batches(task):
-    """Training batches without end, the epochs one after another."""
-    epoch = 0
-    while True:
-        yield from task.data.epochs(epoch, epoch + 1)
-        epoch += 1
+def _batches(task, count):
+    """An iterator over at least `count` training batches, in one stream: to open one takes as long as many small batches."""
+    return iter(task.data.epochs(0, -(-count // task.data.steps_per_epoch)))
 
 
 def _check(row, iteration):

@@ -2,12 +2,9 @@
 
 import pathlib
 
-import tensorflow as tf
 import tf_keras as keras
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load, save
 
-from tfsparse.files import written_aside
+from tfsparse.training.weights_file import arrays_of, load_weights, read_facts, save_weights
 
 
 def best_epoch(rows):
@@ -39,10 +36,9 @@ class SaveBest(keras.callbacks.Callback):
         best = best_epoch(self.rows)
         if best is None or best["epoch"] != epoch + 1:
             return
-        arrays = {name: tf.convert_to_tensor(variable).numpy() for name, variable in self.weights.items()}
+        arrays = arrays_of(self.weights)
         if self.writes:
-            with written_aside(self.path) as scratch:
-                scratch.write_bytes(save(arrays, metadata={"epoch": str(epoch + 1)}))
+            save_weights(self.path, arrays, epoch=epoch + 1)
 
 
 def forget_later(path, completed):
@@ -55,9 +51,8 @@ def forget_later(path, completed):
 def _epoch(path):
     """The epoch of a file of `SaveBest`; 1 of one that does not say, or cannot be read."""
     try:
-        with safe_open(path, "np") as file:
-            return int((file.metadata() or {}).get("epoch", 1))
-    except (SafetensorError, ValueError):
+        return int(read_facts(path).get("epoch", 1))
+    except (ValueError, TypeError):
         return 1
 
 
@@ -67,12 +62,4 @@ def load_best(path, weights):
     Raises:
         ValueError: the file is damaged or of another model.
     """
-    try:
-        arrays = load(pathlib.Path(path).read_bytes())
-        for name, variable in weights.items():
-            variable.assign(arrays[name])
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path} cannot be read: it is damaged or of another model ({error}). Delete it and run the same again: only "
-            "the accuracy at the best epoch is lost."
-        ) from error
+    load_weights(path, weights, "Delete it and run the same again: only the accuracy at the best epoch is lost.")
