@@ -26,9 +26,10 @@ from rich.table import Table
 import tfsparse as ts
 from tfsparse.files import write_json, written_aside
 from tfsparse.progress import progress
+from tfsparse.registry import parse_list
 
-METHODS = flags.DEFINE_list(
-    "methods", ["random", "magnitude", "snip", "grasp", "synflow", "synflow(min_per_layer=1)"], "Mask methods."
+METHODS = flags.DEFINE_string(
+    "methods", "random,magnitude,snip,grasp,synflow,synflow(min_per_layer=1)", "Mask methods."
 )
 MODELS = flags.DEFINE_list("models", ["vgg16", "resnet18"], "Networks.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "Initialisations of each network.")
@@ -139,7 +140,7 @@ def plot(rows, path):
 
 def main(argv):
     data, out, rows = ts.load_data(DATA.value, batch_size=128), pathlib.Path(OUT.value), []
-    cases = [(n, m, s) for n in MODELS.value for m in METHODS.value for s in range(SEEDS.value)]
+    cases = [(n, m, s) for n in MODELS.value for m in parse_list(METHODS.value) for s in range(SEEDS.value)]
     with progress() as shown:
         for name, method, seed in shown(cases, "Masks"):
             rows.append(measure(name, method, seed, data))

@@ -3,43 +3,33 @@
     python benchmarks/compaction.py [--models=resnet18,vgg16] [--sparsities=0.9,0.95,0.98]
 
 Each network and mask is trained with and without its dead channels in turn; the ratio is the median of those of the same
-turn. Operations are those of convolutions and dense layers, dense in both.
+turn. Operations are those of convolutions and dense layers, dense in both. Rows that the file has of other cases stay.
 """
 
-import json
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import pathlib
-import statistics
-
 import tensorflow as tf
 import tf_keras as keras
 from absl import app, flags
+from measured import spread, write_rows
 from rich.console import Console
 from rich.table import Table
-from steps import Steps, noise
+from steps import masked_steps, noise
 
 import tfsparse as ts
 from tfsparse.compaction import compact
-from tfsparse.files import write_json
 from tfsparse.mask import Mask, apply_mask
 from tfsparse.progress import progress
+from tfsparse.registry import parse_list
 
 MODELS = flags.DEFINE_list("models", ["resnet18", "vgg16"], "Networks.")
-MASKS = flags.DEFINE_list("masks", ["erk", "snip", "synflow", "magnitude(pattern='filter')"], "Methods.")
+MASKS = flags.DEFINE_string("masks", "erk,snip,synflow,magnitude(pattern='filter')", "Methods.")
 SPARSITIES = flags.DEFINE_list("sparsities", ["0.9", "0.95", "0.98"], "Of the masks.")
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Images a step.", lower_bound=1)
 REPEATS = flags.DEFINE_integer("repeats", 5, "Turns, of which the median counts.", lower_bound=1)
 OUT = flags.DEFINE_string("out", "benchmarks/results/compaction.json", "JSON file for all measurements.")
-
-
-def trained(model, mask, task, batch):
-    """`Steps` of a model under its mask."""
-    prepared = ts.prepare(model, mask, "none", task, initialize=False)
-    prepared.compile(task.make_optimizer(), task.loss_for(model))
-    return Steps(prepared, batch)
 
 
 def operations(model):
@@ -53,27 +43,29 @@ def measure(name, method, sparsity):
     mask = ts.find_mask(model, method, sparsity=sparsity, task=task)
     compaction = compact(apply_mask(model, mask), mask)
     batch = next(iter(data.train))
-    whole, small = trained(model, mask, task, batch), trained(compaction.model, compaction.mask, task, batch)
+    whole, small = (
+        masked_steps(*masked, "none", task, batch) for masked in ((model, mask), (compaction.model, compaction.mask))
+    )
     for steps in (whole, small, whole, small):
         steps.step()
     turns = [(whole.step(), small.step()) for _ in range(REPEATS.value)]
     facts = {"channels": compaction.channels, "operations": (operations(model), operations(compaction.model))}
     keras.backend.clear_session()
-    return {"model": name, "mask": method, "sparsity": sparsity, **facts, "seconds": turns}
+    case = {"model": name, "mask": method, "sparsity": sparsity, "batch_size": BATCH_SIZE.value}
+    return {**case, **facts, "seconds": turns}
 
 
 def main(argv):
     tf.get_logger().setLevel("ERROR")
-    cases = [(n, m, float(s)) for n in MODELS.value for m in MASKS.value for s in SPARSITIES.value]
+    cases = [(n, m, float(s)) for n in MODELS.value for m in parse_list(MASKS.value) for s in SPARSITIES.value]
     with progress() as shown:
         rows = [measure(*case) for case in shown(cases, "Measuring")]
-    pathlib.Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    write_json(pathlib.Path(OUT.value), {"batch_size": BATCH_SIZE.value, "rows": rows})
+    rows = write_rows(OUT.value, rows, ("model", "mask", "sparsity"))
     table = Table("network", "mask", "sparsity", "channels left", "operations left", "times as fast")
-    for row in json.loads(pathlib.Path(OUT.value).read_text(encoding="utf-8"))["rows"]:
+    for row in rows:
         left = [f"{after / before:.1%}" for before, after in (row["channels"], row["operations"])]
-        speed = statistics.median(whole / small for whole, small in row["seconds"])
-        table.add_row(row["model"], row["mask"], str(row["sparsity"]), *left, f"{speed:.2f}")
+        speed = spread([whole / small for whole, small in row["seconds"]])
+        table.add_row(row["model"], row["mask"], str(row["sparsity"]), *left, speed)
     Console().print(table)
 
 

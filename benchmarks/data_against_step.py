@@ -6,19 +6,16 @@ Takes the flags of scripts/train.py. Both are measured in turn, several times in
 JSON file.
 """
 
-import json
-import pathlib
 import statistics
-import time
 
 from absl import flags as absl_flags
+from measured import seconds, write_rows
 from rich.console import Console
 from rich.table import Table
-from steps import Steps
+from steps import masked_steps
 
-from tfsparse import find_mask, flags, prepare
+from tfsparse import find_mask, flags
 from tfsparse.experiment import Experiment, check, load_task
-from tfsparse.files import write_json
 from tfsparse.models import build_model
 
 OUT = absl_flags.DEFINE_string(
@@ -30,10 +27,7 @@ REPEATS, BATCHES, STEPS = 5, 500, 10  # enough batches to empty what was prefetc
 
 def milliseconds(action, times):
     """Time of one `action`, the mean over some of them."""
-    start = time.perf_counter()
-    for _ in range(times):
-        action()
-    return 1000 * (time.perf_counter() - start) / times
+    return 1000 * seconds(lambda: [action() for _ in range(times)]) / times
 
 
 def main(argv):
@@ -43,10 +37,8 @@ def main(argv):
         task = load_task(experiment)
     model = build_model(experiment.model, task.data)
     mask = find_mask(model, "random", sparsity=experiment.sparsity)
-    prepared = prepare(model, mask, "none", task)
-    prepared.compile(task.make_optimizer(), task.loss_for(model))
     batches = iter(task.data.epochs(0, 100_000))
-    steps = Steps(prepared, next(batches))
+    steps = masked_steps(model, mask, "none", task, next(batches))
     steps.step()  # traces
     rows = [
         (
@@ -64,11 +56,9 @@ def main(argv):
     ):
         table.add_row(name, value)
     Console().print(table)
-    path = pathlib.Path(OUT.value)
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    facts = {"model": experiment.model, "augment": experiment.augment, "batch_size": experiment.batch_size}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {**kept, experiment.data: {**facts, "data_ms": data, "step_ms": step}})
+    facts = {"data": experiment.data, "model": experiment.model, "augment": experiment.augment}
+    row = {**facts, "batch_size": experiment.batch_size, "data_ms": data, "step_ms": step}
+    write_rows(OUT.value, [row], ("data",))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ python benchmarks/export_page.py
 import pathlib
 
 import jinja2
-from performance import RESULTS, ROOT, read
+from measured import ROOT
+from performance import RESULTS, read
 
 from tfsparse.files import written_aside
 
@@ -36,7 +37,6 @@ def half_is_smaller(table):
 
 
 def main():
-    machine = read("train_step")
     names = ("export_size", "latency", "export_accuracy")
     found = {name: read(name) for name in names if (RESULTS / f"{name}.json").is_file()}
     table, dense = sizes(found["export_size"]) if "export_size" in found else ({}, {})
@@ -44,7 +44,6 @@ def main():
         TEMPLATE.read_text(encoding="utf-8")
     )
     page = template.render(
-        machine=machine,
         table=table,
         dense=dense,
         half=half_is_smaller(table),

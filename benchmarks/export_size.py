@@ -1,10 +1,10 @@
 """Bytes of exported files, raw and gzipped: format by format, network by network, sparsity by sparsity.
 
-    python benchmarks/export_size.py [--models=resnet18,vgg16] [--sparsities=0,0.9] [--masks=erk]
+    python benchmarks/export_size.py [--models=resnet18,vgg16] [--sparsities=0,0.9] [--mask=erk]
 
 Networks are untrained, and masks are drawn at random by layer (ERK): file sizes depend on where the zeros are, hardly on the
 values of weights. The files are written, loaded and compared as any export is. Rows that the JSON file has of other networks,
-sparsities and formats stay.
+masks, sparsities and formats stay.
 """
 
 import os
@@ -18,12 +18,12 @@ import logging
 import tensorflow as tf
 import tf_keras as keras
 from absl import app, flags
+from measured import write_rows
 from rich.console import Console
 from rich.table import Table
-from steps import noise, with_earlier
+from steps import noise
 
 import tfsparse as ts
-from tfsparse.files import write_json
 from tfsparse.mask import apply_mask
 from tfsparse.models import MODELS as ALL
 from tfsparse.progress import progress
@@ -51,7 +51,8 @@ def measure(name, sparsity, folder):
     for format in parse_list(FORMATS.value):
         found = ts.export_model(model, format, pathlib.Path(folder) / format, mask=mask, data=data, images=4)
         sizes = {"bytes": found.bytes, "gzip_bytes": found.gzip_bytes, "stored": found.variant}
-        yield {"model": name, "sparsity": sparsity, "format": format, **sizes, "parameters": found.parameters}
+        case = {"model": name, "mask": MASK.value, "sparsity": sparsity, "format": format}
+        yield {**case, **sizes, "parameters": found.parameters}
 
 
 def main(argv):
@@ -62,16 +63,13 @@ def main(argv):
     with progress() as shown, tempfile.TemporaryDirectory() as folder:
         for case in shown(cases, "Exporting"):
             rows += measure(*case, folder)
-    out = pathlib.Path(OUT.value)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    rows = with_earlier(out, rows, ("model", "sparsity", "format"))
-    write_json(out, {"mask": MASK.value, "rows": rows})
-    table = Table("network", "sparsity", "format", "stored", "MB", "gzipped", "of dense float32")
+    rows = write_rows(OUT.value, rows, ("model", "mask", "sparsity", "format"))
+    table = Table("network", "mask", "sparsity", "format", "stored", "MB", "gzipped", "of dense float32")
     dense = {row["model"]: row["bytes"] for row in rows if row["format"] == "tflite" and row["sparsity"] == 0}
     for row in rows:
         share = f"{row['bytes'] / dense[row['model']]:.3f}" if row["model"] in dense else ""
         sizes = [f"{row[key] / 1e6:.2f}" for key in ("bytes", "gzip_bytes")]
-        table.add_row(row["model"], f"{row['sparsity']:g}", row["format"], row["stored"], *sizes, share)
+        table.add_row(row["model"], row["mask"], f"{row['sparsity']:g}", row["format"], row["stored"], *sizes, share)
     Console().print(table)
 
 

@@ -6,7 +6,8 @@
 The claim of "Rare Gems" (Sreenivasan et al., 2022). Digits: scikit-learn's 8x8 images, 1,300 to train and 497 to test, and
 three convolutions of 32, 64 and 64 channels with BatchNorm, a global mean and a classifier: 56,224 weights. CIFAR-10:
 ResNet-20 with crops and flips; accuracies are those of the validation images. Chance is 0.10. Prints a table of accuracies
-and densities, layer by layer, and writes all searches as JSON; a search that was stopped goes on where it was.
+and densities, layer by layer, and writes each search as JSON after those of others; a search that was stopped goes on where it
+was, and its seconds are those of the rest.
 """
 
 import os
@@ -14,16 +15,17 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import pathlib
+import shutil
 import time
 
 import numpy as np
 import tf_keras as keras
 from absl import app, flags
+from measured import write_rows
 from rich.console import Console
 from rich.table import Table
 
 import tfsparse as ts
-from tfsparse.files import write_json
 from tfsparse.registry import parse
 
 DATA = flags.DEFINE_enum("data", "digits", ["digits", "cifar10"], "Data set, and the network that belongs to it.")
@@ -32,7 +34,8 @@ PERIOD = flags.DEFINE_integer("period", 3, "Epochs between prunings.", lower_bou
 DENSITIES = flags.DEFINE_list("densities", ["0.05", "0.02"], "Shares of the weights that are kept.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "Searches for each density.", lower_bound=1)
 OPTIONS = flags.DEFINE_string("options", "gem_miner", "The method with further options: 'gem_miner(penalty=1e-4)'.")
-OUT = flags.DEFINE_string("out", "benchmarks/results/gem_miner", "Folder for the JSON file and what searches keep.")
+OUT = flags.DEFINE_string("out", "benchmarks/results/gem_miner.json", "JSON file for all measurements.")
+SEARCHES = flags.DEFINE_string("searches", "saved_models/gem_miner", "Folder for what a search keeps until its end.")
 
 
 def digits(seed):
@@ -62,15 +65,18 @@ def search(density, seed):
     keras.utils.set_random_seed(seed)
     data, model = {"digits": digits, "cifar10": cifar10}[DATA.value](seed)
     given = {"epochs": EPOCHS.value, "period": PERIOD.value} | parse(OPTIONS.value)[1]
-    started, folder = time.monotonic(), pathlib.Path(OUT.value) / f"{DATA.value}_{density:g}_{seed}"
+    folder = pathlib.Path(SEARCHES.value) / f"{DATA.value}_{density:g}_{seed}"
+    started = time.monotonic()
     task = ts.Task(data, epochs=EPOCHS.value, seed=seed)
     mask = ts.find_mask(model, "gem_miner", sparsity=1 - density, task=task, folder=folder, **given)
+    took = round(time.monotonic() - started, 1)
+    shutil.rmtree(folder)
     return {
         **{"data": DATA.value, "density": density, "seed": seed, **given},
         "accuracy_before_training": float(mask.metadata["accuracy_before_training"]),
         "stopped_at_epoch": mask.metadata.get("stopped_at_epoch"),
         "penalty": float(mask.metadata["penalty"]),
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": took,
         "densities": {path: float(array.mean()) for path, array in mask.items()},
     }
 
@@ -91,8 +97,8 @@ def main(argv):
     for density in map(float, DENSITIES.value):
         for seed in range(SEEDS.value):
             rows.append(search(density, seed))
+            write_rows(OUT.value, rows, ("data", "density", "seed", "epochs", "period"))
             print(rows[-1], flush=True)
-    write_json(pathlib.Path(OUT.value) / f"{DATA.value}.json", rows)
     Console().print(table(rows))
 
 

@@ -4,7 +4,8 @@
 
 Each network is timed dense and under each mask as a TFLite file (with dead channels, without, stored sparsely), as a SavedModel
 without dead channels and in Keras, in turn; a row has the medians and, as the speed-up, the median of the ratios of the same
-turn. Networks are untrained. `mlp` is 784-1024-1024-10 with masks of blocks of four inputs.
+turn. Networks are untrained. `mlp` is 784-1024-1024-10 with masks of blocks of four inputs. Rows that the file has of other
+networks stay.
 """
 
 import os
@@ -21,13 +22,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 from absl import app, flags
+from measured import write_rows
 from rich.console import Console
 from rich.table import Table
-from steps import noise, with_earlier
+from steps import noise
 
 import tfsparse as ts
 from tfsparse.export.tflite import RUNTIME, interpreter_of
-from tfsparse.files import write_json
 from tfsparse.mask import apply_mask
 from tfsparse.progress import progress
 from tfsparse.registry import parse_list
@@ -121,7 +122,7 @@ def measure(name, folder):
             way: statistics.median(a / b for a, b in zip(dense, turns, strict=True)) for way, turns in found.items()
         }
         row = {"model": name, "mask": method, "sparsity": sparsity, "parameters": counts.get((method, sparsity))}
-        yield {**row, "ms": medians, "faster": faster}
+        yield {**row, "ms": medians, "faster": faster, "runtime": RUNTIME, "turns": TURNS.value}
 
 
 def main(argv):
@@ -129,14 +130,12 @@ def main(argv):
     logging.getLogger("tfsparse").setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    out = pathlib.Path(OUT.value)
-    out.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     with progress() as shown, tempfile.TemporaryDirectory() as folder:
         for name in shown(MODELS.value, "Measuring"):
-            rows += measure(name, f"{folder}/{name}")
-            kept = with_earlier(out, rows, ("model",))  # written network by network: it takes long
-            write_json(out, {"runtime": RUNTIME, "turns": TURNS.value, "rows": kept})
+            found = list(measure(name, f"{folder}/{name}"))
+            write_rows(OUT.value, found, ("model",))  # network by network: it takes long
+            rows += found
     ways = list(rows[0]["ms"])
     table = Table("network", "mask", "sparsity", *[f"{way}, ms (faster)" for way in ways])
     for row in rows:

@@ -2,7 +2,8 @@
 
 python benchmarks/live_gradients.py [--workers=2] [--repeats=3]
 
-Worker processes train a network under a random mask of 90 %, exchanging all gradients and live ones only, in turn.
+Worker processes train a network under a random mask of 90 %, exchanging all gradients and live ones only, in turn. Bytes are
+computed: 4 for each number, twice all but one share of them where workers pass them around in a ring.
 """
 
 import json
@@ -10,19 +11,19 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import pathlib
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 
 from absl import app, flags
+from measured import spread, write_rows
 from rich.console import Console
 from rich.table import Table
 from steps import noise
 
 import tfsparse as ts
-from tfsparse.files import write_json
 from tfsparse.progress import progress
 from tfsparse.training import make_strategy
 
@@ -33,7 +34,7 @@ REPEATS = flags.DEFINE_integer("repeats", 3, "Turns, of which the median counts.
 OUT = flags.DEFINE_string("out", "benchmarks/results/live_gradients.json", "JSON file for all measurements.")
 _LIVE = flags.DEFINE_bool("live", None, "Be a worker, and print JSON.")
 
-STEPS = 6
+STEPS = 24  # an epoch: its beginning is in the seconds, too
 
 
 def work(live):
@@ -45,7 +46,7 @@ def work(live):
     history = ts.train(model, task, mask, "none", strategy=strategy, live_gradients=live, verbose=0).history
     total = sum(variable.shape.num_elements() for variable in model.trainable_variables)
     exchanged = total - (mask.total - mask.live) if live else total
-    return {"live": live, "numbers": exchanged, "seconds": [value / STEPS for value in history["seconds"][1:]]}
+    return {"numbers": exchanged, "seconds": [value / STEPS for value in history["seconds"][1:]]}
 
 
 def cluster(live):
@@ -55,15 +56,17 @@ def cluster(live):
     for one in sockets:
         one.close()
     given = [f"--model={MODEL.value}", f"--batch_size={BATCH_SIZE.value}", f"--live={live}"]
-    processes = []
-    for index in range(WORKERS.value):
-        task = {"cluster": {"worker": names}, "task": {"type": "worker", "index": index}}
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-        environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
-        processes.append(subprocess.Popen([sys.executable, __file__, *given], env=environment, **options))
-    printed = [process.communicate()[0] for process in processes]
-    if any(process.returncode for process in processes):
-        raise RuntimeError("A worker failed.")
+    with tempfile.TemporaryFile("w+") as said:
+        options = {"stdout": subprocess.PIPE, "stderr": said, "text": True}
+        processes = []
+        for index in range(WORKERS.value):
+            task = {"cluster": {"worker": names}, "task": {"type": "worker", "index": index}}
+            environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+            processes.append(subprocess.Popen([sys.executable, __file__, *given], env=environment, **options))
+        printed = [process.communicate()[0] for process in processes]
+        if any(process.returncode for process in processes):
+            said.seek(0)
+            raise RuntimeError(f"A worker failed:\n{said.read()[-2000:]}")
     return json.loads(printed[0].splitlines()[-1])
 
 
@@ -71,17 +74,20 @@ def main(argv):
     if _LIVE.value is not None:
         print(json.dumps(work(_LIVE.value)))
         return
-    cases = [live for _ in range(REPEATS.value) for live in (False, True)]
+    took = {False: [], True: []}
     with progress() as shown:
-        rows = [cluster(live) for live in shown(cases, "Measuring")]
-    pathlib.Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    write_json(pathlib.Path(OUT.value), {"model": MODEL.value, "workers": WORKERS.value, "rows": rows})
-    table = Table("gradients", "MB a step and worker", "seconds a step")
-    for live in (False, True):
-        own = [row for row in rows if row["live"] == live]
-        sent = 4e-6 * own[0]["numbers"] * 2 * (WORKERS.value - 1) / WORKERS.value
-        seconds = statistics.median(value for row in own for value in row["seconds"])
-        table.add_row("live" if live else "all", f"{sent:.1f}", f"{seconds:.3f}")
+        for live in shown([False, True] * REPEATS.value, "Measuring"):
+            took[live].append(cluster(live))
+    rows = []
+    for live, found in took.items():
+        sent = 4e-6 * found[0]["numbers"] * 2 * (WORKERS.value - 1) / WORKERS.value
+        case = {"model": MODEL.value, "workers": WORKERS.value, "batch_size": BATCH_SIZE.value, "live": live}
+        rows.append({**case, "megabytes": sent, "seconds": [statistics.mean(one["seconds"]) for one in found]})
+    rows = write_rows(OUT.value, rows, ("model", "workers", "batch_size", "live"))
+    table = Table("network", "gradients", "MB a step and worker, computed", "seconds a step")
+    for row in rows:
+        kind = "live" if row["live"] else "all"
+        table.add_row(row["model"], kind, f"{row['megabytes']:.1f}", spread(row["seconds"]))
     Console().print(table)
 
 

@@ -16,11 +16,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import json
 import pathlib
 import statistics
-import subprocess
-import sys
 import time
 
 from absl import app, flags
+from measured import alone, machine
 from rich.console import Console
 from rich.table import Table
 from steps import Steps, noise
@@ -29,13 +28,14 @@ import tfsparse as ts
 from tfsparse.files import write_json
 from tfsparse.memory import peak_memory
 from tfsparse.progress import progress
+from tfsparse.registry import parse_list
 
 MODELS = flags.DEFINE_list("models", ["resnet18", "vgg16"], "Networks.")
-METHODS = flags.DEFINE_list("methods", ["snip(batches=10)", "grasp(batches=10)", "synflow"], "Mask methods.")
+METHODS = flags.DEFINE_string("methods", "snip(batches=10),grasp(batches=10),synflow", "Mask methods.")
 SPARSITY = flags.DEFINE_float("sparsity", 0.99, "Of the masks.")
 REPEATS = flags.DEFINE_integer("repeats", 3, "Measurements of each, of which the median counts.", lower_bound=1)
 OUT = flags.DEFINE_string("out", None, "JSON file for all measurements.")
-_ONE = flags.DEFINE_list("one", None, "Measure one network and one method (or 'step') here, and print JSON.")
+_ONE = flags.DEFINE_string("one", None, "Measure one network and one method (or 'step') here, and print JSON.")
 
 STEP, BATCHES, BATCH_SIZE, WARM_UP, STEPS = "step", 10, 128, 2, 5
 # Seconds that the authors' PyTorch code took on two cores in float32 (minimum of several), with 10 batches or 100 rounds.
@@ -68,15 +68,6 @@ def measure(name, method):
     return {"model": name, "method": method, **facts}
 
 
-def measure_alone(name, method):
-    """As `measure`, in a new process."""
-    command = [sys.executable, __file__, f"--one={name},{method}", f"--sparsity={SPARSITY.value}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{method} on {name} failed:\n{done.stderr[-2000:]}")
-    return {**json.loads(done.stdout.splitlines()[-1]), "load": os.getloadavg()[0]}
-
-
 def table(rows):
     shown = Table("network", "method", title=f"Finding masks at sparsity {SPARSITY.value}, {REPEATS.value} repeats")
     for column in ("seconds", "steps", "CPU s", "steps", "MB", "limit", "PyTorch s"):
@@ -96,13 +87,15 @@ def table(rows):
 
 def main(argv):
     if _ONE.value:
-        print(json.dumps(measure(*_ONE.value)))
+        print(json.dumps(measure(*_ONE.value.split(",", 1))))
         return
-    cases = [(n, m) for _ in range(REPEATS.value) for n in MODELS.value for m in (STEP, *METHODS.value)]
+    cases = [(n, m) for _ in range(REPEATS.value) for n in MODELS.value for m in (STEP, *parse_list(METHODS.value))]
     with progress() as shown:
-        rows = [measure_alone(*case) for case in shown(cases, "Measuring")]
+        rows = [
+            alone(__file__, ",".join(case), f"--sparsity={SPARSITY.value}") | {"load": os.getloadavg()[0]} | machine()
+            for case in shown(cases, "Measuring")
+        ]
     if OUT.value:
-        pathlib.Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
         write_json(pathlib.Path(OUT.value), rows)
     Console().print(table(rows))
 

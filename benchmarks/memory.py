@@ -1,29 +1,28 @@
-"""Memory of training: the peak against dense Keras', and whether it grows over epochs.
+"""Memory of training: the peak against dense training's, and whether it grows over epochs.
 
     python benchmarks/memory.py [--models=resnet18,vgg16] [--epochs=50]
 
-Each peak is of a process of its own, over what it had before the model was trained. The bound for a masked network is dense
-Keras' peak, TF-MOT's mask (4 bytes a weight) and 2 bytes a weight. Growth is what a training on digits holds after each epoch.
+Each peak is of a process of its own, over what it held before the model was compiled. Growth is what a training on digits
+holds after each epoch.
 """
 
-import json
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import gc
+import json
 import pathlib
 import resource
-import subprocess
-import sys
 
 import tf_keras as keras
 from absl import app, flags
+from measured import alone, growth, machine, write_rows
 from rich.console import Console
 from rich.table import Table
-from steps import Steps, noise
+from steps import dense_steps, masked_steps, noise
 
 import tfsparse as ts
-from tfsparse.files import write_json
 from tfsparse.memory import peak_memory
 from tfsparse.progress import progress
 
@@ -33,24 +32,23 @@ OUT = flags.DEFINE_string("out", "benchmarks/results/memory.json", "JSON file fo
 _ONE = flags.DEFINE_list("one", None, "Measure one network and one kind of training here, and print JSON.")
 
 KINDS = {"dense": None, "masked": "none", "tost": "ghost_neurons,ghost_skips,label_smoothing"}
-PAGE = resource.getpagesize()
+
+
+def held():
+    """MB that the process holds."""
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
 
 
 def train(name, kind):
     """MB that eight steps take, and the number of prunable weights."""
     data = noise(128)
-    model, task = ts.build_model(name, data), ts.Task(data, epochs=1000)
+    model, task, batch = ts.build_model(name, data), ts.Task(data, epochs=1000), next(iter(data.train))
     weights = sum(variable.shape.num_elements() for variable in ts.prunable(model).values())
-    mask = ts.find_mask(model, "random", sparsity=0.9)
-    before = peak_memory()
-    if kind == "dense":
-        model.compile(keras.optimizers.SGD(0.1, momentum=0.9), task.loss_for(model))
-    else:
-        recipe = ts.Recipe(KINDS[kind])
-        loss = recipe.loss(task.loss_for(model))
-        model = ts.prepare(model, mask, recipe, task, initialize=False)
-        model.compile(task.make_optimizer(), loss)
-    steps = Steps(model, next(iter(data.train)))
+    mask = None if kind == "dense" else ts.find_mask(model, "random", sparsity=0.9)
+    gc.collect()
+    before = held()  # not the peak until here: what the search has given back is free for the training
+    steps = masked_steps(model, mask, KINDS[kind], task, batch) if mask else dense_steps(model, task, batch)
     for _ in range(8):
         steps.step()
     return {"model": name, "kind": kind, "memory": peak_memory() - before, "weights": weights}
@@ -64,8 +62,7 @@ class Watch(keras.callbacks.Callback):
         self.held = []
 
     def on_epoch_end(self, epoch, logs=None):
-        pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-        self.held.append(round(pages * PAGE / 1e6, 1))
+        self.held.append(round(held(), 1))
 
 
 def digits(epochs):
@@ -76,34 +73,20 @@ def digits(epochs):
     return watch.held
 
 
-def alone(*case):
-    """In a new process."""
-    command = [sys.executable, __file__, f"--one={','.join(case)}", f"--epochs={EPOCHS.value}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{case} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def main(argv):
     if _ONE.value:
         print(json.dumps(digits(EPOCHS.value) if _ONE.value == ["digits"] else train(*_ONE.value)))
         return
     cases = [(name, kind) for name in MODELS.value for kind in KINDS]
     with progress() as shown:
-        rows = [alone(*case) for case in shown(cases, "Measuring")]
-    held = alone("digits")
-    pathlib.Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    write_json(pathlib.Path(OUT.value), {"rows": rows, "digits": held})
-    table = Table("network", "training", "MB", "bound")
+        rows = [alone(__file__, ",".join(case)) for case in shown(cases, "Measuring")]
+    found = {"held": alone(__file__, "digits", f"--epochs={EPOCHS.value}"), **machine()}
+    rows = write_rows(OUT.value, rows, ("model", "kind"), digits=found)
+    table = Table("network", "training", "MB")
     for row in rows:
-        dense = next(r for r in rows if (r["model"], r["kind"]) == (row["model"], "dense"))
-        table.add_row(
-            row["model"], row["kind"], f"{row['memory']:,.0f}", f"{dense['memory'] + 6e-6 * row['weights']:,.0f}"
-        )
+        table.add_row(row["model"], row["kind"], f"{row['memory']:,.0f}")
     Console().print(table)
-    places = sorted({0, len(held) // 4, len(held) // 2, 3 * len(held) // 4, len(held) - 1})
-    print("digits, MB after epoch " + ", ".join(f"{place + 1}: {held[place]:,.0f}" for place in places))
+    print(f"digits, MB: {growth(found['held'])}")
 
 
 if __name__ == "__main__":

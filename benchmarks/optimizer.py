@@ -10,19 +10,18 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import pathlib
 import statistics
 import time
 
 import tensorflow as tf
 import tf_keras as keras
 from absl import app, flags
+from measured import seconds, write_rows
 from rich.console import Console
 from rich.table import Table
-from steps import noise, processor
+from steps import noise
 
 import tfsparse as ts
-from tfsparse.files import write_json
 from tfsparse.progress import progress
 from tfsparse.task.sgd import SGD
 
@@ -44,18 +43,15 @@ def stepper(make, weights):
     return step, time.perf_counter() - start, len(graph.get_operations())
 
 
-def seconds(step):
-    start = time.perf_counter()
-    step().numpy()
-    return time.perf_counter() - start
-
-
 def measure(name):
     weights = [v.numpy() for v in ts.build_model(name, noise(8)).trainable_variables]
     made = {key: stepper(make, weights) for key, make in SGDS.items()}
     for step, *_ in made.values():
-        seconds(step)  # the first optimizes the graph
-    turns = [{key: seconds(step) for key, (step, *_) in made.items()} for _ in range(REPEATS.value)]
+        step().numpy()  # the first optimizes the graph
+    turns = [
+        {key: seconds(lambda step=step: step().numpy()) for key, (step, *_) in made.items()}
+        for _ in range(REPEATS.value)
+    ]
     graphs = {key: {"trace_seconds": trace, "operations": count} for key, (_, trace, count) in made.items()}
     counts = {"variables": len(weights), "weights": sum(weight.size for weight in weights)}
     return {"model": name, **counts, "graphs": graphs, "seconds": turns}
@@ -66,9 +62,7 @@ def main(argv):
     stepper(keras.optimizers.SGD, [tf.zeros(1)])
     with progress() as shown:
         rows = [measure(name) for name in shown(MODELS.value, "Measuring")]
-    path = pathlib.Path(OUT.value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"processor": processor(), "cores": os.cpu_count(), "rows": rows})
+    rows = write_rows(OUT.value, rows, ("model",))
     table = Table("network", "variables", "ms, Keras", "ms, tfsparse", "times as fast", "operations", "trace, s")
     for row in rows:
         both = [[turn[key] for turn in row["seconds"]] for key in SGDS]

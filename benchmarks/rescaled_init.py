@@ -3,25 +3,21 @@
 python benchmarks/rescaled_init.py [--models=resnet18,resnet32] [--repeats=3]
 
 Batches of 128, so that each gradient is of 256 images; a random mask at 90 %. An iteration is the difference between runs of
-one and of three, so that tracing is not in it.
+one and of three, so that tracing is not in it; what the first run of a process takes besides is thrown away.
 """
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import pathlib
-import statistics
-import time
-
 import tf_keras as keras
 from absl import app, flags
+from measured import seconds, spread, write_rows
 from rich.console import Console
 from rich.table import Table
 from steps import noise
 
 import tfsparse as ts
-from tfsparse.files import write_json
 from tfsparse.progress import progress
 from tfsparse.recipe import RescaledInit
 
@@ -33,31 +29,32 @@ GAMMA = {"objective": 1e9, "constraint": 1e-9}  # a bound on the norm that alway
 LONG, SHORT = 3, 1
 
 
-def seconds(name, kind):
-    """Of one iteration."""
+def iteration(name, kind):
+    """Seconds of one."""
     keras.utils.set_random_seed(0)
     data = noise(128, 4)
     model, task = ts.build_model(name, data), ts.Task(data)
     mask = ts.find_mask(model, "random", sparsity=0.9)
     took = {}
     for iterations in (LONG, SHORT):
-        start = time.perf_counter()
-        RescaledInit(iterations=iterations, gamma=GAMMA[kind]).run(model, mask, task)
-        took[iterations] = time.perf_counter() - start
+        ingredient = RescaledInit(iterations=iterations, gamma=GAMMA[kind])
+        took[iterations] = seconds(lambda ingredient=ingredient: ingredient.run(model, mask, task))
     keras.backend.clear_session()
     return (took[LONG] - took[SHORT]) / (LONG - SHORT)
 
 
 def main(argv):
-    cases = [(name, kind) for _ in range(REPEATS.value) for name in MODELS.value for kind in GAMMA]
+    cases = [(name, kind) for name in MODELS.value for kind in GAMMA]
+    iteration(*cases[0])
+    took = {case: [] for case in cases}
     with progress() as shown:
-        rows = [{"model": n, "kind": kind, "seconds": seconds(n, kind)} for n, kind in shown(cases, "Measuring")]
-    pathlib.Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    write_json(pathlib.Path(OUT.value), {"rows": rows})
+        for case in shown(cases * REPEATS.value, "Measuring"):
+            took[case].append(iteration(*case))
+    rows = [{"model": name, "kind": kind, "seconds": values} for (name, kind), values in took.items()]
+    rows = write_rows(OUT.value, rows, ("model", "kind"))
     table = Table("network", "step on", "seconds an iteration")
-    for name, kind in dict.fromkeys((row["model"], row["kind"]) for row in rows):
-        own = [row["seconds"] for row in rows if (row["model"], row["kind"]) == (name, kind)]
-        table.add_row(name, kind, f"{statistics.median(own):.2f}")
+    for row in rows:
+        table.add_row(row["model"], row["kind"], spread(row["seconds"]))
     Console().print(table)
 
 

@@ -2,8 +2,8 @@
 
 python benchmarks/rescaled_scales.py [--masks=erk,snip] [--min_scales=0.01,0.5]
 
-ResNet-20 on CIFAR-10 with masks at 98 %, batches of 128, 180 iterations. Each mask and bound is measured by itself; the file in
-the repository has erk with both bounds, from before `norm_steps` were counted, and snip with 0.5.
+ResNet-20 on CIFAR-10 with masks at 98 %, batches of 128, 180 iterations. Rows that the file has of other masks and bounds stay;
+those of erk in the repository are from before `norm_steps` were counted.
 """
 
 import os
@@ -11,19 +11,19 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import itertools
-import pathlib
 
 import tf_keras as keras
 from absl import app, flags
+from measured import write_rows
 from rich.console import Console
 from rich.table import Table
 
 import tfsparse as ts
-from tfsparse.files import write_json
 from tfsparse.mask import apply_mask
 from tfsparse.recipe import RescaledInit
+from tfsparse.registry import parse_list
 
-MASKS = flags.DEFINE_list("masks", ["erk", "snip"], "Mask methods.")
+MASKS = flags.DEFINE_string("masks", "erk,snip", "Mask methods.")
 MIN_SCALES = flags.DEFINE_list("min_scales", ["0.01", "0.5"], "Lower bounds of the scales.")
 OUT = flags.DEFINE_string("out", "benchmarks/results/rescaled_scales.json", "JSON file for all measurements.")
 
@@ -52,9 +52,9 @@ def measure(method, min_scale):
 
 def main(argv):
     rows = []
-    for method, bound in itertools.product(MASKS.value, MIN_SCALES.value):
+    for method, bound in itertools.product(parse_list(MASKS.value), MIN_SCALES.value):
         rows.append(measure(method, float(bound)))
-        write_json(pathlib.Path(OUT.value), {"rows": rows})
+        write_rows(OUT.value, rows, ("mask", "min_scale"))
     table = Table("mask", "lower bound", "loss", "gradient's norm", "norms at the bound", "classifier's scale")
     for row in rows:
         path = [" -> ".join(f"{row[name][step]:.2f}" for step in (SHOWN[0], SHOWN[-1])) for name in ("losses", "norms")]

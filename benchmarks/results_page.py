@@ -8,7 +8,8 @@ import pathlib
 import statistics
 
 import jinja2
-from performance import ROOT, read
+from measured import ROOT
+from performance import read
 
 from tfsparse.files import written_aside
 from tfsparse.results import Comparison, comparisons, confirmed, load_runs, markdown_text, summaries
@@ -30,6 +31,21 @@ MOBILE = LONG | {"model": "mobilenet(width=0.25)", "mixed_precision": "none"}
 # Masks of LONG with seed 0 in both precisions; all but ERK's have three seeds in float32 (cifar10_part.flags).
 BEFORE_TRAINING = ("erk", "snip", "synflow", "grasp")
 SNIP_98 = LONG | {"model": "resnet20", "mask": "snip", "sparsity": 0.98}  # cifar10_part.flags
+
+
+def step_costs():
+    """Of benchmarks/train_step.py: (network, part) -> its step in float32 in multiples of the masked one."""
+    costs = {}
+    for row in read("train_step")["rows"]:
+        for part in row["seconds"][0] if row["precision"] == "none" else ():
+            costs[row["model"], part] = statistics.median(turn[part] / turn["masked"] for turn in row["seconds"])
+    return costs
+
+
+def rescaling_costs():
+    """Of benchmarks/rescaled_init.py: (network, kind of step) -> seconds of an iteration."""
+    rows = read("rescaled_init")["rows"]
+    return {(row["model"], row["kind"]): statistics.median(row["seconds"]) for row in rows}
 
 
 def verdicts(rows):
@@ -152,10 +168,11 @@ def main():
     facts = {
         "runs": runs,
         "hours": sum(run.metrics.get("seconds", 0) for run in runs) / 3600,
-        "machine": read("train_step"),
+        "tensorflow": read("train_step")["rows"][0]["tensorflow"],
         "first": first_epochs(runs),
         "starts": {row["start"]: row for row in read("ghost_start")["rows"]},
     }
+    facts |= {"step": step_costs(), "iteration": rescaling_costs()}
     facts["points"] = functools.partial(points, found)
     full = full_recipe(found, "none")
     facts["confirmed_full"] = confirmed([one for one in found if one.recipe in ("none", "tost")])
@@ -182,7 +199,7 @@ def main():
     long_95 = next(pairs for sparsity, epochs, *_, pairs in facts["verdicts"] if (sparsity, epochs) == (0.95, 160))
     facts["long_won"] = [difference > 0 for difference in long_95.differences.values()]
     facts |= {"mobile": study(found, MOBILE), "hundred": study(found, HUNDRED), "snip_parts": study(found, SNIP_98)}
-    (stayed,) = (run for run in runs if CONSTANT in run.settings["recipe"])
+    (stayed,) = (run for run in runs if CONSTANT in run.settings["recipe"] and run.settings["seed"] == 0)
     facts |= {"with_ghosts": stayed.history["val_accuracy"][-1], "stripped": stayed.accuracy}
     facts |= {"tickets": study(found, TICKETS), "ticket": by_recipe(runs, TICKETS, 0)}
     facts |= {"rescaled_ticket": RESCALED_TICKET, "unscaled": UNSCALED}

@@ -1,11 +1,8 @@
-"""What benchmarks share."""
-
-import json
-import pathlib
-import time
+"""Training steps of compiled models, and data that need no file."""
 
 import numpy as np
 import tensorflow as tf
+from measured import seconds
 
 import tfsparse as ts
 
@@ -22,10 +19,32 @@ class Steps:
 
     def step(self):
         """Seconds that a training step took."""
-        start = time.perf_counter()
+        return seconds(self._step)
+
+    def _step(self):
         self.before()
         self.train(self.batches)["loss"].numpy()
-        return time.perf_counter() - start
+
+
+def dense_steps(model, task, batch):
+    """`Steps` of a model as it is."""
+    model.compile(task.make_optimizer(), task.loss_for(model))
+    return Steps(model, batch)
+
+
+def masked_steps(model, mask, recipe, task, batch, *, dtype=None, gone=False):
+    """`Steps` of a model under a mask, as a training takes them; with `gone` when the ghosts have left."""
+    recipe = ts.Recipe(recipe)
+    prepared = ts.prepare(model, mask, recipe, task, initialize=False, dtype=dtype)
+    if gone:
+        for layer in prepared.layers:
+            if hasattr(layer, "hand_over"):
+                layer.step.assign(layer.steps)
+    prepared.compile(task.make_optimizer(), recipe.loss(task.loss_for(model)))
+    for callback in ts.callbacks(prepared):
+        callback.set_model(prepared)
+        callback.on_train_begin()
+    return Steps(prepared, batch)
 
 
 def noise(batch_size, batches=1):
@@ -34,25 +53,3 @@ def noise(batch_size, batches=1):
     labels = np.arange(len(images)) % 10
     options = {"num_classes": 10, "mean": (128.0,) * 3, "std": (64.0,) * 3}
     return ts.Data.from_arrays(train=(images, labels), batch_size=batch_size, **options)
-
-
-def processor():
-    """Its name and what it knows of half precision, where Linux says so."""
-    path = pathlib.Path("/proc/cpuinfo")
-    lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line) if path.is_file() else {}
-    facts = {name.strip(): value for name, value in lines.items()}
-    known = [flag for flag in ("avx512f", "avx512_bf16", "amx_bf16") if flag in facts.get("flags", "").split()]
-    return ", ".join([facts.get("model name", "unknown").strip(), *known])
-
-
-def with_earlier(path, rows, key):
-    """`rows` after those that the JSON file at `path` has of other cases.
-
-    Args:
-        path: `pathlib.Path`; it need not be there.
-        rows: dicts.
-        key: names of what tells cases apart.
-    """
-    new = {tuple(row[name] for name in key) for row in rows}
-    old = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
-    return [row for row in old if tuple(row[name] for name in key) not in new] + rows

@@ -10,18 +10,19 @@ from tf_keras.src.mixed_precision.policy import policy_scope
 from tfsparse import paths
 from tfsparse.batch_norm import without_kernel
 from tfsparse.graph import clone, copy_layer
+from tfsparse.task.beginnings import PREPROCESSING, constant_operations
 from tfsparse.task.endings import computes, function_name, last_layers
 
 _SQUASHING = ("softmax", "sigmoid", "log_softmax")
 _NORMS = (keras.layers.LayerNormalization, keras.layers.GroupNormalization, keras.layers.UnitNormalization)
-_PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 def positive(model, dtype="float64", replace=None):
     """A copy of `model` whose every parameter is replaced by its absolute value, biases, norm scales and shifts and moving
     averages too. Nothing in it saturates where a known layer would: a softmax or sigmoid at the outputs, the ceiling of a
-    ReLU6, and layers that only rescale images are opened. Norms of each example by itself (LayerNorm, GroupNorm) keep their
-    scale and shift only, as BatchNorm does at its start: divided by its own size, what flows would say nothing of the kernels.
+    ReLU6, and layers and operations that only rescale images are opened. Norms of each example by itself (LayerNorm, GroupNorm)
+    keep their scale and shift only, as BatchNorm does at its start: divided by its own size, what flows would say nothing of
+    the kernels.
 
     Args:
         model: built functional or Sequential model; left as it is.
@@ -31,15 +32,17 @@ def positive(model, dtype="float64", replace=None):
     Returns:
         Keras model with the same weight paths.
     """
-    ends = {id(paths.unwrap(layer)) for layer in last_layers(model)}
+    ends, first = {id(paths.unwrap(layer)) for layer in last_layers(model)}, constant_operations(model)
 
     def one(_, layer):
         layer = paths.unwrap(layer)
         own = replace(layer) if replace else None
         if own is not None:
             return own
-        if isinstance(layer, _PREPROCESSING):
+        if isinstance(layer, PREPROCESSING):
             return keras.layers.Activation("linear", name=layer.name, dtype=dtype)
+        if id(layer) in first:
+            return _copied_operation(layer, dtype, lambda x, *_, **__: x)
         if id(layer) in ends and any(computes(layer, name) for name in _SQUASHING):
             return _opened(layer, dtype, "linear")
         if (isinstance(layer, keras.layers.ReLU) or computes(layer, "relu6")) and not _is_gate(layer):

@@ -104,9 +104,9 @@ def resolve(table, text, kind, *, further=None, common=()):
     for word in given:
         if word not in known:
             takes = ", ".join(f"{key}={value!r}" for key, value in known.items()) or "no options"
-            raise ValueError(
-                f"{kind.capitalize()} {name!r} has no option {word!r}.{_hint(word, known)} It takes: {takes}."
-            )
+            by_place = word in inspect.signature(entry).parameters
+            hint = " Only keyword-only arguments are options: put *, before it." if by_place else _hint(word, known)
+            raise ValueError(f"{kind.capitalize()} {name!r} has no option {word!r}.{hint} It takes: {takes}.")
     return entry, given
 
 

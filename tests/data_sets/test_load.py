@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conftest import slow
 from tfsparse.data import DATASETS, DatasetCorruptedError, DatasetNotFoundError, load_data
 
 SHARED = pathlib.Path(os.environ.get("TFDS_DATA_DIR", pathlib.Path.home() / "tensorflow_datasets"))
@@ -69,7 +70,7 @@ def test_a_part_has_at_least_one_image_and_no_more_than_there_are(cifar_dir, tra
         load_data(f"cifar10(train={train})", data_dir=cifar_dir)
 
 
-@pytest.mark.parametrize("memory", [0, (5040 + 20) * 32 * 32 * 3 - 1])
+@pytest.mark.parametrize("memory", [0, slow((5040 + 20) * 32 * 32 * 3 - 1)])
 def test_batches_do_not_depend_on_memory(cifar_dir, memory):
     options = {"batch_size": 8, "data_dir": cifar_dir, "augment": "crop,mixup"}
     plenty, short = load_data("cifar10", **options), load_data("cifar10", **options, memory=memory)

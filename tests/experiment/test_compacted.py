@@ -68,6 +68,7 @@ def test_a_stopped_one_goes_on(tmp_path, task):
     assert {k: v for k, v in history.items() if k != "seconds"} == {k: v for k, v in expected.items() if k != "seconds"}
 
 
+@pytest.mark.slow
 def test_on_two_devices_in_half_a_precision(task):
     model = started()
     mask = killing_mask(model)
@@ -94,7 +95,8 @@ class Slower(keras.callbacks.Callback):
         self.model.optimizer.learning_rate.assign(self.model.optimizer.learning_rate / 2)
 
 
-@pytest.mark.parametrize("optimizer", [keras.optimizers.SGD, slow(keras.optimizers.Nadam)])
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", [keras.optimizers.SGD, keras.optimizers.Nadam])
 def test_a_rate_that_callbacks_set_stays_set(optimizer, data, tmp_path):
     """Through the change of networks, and through a stop after it; Nadam keeps a product besides."""
     task = Task(data, epochs=5, optimizer=lambda task: optimizer(0.02))

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from tests.conftest import make_mask
+from tests.conftest import make_mask, slow
 from tfsparse.experiment import Experiment, RunFolder, check, check_search, run_experiment, search_mask
 from tfsparse.mask import Mask, export_mask
 from tfsparse.models import build_model
@@ -74,7 +74,7 @@ def test_the_log_claims_no_sparsity_that_the_mask_may_not_have(tmp_path, caplog)
     assert caplog.messages[0] == f"Taking the mask in {file}."
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+@pytest.mark.parametrize("suffix", [".safetensors", slow(".npz")])
 def test_without_the_file_a_run_goes_on_with_its_copy(suffix, tmp_path):
     mask = make_mask(make_net())
     experiment, folder = begun(tmp_path, f"gone{suffix}", mask, False)

@@ -19,7 +19,7 @@ from tfsparse.task import Data, Task
     [
         "snip",
         "imp(rounds=1)",
-        "gradual(frequency=1)",
+        slow("gradual(frequency=1)"),
         slow("gem_miner(epochs=2, period=1)"),
     ],
 )

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from tests.conftest import slow
-from tests.processes import run_script
+from tfsparse.experiment import Experiment, run_experiment
 from tfsparse.mask import Mask
 from tfsparse.training import read_history
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FLAGS = ["--data=digits", "--model=resnet8(width=0.25)", "--batch_size=256", "--epochs=2", "--mask=erk"]
-FLAGS += ["--recipe=ghost_skips(share=0.5)", "--export=none", "--run_name=run"]
+SETTINGS = {"data": "digits", "model": "resnet8(width=0.25)", "batch_size": 256, "epochs": 2, "mask": "erk"}
+SETTINGS |= {"recipe": "ghost_skips(share=0.5)", "export": "none", "sync_batch_norm": True, "run_name": "run"}
 
 
 def free_ports(count):
@@ -56,20 +56,16 @@ def run(folder, command, count=2):
     assert codes == [0] * count, "\n".join((folder / f"worker{index}.log").read_text() for index in range(count))
 
 
-def flags(folder, strategy="multi_worker"):
-    return [*FLAGS, f"--strategy={strategy}", "--sync_batch_norm", f"--output_dir={folder}"]
-
-
 def training(folder):
-    return ["scripts/train.py", *flags(folder)]
+    settings = {**SETTINGS, "strategy": "multi_worker", "output_dir": folder}
+    return ["scripts/train.py", *(f"--{name}={value}" for name, value in settings.items())]
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The history that one device has of the same global batches."""
     folder = tmp_path_factory.mktemp("alone")
-    ended = run_script("train.py", *flags(folder, "none"))
-    assert ended.returncode == 0, ended.stderr
+    run_experiment(Experiment(**SETTINGS, output_dir=str(folder)))
     return read_history(folder / "run" / "history.csv")
 
 

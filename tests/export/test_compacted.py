@@ -75,7 +75,7 @@ def test_a_file_without_its_card_or_with_a_changed_one_is_not_vouched_for(tmp_pa
         assert_sparsity(path, mask)
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(slow(seed) for seed in range(2, 6))])
+@pytest.mark.parametrize("seed", [0, *(slow(seed) for seed in range(1, 6))])
 @pytest.mark.parametrize("format", ["tflite", "saved_model"])
 def test_random_networks(format, seed, tmp_path):
     model = random_nets.network(seed)

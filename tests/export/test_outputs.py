@@ -1,6 +1,7 @@
 """What follows the model in its file: a softmax, a sigmoid or nothing, as its outputs are."""
 
 import json
+import types
 
 import numpy as np
 import PIL.Image
@@ -147,3 +148,14 @@ def test_numbers_of_the_models_own_are_no_percentages(tmp_path):
         path = export_model(model, "tflite", tmp_path / wanted, data=data(), outputs=wanted).path
         (found,) = predict(path, [tmp_path / "a.png"])
         assert found.probable == probable
+
+
+def test_logits_of_labels_each_on_their_own_are_asked_about(tmp_path):
+    """A softmax was put behind them without a word."""
+    tags = types.SimpleNamespace(**vars(OF_VECTORS), labels_apart=True)
+    with pytest.raises(
+        ValueError, match="labels of the data do not add up to 1. Say what its outputs are: outputs='sigmoid'"
+    ):
+        export_model(network(), "tflite", tmp_path / "mine", data=tags)
+    path = export_model(network(), "tflite", tmp_path / "mine", data=tags, outputs="sigmoid").path
+    np.testing.assert_allclose(load_exported(path)(VECTORS), tf.sigmoid(network()(VECTORS)), atol=1e-5)

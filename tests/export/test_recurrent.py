@@ -19,7 +19,7 @@ def of_sequences(train=False):
     return data(input_shape=(6, 4), test=batches, train=batches if train else None, **bare)
 
 
-@pytest.mark.parametrize(("dtype", "largest"), [("float32", 1e-5), ("float16", 1e-3), ("int8", 0.03)])
+@pytest.mark.parametrize(("dtype", "largest"), [("float32", 1e-5), slow("float16", 1e-3), ("int8", 0.03)])
 @pytest.mark.parametrize(
     "build",
     [
@@ -46,7 +46,7 @@ def test_a_loop_that_cannot_be_unrolled_is_refused_in_int8_before_the_converter_
         export_model(model, "tflite(dtype='int8')", tmp_path / "mine", data=of_sequences(train=True))
 
 
-@pytest.mark.parametrize("format", [*FORMATS, "tflite(dtype='float16')"])
+@pytest.mark.parametrize("format", [*FORMATS, slow("tflite(dtype='float16')")])
 def test_a_full_kernel_of_the_same_size_hides_no_zeros_and_loses_none(format, tmp_path):
     inputs = keras.Input((6, 4))
     x = layers.Dense(32, activation="relu", name="full")(layers.LSTM(8, name="lstm")(inputs))  # both kernels of 8 x 32

@@ -224,6 +224,16 @@ def test_scores_of_a_method_of_ones_own_are_looked_at(score, message, model, mon
             call()
 
 
+def test_a_method_of_ones_own_that_is_none(model, monkeypatch):
+    monkeypatch.setitem(METHODS, "own", lambda search, factor=2: dict(search.weights))
+    with pytest.raises(TypeError, match="'own' must return a Ranking, received dict"):
+        find_mask(model, "own", sparsity=0.5)
+    with pytest.raises(
+        ValueError, match=r"no option 'factor'. Only keyword-only arguments are options: put \*, before"
+    ):
+        find_mask(model, "own(factor=3)", sparsity=0.5)
+
+
 def test_what_is_left_after_the_last_path_was_cut_falls_in_the_order_it_had(model, monkeypatch):
     """The search ended in an error about layers that are zero. The first round here leaves no path to the outputs."""
     found = {path: abs(variable.numpy()) for path, variable in prunable(model).items()}

@@ -15,8 +15,8 @@ from tfsparse.task import Data, Task
 
 NETS = ["sf_vgg_narrow", "sf_resnet20_w8", "tost_resnet18_w8", "tost_oresnet20_w8"]
 DEEP = "synflow_deep_oresnet32"
-# The others take minutes, to show the same again.
-SOME = [*NETS[:2], *(slow(name) for name in NETS[2:])]
+# The others run what is below with `-m slow` only, or most of it: they take minutes, to show the same again.
+QUICK = NETS[0]
 SCORES = {  # id: our method, relative L2 error
     "snip_eval_b0": ("snip(bn_mode='inference')", 1e-3),
     "snip_eval_b0123": ("snip(batches=4, bn_mode='inference')", 1e-3),
@@ -40,6 +40,17 @@ MASKS = {  # id without sparsity: our method, share of the kept entries that may
     "synflow_eval_n100": ("synflow", 0.002),
     "synflow_eval_n1": ("synflow(rounds=1)", 0.002),
 }
+
+# Of the second net; of the first all are quick.
+QUICK_SCORES = {"snip_eval_b0", "snip_eval_b0123", "snip_train_b0", "grasp_T200_train_b0", "synflow_eval_it1"}
+QUICK_MASKS = {"mag", "snip_eval_b0", "snip_train_b0", "synflow_eval_n1"}
+
+
+def cases(ids, quick):
+    """Every one of `ids` on every net."""
+    of_all = [(name, one) for name in NETS for one in ids]
+    return [case if case[0] == QUICK or (case[0] == NETS[1] and case[1] in quick) else slow(*case) for case in of_all]
+
 
 pytestmark = [
     pytest.mark.skipif(not fixtures_net.SHARED.is_dir(), reason=f"no reference fixtures at {fixtures_net.SHARED}"),
@@ -85,8 +96,7 @@ def test_logits_and_prunable_weights(name):
                 np.testing.assert_allclose(forward(x), arrays[key], rtol=0, atol=1e-5 * np.abs(arrays[key]).max())
 
 
-@pytest.mark.parametrize("name", SOME)
-@pytest.mark.parametrize("score_id", SCORES)
+@pytest.mark.parametrize(("name", "score_id"), cases(SCORES, QUICK_SCORES))
 def test_scores(name, score_id):
     arrays, meta, model, places = net(name)
     if f"score/{score_id}/{meta['layers'][0]}" not in arrays:
@@ -101,8 +111,7 @@ def test_scores(name, score_id):
     assert np.linalg.norm(ours - reference) <= tolerance * np.linalg.norm(reference)
 
 
-@pytest.mark.parametrize("name", SOME)
-@pytest.mark.parametrize("mask_id", MASKS)
+@pytest.mark.parametrize(("name", "mask_id"), cases(MASKS, QUICK_MASKS))
 def test_masks(name, mask_id):
     compare(name, f"{mask_id}_s0.98", *MASKS[mask_id])
 
@@ -130,7 +139,7 @@ def test_grasp_original():
     assert sum(np.count_nonzero(mask[path] != reference[path]) for path in reference) <= 0.02 * kept
 
 
-@pytest.mark.parametrize("name", NETS[:2])
+@pytest.mark.parametrize("name", [QUICK, slow(NETS[1])])
 def test_linear_schedule(name):
     compare(name, "synflow_eval_n100_linear_s0.98", "synflow(schedule='linear')", 0.002)
 

@@ -119,6 +119,17 @@ def test_other_starts(weights, norm, mean_square):
     assert not norm or start["norm/gamma"].tolist() == [1.0] * 64
 
 
+def test_frozen_norms_stay_as_they_are():
+    """They were reset: a frozen backbone had lost what it knew, and the mask's weights changed it for good."""
+    frozen = keras.layers.LayerNormalization(name="frozen", gamma_initializer="zeros", trainable=False)
+    norm = keras.layers.LayerNormalization(name="norm", gamma_initializer="zeros")
+    model = keras.Sequential([keras.Input((4,)), frozen, keras.layers.Dense(3, name="dense"), norm])
+    search = Search(model, {}, 0.75)
+    search = dataclasses.replace(search, weights=prunable(model))
+    start = start_weights(search, "signed_constant", np.random.default_rng(0))
+    assert start["frozen/gamma"].tolist() == [0.0] * 4 and start["norm/gamma"].tolist() == [1.0] * 3
+
+
 def test_a_pretrained_network_stays_as_it_is(task):
     model = make_model()
     model.get_layer("norm1").gamma.assign([0.5, 2.0, 1.0, 3.0])

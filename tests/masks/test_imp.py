@@ -108,7 +108,8 @@ def test_a_part_of_the_steps_is_that_part_of_an_unbroken_training(data, tmp_path
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize("compact", [False, slow(True)])
+@pytest.mark.slow
+@pytest.mark.parametrize("compact", [False, True])
 def test_a_late_start_of_adam_takes_no_larger_steps(tmp_path, compact):
     """Its first step is the rate of that step of the training: with averages of 0 the sign of the gradient counts alone."""
     task = Task(make_data(), epochs=8, optimizer=lambda task: keras.optimizers.Adam(cosine(0.01, task.steps)))
@@ -124,6 +125,7 @@ def test_a_late_start_of_adam_takes_no_larger_steps(tmp_path, compact):
     assert logged == pytest.approx([rates[19], rates[23], rates[27], rates[31]])
 
 
+@pytest.mark.slow
 def test_a_late_start_goes_on_where_it_was_stopped(tmp_path):
     task = Task(make_data(), epochs=4, optimizer=lambda task: keras.optimizers.Adam(cosine(0.01, task.steps)))
     whole, stopped = started(), started()
@@ -210,6 +212,7 @@ def test_rounds_of_another_allocation_are_refused(model, task, tmp_path):
         find_mask(model, method, task=task, folder=tmp_path / "rounds", allocation=path)
 
 
+@pytest.mark.slow
 def test_averaged_weights(model, task, calls):
     """Whole trainings may average; what is a part of one is refused before any."""
     averaging = dataclasses.replace(task, optimizer=lambda task: SGD(task.learning_rate, use_ema=True))

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_data
+from tests.conftest import make_data, slow
 from tfsparse.masks import find_mask, scores
 from tfsparse.task import Task
 
@@ -246,3 +246,31 @@ def test_norms_of_single_examples_do_not_hide_the_kernels(norm):
     np.testing.assert_allclose(found, found[0], rtol=1e-5)
     counts = [int(array.sum()) for array in find_mask(model, "synflow(rounds=20)", sparsity=0.98).values()]
     assert min(counts) > 5
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        lambda images: images / 127.5 - 1,
+        keras.applications.resnet50.preprocess_input,  # as BGR, less the mean
+        slow(keras.applications.mobilenet_v2.preprocess_input),
+        slow(lambda images: keras.applications.densenet.preprocess_input(keras.layers.Rescaling(2.0)(images))),
+    ],
+)
+def test_what_is_subtracted_from_the_images_stops_no_flow(preprocess):
+    """What flowed in was negative: all scores were 0, or those of half a network, whose weights the seed then chose."""
+    images = keras.Input((6, 6, 3))
+    layers = [keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.GlobalAveragePooling2D()]
+    inner = keras.Sequential([keras.Input((6, 6, 3)), *layers, keras.layers.Dense(3, bias_initializer="ones")])
+    expected = scores(inner, "synflow")
+    found = scores(keras.Model(images, inner(preprocess(images))), "synflow")
+    for ours, theirs in zip(found.values(), expected.values(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_what_is_subtracted_between_layers_is_named():
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(4, use_bias=False)(inputs) - 100.0
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.ReLU()(hidden)))
+    with pytest.raises(ValueError, match="all scores are 0. .*something is subtracted on the way"):
+        scores(model, "synflow")

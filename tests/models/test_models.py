@@ -37,7 +37,7 @@ def test_takes_larger_images_with_the_same_weights(name):
     assert larger(np.zeros((1, 64, 64, 3), "float32")).shape == (1, 7)
 
 
-@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize("name", [slow(name) if name == "resnet104" else name for name in sorted(MODELS)])
 def test_is_flat_functional_and_of_standard_layers(name):
     model = thin(name)
     assert model._is_graph_network
@@ -81,6 +81,7 @@ def test_survives_its_file(name, suffix, tmp_path):
     assert_comes_back(thin(name), tmp_path / f"model{suffix}")
 
 
+@pytest.mark.slow
 def test_survives_a_keras_saved_model_folder(tmp_path):
     assert_comes_back(thin("vgg16"), tmp_path / "folder")
 

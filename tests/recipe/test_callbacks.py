@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import dead, make_data, make_mask
+from tests.conftest import dead, make_data, make_mask, slow
 from tfsparse.recipe import Recipe, callbacks, clocks, ghosts_leave, prepare, strip
 from tfsparse.recipe.callbacks import GhostsLeave
 from tfsparse.recipe.strength import Ghost
@@ -45,7 +45,7 @@ class Records(keras.callbacks.Callback):
         self.gone.append(sum(ghost.gone for ghost in ghosts(self.model)))
 
 
-@pytest.mark.parametrize("share, last", [("0.5", 8), ("0.4", 6), ("1.0", 16)])
+@pytest.mark.parametrize("share, last", [slow("0.5", 8), ("0.4", 6), ("1.0", 16)])
 def test_ghosts_leave_at_their_batch_also_within_an_epoch(share, last):
     prepared, _ = make_prepared(share)
     records = Records()
@@ -89,7 +89,7 @@ def test_leaving_changes_no_number():
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
-@pytest.mark.parametrize("how", [{}, {"steps_per_execution": 4}])
+@pytest.mark.parametrize("how", [slow({}), {"steps_per_execution": 4}])
 def test_training_and_evaluation_go_on_afterwards(how, caplog):
     prepared, mask = make_prepared()
     prepared.compile(SGD(0.01, momentum=0.9), LOSS, **how)

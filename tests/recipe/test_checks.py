@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import Subclassed, dead, make_data, make_mask, make_model
+from tests.conftest import Subclassed, dead, make_data, make_mask, make_model, slow
 from tfsparse.experiment import train
 from tfsparse.mask import Mask
 from tfsparse.recipe import callbacks, prepare, strip
@@ -37,7 +37,9 @@ def test_ghosts_that_shall_stay_are_no_news(mask, task, caplog):
     assert not warnings(caplog)
 
 
-@pytest.mark.parametrize("recipe", ["ghost_neurons", "ghost_skips", "rescaled_init(iterations=1)", "label_smoothing"])
+@pytest.mark.parametrize(
+    "recipe", [slow("ghost_neurons"), "ghost_skips", slow("rescaled_init(iterations=1)"), "label_smoothing"]
+)
 def test_a_recipe_for_new_networks_on_a_trained_one_is_named(recipe, mask, task, caplog):
     model = make_model()
     prepare(model, mask, recipe, task)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from tests.conftest import make_data, make_mask
+from tests.conftest import make_data, make_mask, slow
 from tfsparse.recipe import clocks, prepare
 from tfsparse.recipe.strength import Strength
 from tfsparse.task import Task
@@ -25,7 +25,7 @@ def counts(model):
     return [clock.count for clock in clocks(model).values()]
 
 
-@pytest.mark.parametrize("how", [{}, {"steps_per_execution": 4}, {"jit_compile": True}, {"run_eagerly": True}])
+@pytest.mark.parametrize("how", [{}, {"steps_per_execution": 4}, {"jit_compile": True}, slow({"run_eagerly": True})])
 def test_fit_counts_every_batch(how):
     prepared, data = make_prepared(), make_data()
     prepared.compile("sgd", LOSS, **how)

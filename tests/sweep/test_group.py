@@ -28,6 +28,14 @@ def test_cells_share_a_mask_and_a_failed_one_stops_no_other(tmp_path):
     assert (second / "diagnosis.json").is_file()
     numbers = json.loads((second / "metrics.json").read_text())
     assert outcomes[1].accuracy == numbers["test_accuracy"]
+
+
+@pytest.mark.slow
+def test_what_is_finished_gets_the_files_that_it_lacks(tmp_path):
+    grid = cells(experiment(tmp_path, mask="erk"), recipes=["none", "label_smoothing"])
+    run_sweep(grid)
+    second = tmp_path / grid[1].name
+    numbers = json.loads((second / "metrics.json").read_text())
     grid = [grid[0], dataclasses.replace(grid[1], export="tflite")]
     assert [outcome.state for outcome in run_sweep(grid)] == ["was finished", "finished"]
     assert (second / "model.tflite").is_file()

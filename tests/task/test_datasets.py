@@ -98,6 +98,11 @@ def test_unknown_shapes_are_looked_up_in_one_batch():
         ({"train": None}, "received NoneType"),
         ({"train": SINGLE}, r"Batch it: dataset.batch\(128\)"),
         ({"train": TRAIN.map(lambda x, y: x)}, "must give pairs"),
+        (
+            {"train": TRAIN.map(lambda x, y: (x, y, y))},
+            "must give pairs .*Weights of images are for a `fit` of your own",
+        ),
+        ({"train": SINGLE.map(lambda x, y: (tf.as_string(y), y)).batch(2)}, "must be numbers, received text: map it"),
         ({"train": TRAIN.map(lambda x, y: (tf.as_string(x), y))}, "must be numbers, received text: map it"),
         ({"train": TRAIN.repeat()}, "steps_per_epoch"),
         ({"train": TRAIN.take(0)}, "train is empty"),

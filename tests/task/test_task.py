@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from tests.conftest import make_data, make_model
@@ -9,6 +10,10 @@ from tfsparse.task import Data, Task
 from tfsparse.task.sgd import SGD
 
 K = keras.layers
+
+
+def batches(images, labels):
+    return tf.data.Dataset.from_tensor_slices((images, labels)).batch(2)
 
 
 @pytest.mark.parametrize(
@@ -88,3 +93,23 @@ def test_a_class_without_an_output_is_refused(labels):
         Task(data).loss_for(single)
     assert Task(data, loss=keras.losses.BinaryCrossentropy()).loss_for(single)
     assert Task(data, loss=keras.losses.MeanSquaredError()).loss_for(small)
+
+
+@pytest.mark.parametrize("given", [{}, {"num_classes": 3, "steps_per_epoch": 2}])
+def test_labels_each_on_their_own_need_a_loss(given):
+    """They were trained as classes of which one is right, and an accuracy was reported that meant nothing."""
+    tags = np.array([[1, 1, 0], [0, 0, 1]] * 2, "float32")
+    data = Data.from_datasets(train=batches(np.zeros((4, 4), "float32"), tags), name="tags", **given)
+    model = keras.Sequential([keras.Input((4,)), K.Dense(3)])
+    with pytest.raises(ValueError, match="labels of 'tags' are vectors that do not add up to 1: .*BinaryCrossentropy"):
+        Task(data).loss_for(model)
+    assert Task(data, loss=keras.losses.BinaryCrossentropy(from_logits=True)).loss_for(model)
+    shares = Data.from_datasets(train=batches(np.zeros((4, 4), "float32"), np.full((4, 3), 1 / 3)), **given)
+    assert Task(shares).loss_for(model)
+
+
+def test_an_optimizer_that_is_the_same_again_is_refused():
+    """The second training failed deep in Keras, after a whole round of `imp`."""
+    one = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="must be a new one at every call.*received the same twice"):
+        Task(make_data(), optimizer=lambda task: one).make_optimizer()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.conftest import make_data, started
+from tests.conftest import make_data, slow, started
 from tests.experiment.test_compacted import killing_mask
 from tfsparse import paths
 from tfsparse.experiment import train
@@ -13,7 +13,7 @@ from tfsparse.training import best_epoch, load_best, read_history
 from tfsparse.training.best import SaveBest, forget_later
 
 
-@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("compact", [slow(False), True])
 def test_the_weights_of_the_best_epoch_are_kept(compact, tmp_path):
     model, data = started(), make_data(96)
     task = Task(data, epochs=8, learning_rate=0.3, schedule="constant")

@@ -32,7 +32,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         `keras.callbacks.History`, with the rows of resumed epochs too.
 
     Raises:
-        TypeError: `task` is no `Task`.
+        TypeError: `task` is no `Task`; a setting that there is not.
         ValueError: the mask does not fit; the training in `folder` is another one (mask, recipe, task); the recipe needs a
             graph that a subclassed model does not show; the model has a loss or training step of its own; a callback sets
             learning rates that a schedule sets already.
@@ -40,7 +40,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         FloatingPointError: the same, while the initialisation is rescaled.
     """
     recipe = recipes.Recipe(recipe)
-    settings = training.Settings(**settings)
+    settings = training.Settings.of(settings)
     recipes.check_trainable(model)
     mask = checked(mask, model)
     if not isinstance(task, Task):

@@ -89,7 +89,7 @@ def _prepared(model, exporter, data, dtype, wanted, count, compact):
     shape = input_shape_of(model, data)
     images, normalised = sample(data, shape, count, dtype)
     outputs = outputs_of(model, normalised)
-    end = ending(model, outputs, wanted)
+    end = ending(model, outputs, wanted, apart=getattr(data, "labels_apart", False))
     expected = ended(outputs, end)
     extras = dict(zip(("mean", "std"), map(_tuple, units(data)), strict=True))
     extras["class_names"] = _class_names(data, outputs.shape[-1])

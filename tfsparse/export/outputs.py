@@ -51,7 +51,7 @@ def are_probabilities(outputs):
     return outputs.shape[-1] > 1 and bool((outputs >= 0).all() and np.allclose(outputs.sum(-1), 1, atol=1e-3))
 
 
-def ending(model, outputs, wanted):
+def ending(model, outputs, wanted, *, apart=False):
     """What is put behind the model: a name in `ENDINGS`.
 
     What a layer without an activation gives is taken for logits of one class of several: a regression looks the same.
@@ -88,6 +88,11 @@ def ending(model, outputs, wanted):
         raise ValueError(
             f"Model {model.name!r} gives one number. Say what it is: outputs='sigmoid' for the logit of a label, for "
             "whose probability a sigmoid is put behind it; 'as_is' for a number that stays as it is."
+        )
+    if apart:
+        raise ValueError(
+            f"Model {model.name!r} gives logits, and the labels of the data do not add up to 1. Say what its outputs are: "
+            "outputs='sigmoid' for labels each on their own, 'as_is' for numbers, 'softmax' for classes."
         )
     return "softmax"
 

@@ -28,7 +28,7 @@ def prunable(model, kind="all"):
             kernels only (the rule of the ToST paper, which keeps the classifier dense); `"pointwise"`, 1x1 convolution
             kernels only, the ones that phones run sparsely.
 
-    Biases, norms, embeddings and recurrent kernels are never prunable.
+    Biases, norms, embeddings and the kernels of recurrent layers (those of their inputs, too) are never prunable.
 
     >>> model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="head")])
     >>> list(prunable(model))

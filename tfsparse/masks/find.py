@@ -13,6 +13,7 @@ from tfsparse.masks.named import read_method
 from tfsparse.masks.rank import checked, rank
 from tfsparse.masks.reinitialized import reinitialized
 from tfsparse.masks.rounds import Rounds, workplace
+from tfsparse.masks.search import Ranking
 from tfsparse.masks.start import begin, note_frozen
 from tfsparse.progress import progress
 
@@ -105,6 +106,11 @@ def _search(start, folder):
         if start.choices.sanity == "reinitialize":
             search = reinitialized(search)
         ranking = start.entry(search, **start.given)
+        if not isinstance(ranking, Ranking):
+            raise TypeError(
+                f"Mask method {start.name!r} must return a Ranking, received {type(ranking).__name__}: "
+                "Ranking(lambda live: scores) of a dict from path to scores."
+            )
         rounds = Rounds(place, start.fingerprint()) if ranking.trains else None
         arrays = rank(search, ranking, start.choices, rounds)
         weights = ranking.weights and ranking.weights(arrays)

@@ -53,9 +53,11 @@ def start_weights(search, kind, random):
         fan_in = values[path].size / outputs
         values[path] = (draw(random, values[path]) * math.sqrt(gain / fan_in)).astype(values[path].dtype)
     for path, variable, owner in paths.owned_weights(search.model):
-        if isinstance(owner, _NORMS) and variable is owner.gamma:
+        if not isinstance(owner, _NORMS) or not owner.trainable:  # frozen ones are of a network that has learned
+            continue
+        if variable is owner.gamma:
             values[path] = np.ones_like(values[path])
-        elif isinstance(owner, _NORMS) and variable is owner.beta:
+        elif variable is owner.beta:
             values[path] = np.zeros_like(values[path])
     return values
 

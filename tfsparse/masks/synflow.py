@@ -51,7 +51,7 @@ def synflow(search, *, rounds=100, schedule="exponential"):
         if first and not any(array.any() for array in scores.values()):
             raise ValueError(
                 f"SynFlow finds no flow through model {search.model.name!r}: all scores are 0. An activation saturates "
-                "on large positive values, or a layer is zero. Use another mask method."
+                "on large positive values, something is subtracted on the way, or a layer is zero. Use another mask method."
             )
         if first:
             _warn_of_idle_layers(search, scores)
@@ -78,7 +78,8 @@ def _warn_of_idle_layers(search, scores):
     if idle:
         log.warning(
             "SynFlow finds no flow through most units of %d of %d layers: %s. An activation saturates there (tanh, sigmoid, "
-            "the gate of a squeeze-and-excite block) or a layer is 0; which of these weights live is decided by the seed.",
+            "the gate of a squeeze-and-excite block), something is subtracted on the way, or a layer is 0; which of these "
+            "weights live is decided by the seed.",
             *(len(idle), len(scores), ", ".join(idle[:3]) + ", ..." * (len(idle) > 3)),
         )
 

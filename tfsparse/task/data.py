@@ -25,6 +25,7 @@ class Data:
         train: one epoch of training batches (images float32, labels). If shuffled, in another order at every iteration.
             Labels are class numbers, or vectors over the classes where MixUp or CutMix mix them; `validation`, `test`
             and `scoring` give labels in the same form, so that one loss serves all.
+        labels_apart: whether labels are vectors that do not add up to 1: no classes, but labels each on their own, or numbers.
 
     >>> import numpy as np
     >>> data = Data.from_arrays(train=(np.zeros((8, 4, 4, 1)), np.arange(8) % 2), batch_size=3)
@@ -51,7 +52,7 @@ class Data:
         one_or_other = num_classes == 1 and class_names is not None and len(class_names) == 2  # of a single output
         if class_names is not None and len(class_names) != num_classes and not one_or_other:
             raise ValueError(f"class_names must name all {num_classes} classes, received {len(class_names)} names.")
-        self._streams = streams
+        self._streams, self.labels_apart = streams, streams.apart
         self.train, self.validation, self.test = streams.train, validation, test
         self.input_shape, self.num_classes = tuple(input_shape), int(num_classes)
         self.batch_size, self.steps_per_epoch = int(batch_size), int(steps_per_epoch)
@@ -125,8 +126,7 @@ class Data:
             num_classes: None: one more than the greatest label. 1: labels are numbers that a single output shall give.
             augment: function (images, labels, seed) -> (images, labels) on a whole training batch before it is
                 normalised, its randomness made of `seed` alone; see `tfsparse.data.augmentation`.
-            mean: per channel, in the units of the images; needs `std`. Batches are (images - mean) / std.
-            std: likewise.
+            mean: per channel, in the units of the images; needs `std`, likewise. Batches are (images - mean) / std.
             name: for tables and file names.
             class_names: in the order of the class numbers.
 
@@ -146,8 +146,7 @@ class Data:
             steps_per_epoch: None: all batches of `train`, which is counted once if it does not know its length.
             num_classes: None: learned from the labels, of one epoch of `train` and of all the rest. If it is given, those of
                 `train` are looked at in the first batch only. 1: labels are (n, 1), as `from_arrays` takes them.
-            mean: per channel, in the units of the images; needs `std`. Batches are (images - mean) / std.
-            std: likewise.
+            mean: per channel, in the units of the images; needs `std`, likewise. Batches are (images - mean) / std.
             name: for tables and file names.
             class_names: in the order of the class numbers.
 

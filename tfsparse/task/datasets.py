@@ -33,7 +33,7 @@ def from_datasets(
     for key in set(specs) - {"train"}:
         given[key], found[key] = evaluated(given[key], key)
     looked_at = 1 if steps and num_classes else steps  # one batch, where all but the labels' range is known
-    counted, shape, batch_size, found["train"] = survey(train.take(looked_at) if looked_at else train)
+    counted, shape, batch_size, found["train"], apart = survey(train.take(looked_at) if looked_at else train)
     # Vectors have said how many classes there are; class numbers say it together.
     learned = found["train"] if len(specs["train"][1].shape) == 2 else max(found.values())
     labels = specs["train"][1]
@@ -53,7 +53,7 @@ def from_datasets(
     mean, std = checks.mean_and_std(mean, std, shape)
     finish = finisher(mean, std, one_hot=classes_to_spread(classes, [labels for _, labels in specs.values()]))
     return {
-        "streams": _streams(train.map(finish, num_parallel_calls=tf.data.AUTOTUNE), steps, steps_per_epoch),
+        "streams": _streams(train.map(finish, num_parallel_calls=tf.data.AUTOTUNE), steps, steps_per_epoch, apart),
         **{key: ready(given[key].map(finish)) for key in specs if key != "train"},
         "input_shape": tuple(shape),
         "num_classes": classes,
@@ -64,7 +64,7 @@ def from_datasets(
     }
 
 
-def _streams(train, steps, given_steps):
+def _streams(train, steps, given_steps, apart):
     def epochs(start, stop):
         # Begins at the beginning and skips: only so does what repeats itself go on where an unbroken run would be.
         return ready(train.repeat().skip(start * steps).take((stop - start) * steps))
@@ -73,6 +73,7 @@ def _streams(train, steps, given_steps):
         train=ready(train.repeat().take(steps) if given_steps else train),
         epochs=epochs,
         scoring=lambda count: ready(train.repeat().take(count)),
+        apart=apart,
     )
 
 
@@ -84,11 +85,12 @@ def _spec(dataset, argument):
         )
     spec = dataset.element_spec
     if not isinstance(spec, tuple) or len(spec) != 2 or not all(isinstance(part, tf.TensorSpec) for part in spec):
-        raise ValueError(f"{argument} must give pairs (images, labels), its elements are {spec}.")
-    if not spec[1].shape.rank or (spec[0].shape.rank or 0) < 2:
-        raise ValueError(f"{argument} must give batches, its elements are {spec}. Batch it: dataset.batch(128).")
+        hint = " Weights of images are for a `fit` of your own: docs/your_own.md." if isinstance(spec, tuple) else ""
+        raise ValueError(f"{argument} must give pairs (images, labels), its elements are {spec}.{hint}")
     if spec[0].dtype == tf.string:
         raise ValueError(f"The images of {argument} must be numbers, received text: map it to numbers in the dataset.")
+    if not spec[1].shape.rank or (spec[0].shape.rank or 0) < 2:
+        raise ValueError(f"{argument} must give batches, its elements are {spec}. Batch it: dataset.batch(128).")
     if spec[1].shape.rank == 1 and not spec[1].dtype.is_integer:
         hint = "For numbers that one output shall give: labels (n, 1), num_classes=1."
         raise ValueError(f"The labels of {argument} must be whole numbers, received {spec[1].dtype.name}. {hint}")

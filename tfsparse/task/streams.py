@@ -18,12 +18,14 @@ class Streams:
         epochs: function (start, stop) -> dataset.
         scoring: function (batches) -> dataset.
         seed: of order and augmentation; None: the dataset decides, and cannot be asked.
+        apart: whether labels are vectors that do not add up to 1: labels each on their own, or numbers.
     """
 
     train: tf.data.Dataset
     epochs: Callable
     scoring: Callable
     seed: int | None = None
+    apart: bool = False
 
 
 def numbered_streams(batches, *, steps, seed, random, augment, finish):

@@ -40,8 +40,9 @@ def steps_of(train, steps_per_epoch):
 
 
 def survey(train):
-    """Goes through `train`; returns its batches, the shape of an image, the batch size and the number of classes."""
-    count, shape, batch_size, classes = 0, None, 0, 0
+    """Goes through `train`; returns its batches, the shape of an image, the batch size, the number of classes, and whether
+    labels are vectors that do not add up to 1."""
+    count, shape, batch_size, classes, apart = 0, None, 0, 0, False
     for images, labels in train:
         if not np.isfinite(np.asarray(images, np.float32)).all():
             raise ValueError(f"Batch {count} of train holds NaN or infinity. Remove or repair such images first.")
@@ -55,9 +56,14 @@ def survey(train):
         if lowest < 0:
             raise ValueError(f"The labels of train must be 0 or more, received {lowest}.")
         classes = max(classes, _classes(labels))
+        apart = apart or (len(labels.shape) == 2 and labels.shape[1] > 1 and not _shares(labels))
     if not count:
         raise ValueError("train is empty.")
-    return count, shape, batch_size, classes
+    return count, shape, batch_size, classes, apart
+
+
+def _shares(labels):
+    return bool((np.abs(np.sum(np.asarray(labels, np.float32), axis=1) - 1) < 1e-3).all())
 
 
 def _classes(labels):

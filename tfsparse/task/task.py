@@ -73,10 +73,16 @@ class Task:
         """A new Keras optimizer for one training.
 
         Raises:
-            ValueError: the task's own function gives none, or one of Keras' `legacy` kind.
+            ValueError: the task's own function gives none, one of Keras' `legacy` kind, or the same one again.
         """
         if self.optimizer is not None:
-            return _checked(self.optimizer(self))
+            made = _checked(self.optimizer(self))
+            if made is self.optimizer(self):
+                raise ValueError(
+                    "The task's optimizer must be a new one at every call, since each training needs its own; received the "
+                    "same twice. Make it in the function: optimizer=lambda task: keras.optimizers.Adam(1e-3)."
+                )
+            return made
         rate = schedules.make_schedule(self.schedule, self.learning_rate, self.steps)
         return SGD(rate, momentum=self.momentum, weight_decay=self.weight_decay)
 
@@ -84,8 +90,8 @@ class Task:
         """The loss for `model`: the task's own, or cross-entropy for the form that labels and outputs have.
 
         Raises:
-            ValueError: the model takes or gives something else than the data have, or cross-entropy, and `model` has too
-                few outputs for the classes.
+            ValueError: the model takes or gives something else than the data have; or no loss is given, and the labels are no
+                classes or more than `model` has outputs.
         """
         fits.model_and_data(model, self.data)
         if self.loss is not None:
@@ -94,6 +100,12 @@ class Task:
             raise ValueError(
                 f"The data {self.data.name!r} has num_classes=1, and a cross-entropy over one class is always 0. Give the task "
                 "a loss: Task(data, loss=keras.losses.BinaryCrossentropy(from_logits=True)), or MeanSquaredError()."
+            )
+        if self.data.labels_apart:
+            raise ValueError(
+                f"The labels of {self.data.name!r} are vectors that do not add up to 1: no classes of which one is right. Give "
+                "the task a loss: for labels each on their own Task(data, loss=keras.losses.BinaryCrossentropy("
+                "from_logits=True)), for numbers MeanSquaredError()."
             )
         outputs = model.outputs[0].shape[-1] if model.outputs and len(model.outputs) == 1 else None  # None: subclassed
         if outputs is not None and outputs < self.data.num_classes:

@@ -42,6 +42,22 @@ class Settings:
     steps_per_execution: int = 1
     verbose: str | int = "auto"
 
+    @classmethod
+    def of(cls, given):
+        """`Settings` of a dict.
+
+        Raises:
+            TypeError: a name that no setting has.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in given:
+            if name not in names:
+                raise TypeError(
+                    f"There is no setting {name!r}; there are {', '.join(names)}. What else Keras' fit takes (class_weight, "
+                    "sample_weight) is for a `fit` of your own on a prepared model: docs/your_own.md."
+                )
+        return cls(**given)
+
     def __post_init__(self):
         if self.folder is not None:
             check_named(self.folder, "The folder")

@@ -35,7 +35,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class EpochLogs(keras.callbacks.Callback):
-    """Adds the learning rate and the number of live weights to the logs of an epoch.
+    """Adds the learning rate and, of a masked network, the number of live weights to the logs of an epoch.
 
     Args:
         weights: masked variables; what is not exactly 0 in them is counted.
@@ -47,4 +47,5 @@ class EpochLogs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs["learning_rate"] = float(tf.convert_to_tensor(self.model.optimizer.learning_rate))
-        logs["live_weights"] = float(sum(int(tf.math.count_nonzero(weight)) for weight in self.weights))
+        if self.weights:
+            logs["live_weights"] = float(sum(int(tf.math.count_nonzero(weight)) for weight in self.weights))
