@@ -46,15 +46,14 @@ def _commit():
 def where(rows):
     """Where and when rows were measured, in words, each place once.
 
-    >>> where([{"processor": "A", "cores": 2, "tensorflow": "2", "date": "2026-01-01", "commit": "abc"}] * 2)
-    '2026-01-01, commit abc, A, 2 cores, TensorFlow 2'
+    >>> where([{"processor": "A", "cores": 2, "tensorflow": "2", "date": "2026-01-01", "commit": c} for c in "bcb"])
+    '2026-01-01, commit b, c, A, 2 cores, TensorFlow 2'
     """
-    places = (
-        f"{row['date']}, commit {row['commit']}, {row['processor']}, {row['cores']} cores, "
-        f"TensorFlow {row['tensorflow']}"
-        for row in rows
-    )
-    return "; ".join(dict.fromkeys(places))
+    places = {}
+    for row in rows:
+        place = f"{row['processor']}, {row['cores']} cores, TensorFlow {row['tensorflow']}"
+        places.setdefault((row["date"], place), {})[row["commit"]] = None
+    return "; ".join(f"{date}, commit {', '.join(commits)}, {place}" for (date, place), commits in places.items())
 
 
 def write_rows(path, rows, key, **further):
