@@ -22,8 +22,8 @@ STEP = """
 variants of a network, in both precisions, take a step in turn, as often as is said below; medians, and ratios of steps
 of the same turn (median, lowest to highest). `dense` is the network without wrappers, trained by our SGD as all others are,
 and once by Keras', without weight decay; `tost` has ghost neurons, ghost skips and label smoothing; `after` is the same model
-once its ghosts have left; `tf-mot` is TF-MOT's own wrapper with `ConstantSparsity`, which does not run in mixed precision. Other
-programs shared the cores, and single turns differ by a fifth and more: a ratio is worth as much as its range is narrow.
+once its ghosts have left; `tf-mot` is TF-MOT's own wrapper with `ConstantSparsity`, which does not run in mixed precision.
+Other programs shared the cores, and single turns differ by a fifth and more: a ratio is worth as much as its range is narrow.
 
 Masked steps multiply as many numbers as dense ones: TensorFlow's convolutions know no zeros. Most of a step is those
 convolutions, and they keep both cores busy. What makes it faster is bfloat16 (`--mixed_precision=auto` measures
