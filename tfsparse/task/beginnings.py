@@ -22,11 +22,9 @@ def constant_operations(model):
     for layer in model.layers:  # in the order in which they are computed
         nodes = layer.inbound_nodes
         sources = [tensor.node.layer for node in nodes for tensor in tf.nest.flatten(node.keras_inputs)]
-        if isinstance(layer, keras.layers.InputLayer):
-            passed.add(id(layer))
-        elif not sources or any(id(source) not in passed for source in sources):
+        if not sources or not all(id(one) in passed or isinstance(one, keras.layers.InputLayer) for one in sources):
             continue
-        elif isinstance(layer, keras.Model):
+        if isinstance(layer, keras.Model):
             found |= constant_operations(layer)
         elif isinstance(layer, PREPROCESSING) or type(layer).__name__ == "SlicingOpLambda":  # RGB as BGR
             passed.add(id(layer))
