@@ -35,11 +35,8 @@ def _images(images, argument):
     if images.dtype.kind not in "uifb":
         raise ValueError(f"The images of {argument} must be numbers, received dtype {images.dtype}.")
     if images.ndim not in (2, 4):
-        hint = (
-            " Grey images need a channel axis: images[..., None]; sequences go to Data.from_datasets."
-            if images.ndim == 3
-            else ""
-        )
+        grey = " Grey images need a channel axis: images[..., None]; sequences go to Data.from_datasets."
+        hint = grey if images.ndim == 3 else ""
         raise ValueError(
             f"The images of {argument} must have the shape (n, height, width, channels), or (n, features) for vectors, "
             f"received {images.shape}.{hint}"
