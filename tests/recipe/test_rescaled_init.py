@@ -255,3 +255,11 @@ def test_every_process_finds_the_same_scales():
     found = [subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300) for _ in range(2)]
     assert [ended.returncode for ended in found] == [0, 0], found[0].stderr
     assert found[0].stdout == found[1].stdout
+
+
+def test_the_batches_come_in_one_stream(model, task, monkeypatch):
+    """One was opened for every epoch, which on small data took longer than the iterations."""
+    opened, epochs = [], Data.epochs
+    monkeypatch.setattr(Data, "epochs", lambda data, *span: opened.append(span) or epochs(data, *span))
+    RescaledInit(iterations=6).run(model, None, task)
+    assert opened == [(0, -(-18 // task.data.steps_per_epoch))] and opened[0][1] > 1
