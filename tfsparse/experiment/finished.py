@@ -67,6 +67,11 @@ def load_run(path, *, best=False):
     Returns:
         (model, `Mask`); the mask is None for a dense run.
 
+    >>> load_run("saved_models/nothing_has_run_here")
+    Traceback (most recent call last):
+    ...
+    ValueError: saved_models/nothing_has_run_here is no run folder: it has no flags.txt.
+
     Raises:
         ValueError: no run folder, not finished, or damaged; no best epoch.
     """
