@@ -11,6 +11,7 @@ import tf_keras as keras
 
 from tests.conftest import make_data, make_mask, make_model, two_devices
 from tfsparse.mask import Mask, prunable
+from tfsparse.mask.mask_file import check_mask_file
 from tfsparse.masks import METHODS, find_mask, scores
 from tfsparse.masks.search import Ranking
 from tfsparse.masks.start import begin
@@ -222,6 +223,12 @@ def test_scores_of_a_method_of_ones_own_are_looked_at(score, message, model, mon
     for call in (lambda: find_mask(model, "own", sparsity=0.5), lambda: scores(model, "own")):
         with pytest.raises(ValueError, match=rf"\A[^\n]*{message}[^\n]*\Z"):
             call()
+
+
+def test_a_pickle_is_no_method(model):
+    for refuses in (lambda: find_mask(model, "theirs.pt"), lambda: check_mask_file("theirs.pt")):
+        with pytest.raises(ValueError, match="theirs.pt is a pickle, or may be one: a program, which is not run here"):
+            refuses()
 
 
 def test_a_method_of_ones_own_that_is_none(model, monkeypatch):

@@ -11,12 +11,21 @@ import numpy as np
 
 from tfsparse.mask.files import check_booleans, read_tensors
 
-_PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".tar")
+PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".tar")
 _KINDS = "biuf"
 _MOST_ARRAYS = 100_000
 _MOST_HEADER = 1 << 14  # bytes; numpy's own limit is 10,000
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy writes; others take memory of their own
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def refuse_pickle(path):
+    """Raises ValueError if a file is called as PyTorch's pickles are."""
+    if pathlib.Path(path).suffix.lower() in PICKLED:
+        raise ValueError(
+            f"{path} is a pickle, or may be one: a program, which is not run here. Save its tensors in PyTorch: "
+            "safetensors.torch.save_file({k: v.contiguous() for k, v in state_dict.items()}, 'mask.safetensors')."
+        )
 
 
 def read_arrays(path, most):
@@ -38,12 +47,8 @@ def read_arrays(path, most):
     ['second', 'first']
     """
     path = pathlib.Path(path)
+    refuse_pickle(path)
     suffix = path.suffix.lower()
-    if suffix in _PICKLED:
-        raise ValueError(
-            f"{path} is a pickle, or may be one: a program, which is not run here. Save its tensors in PyTorch: "
-            "safetensors.torch.save_file({k: v.contiguous() for k, v in state_dict.items()}, 'mask.safetensors')."
-        )
     if suffix not in _READERS:
         raise ValueError(f"{path}: masks are read from .safetensors and .npz files, not from {suffix or 'others'!r}.")
     if not path.is_file():

@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+from tfsparse.mask.arrays_file import PICKLED, refuse_pickle
 from tfsparse.mask.interchange import import_mask
 from tfsparse.mask.mask import Mask
 
@@ -10,18 +11,20 @@ _OURS, _PYTORCH = ".safetensors", ".npz"
 
 
 def is_mask_file(thing):
-    """Whether `thing` is the path of a mask file and not, say, the name of a method: by its type, or by how it ends.
+    """Whether `thing` is the path of a mask file and not, say, the name of a method: by its type, or by how it ends. (Pickles
+    are refused where they would be read.)
 
     >>> [is_mask_file(thing) for thing in ("masks/mine.npz", pathlib.Path("mine"), "snip(batches=4)", None)]
     [True, True, False, False]
     """
-    return isinstance(thing, os.PathLike) or str(thing).endswith((_OURS, _PYTORCH))
+    return isinstance(thing, os.PathLike) or str(thing).endswith((_OURS, _PYTORCH, *PICKLED))
 
 
 def check_mask_file(path):
     """Raises FileNotFoundError if there is no such file, ValueError if it is damaged. PyTorch's needs a model to be read, and
     is only looked for."""
     path = pathlib.Path(path)
+    refuse_pickle(path)
     if path.suffix != _PYTORCH:
         Mask.load(path)
     elif not path.is_file():
@@ -35,4 +38,5 @@ def read_mask_file(path, model):
         FileNotFoundError: no such file. ValueError: damaged, or not a mask.
     """
     path = pathlib.Path(path)
+    refuse_pickle(path)
     return import_mask(path, model) if path.suffix == _PYTORCH else Mask.load(path)
