@@ -72,7 +72,7 @@ def search(density, seed):
     took = round(time.monotonic() - started, 1)
     shutil.rmtree(folder)
     return {
-        **{"data": DATA.value, "density": density, "seed": seed, **given},
+        **{"data": DATA.value, "density": density, "seed": seed, "options": OPTIONS.value, **given},
         "accuracy_before_training": float(mask.metadata["accuracy_before_training"]),
         "stopped_at_epoch": mask.metadata.get("stopped_at_epoch"),
         "penalty": float(mask.metadata["penalty"]),
@@ -97,7 +97,7 @@ def main(argv):
     for density in map(float, DENSITIES.value):
         for seed in range(SEEDS.value):
             rows.append(search(density, seed))
-            write_rows(OUT.value, rows, ("data", "density", "seed", "epochs", "period"))
+            write_rows(OUT.value, rows, ("data", "density", "seed", "options", "epochs", "period"))
             print(rows[-1], flush=True)
     Console().print(table(rows))
 

@@ -258,5 +258,9 @@ def test_a_binary_classifier_has_an_accuracy():
 
 
 def test_a_setting_that_there_is_not_is_named(model, task):
-    with pytest.raises(TypeError, match="no setting 'class_weight'; there are folder, strategy.* docs/your_own.md"):
+    with pytest.raises(
+        TypeError, match="setting of training 'class_weight'. Known: .*folder, .*strategy.* docs/your_own.md"
+    ):
         train(model, task, class_weight={0: 2.0})
+    with pytest.raises(TypeError, match="Did you mean 'folder'"):
+        train(model, task, folders="run")

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import tensorflow as tf
 
+from tfsparse.task.vectors import add_up
 from tfsparse.values import whole
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def _labels(labels, argument):
         return labels.astype(np.int64)
     if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "uifb":
         labels = labels.astype(np.float32)
-        fits = (labels >= 0).all(axis=1) & (np.abs(labels.sum(axis=1) - 1) < 1e-3)
+        fits = (labels >= 0).all(axis=1) & add_up(labels)
         if not fits.all():
             bad = int(np.argmin(fits))
             raise ValueError(

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfsparse.task.vectors import add_up
 from tfsparse.values import whole
 
 
@@ -56,14 +57,10 @@ def survey(train):
         if lowest < 0:
             raise ValueError(f"The labels of train must be 0 or more, received {lowest}.")
         classes = max(classes, _classes(labels))
-        apart = apart or (len(labels.shape) == 2 and labels.shape[1] > 1 and not _shares(labels))
+        apart = apart or (len(labels.shape) == 2 and labels.shape[1] > 1 and not add_up(labels).all())
     if not count:
         raise ValueError("train is empty.")
     return count, shape, batch_size, classes, apart
-
-
-def _shares(labels):
-    return bool((np.abs(np.sum(np.asarray(labels, np.float32), axis=1) - 1) < 1e-3).all())
 
 
 def _classes(labels):

@@ -49,13 +49,14 @@ class Settings:
         Raises:
             TypeError: a name that no setting has.
         """
-        names = [field.name for field in dataclasses.fields(cls)]
         for name in given:
-            if name not in names:
+            try:
+                lookup(cls.__dataclass_fields__, name, "setting of training")
+            except ValueError as error:
                 raise TypeError(
-                    f"There is no setting {name!r}; there are {', '.join(names)}. What else Keras' fit takes (class_weight, "
-                    "sample_weight) is for a `fit` of your own on a prepared model: docs/your_own.md."
-                )
+                    f"{error} What else Keras' fit takes (class_weight, sample_weight) is for a `fit` of your own on a "
+                    "prepared model: docs/your_own.md."
+                ) from None
         return cls(**given)
 
     def __post_init__(self):
