@@ -1,4 +1,4 @@
-"""Writes docs/results.md, docs/results_tables.md and docs/recipe.md from the runs that scripts/report.py --json kept.
+"""Writes docs/results.md, its picture, docs/results_tables.md and docs/recipe.md from what scripts/report.py --json kept.
 
 python benchmarks/results_page.py
 """
@@ -8,6 +8,7 @@ import pathlib
 import statistics
 
 import jinja2
+from gains_figure import gains_figure
 from measured import ROOT
 from performance import read
 
@@ -177,6 +178,7 @@ def main():
     full = full_recipe(found, "none")
     facts["confirmed_full"] = confirmed([one for one in found if one.recipe in ("none", "tost")])
     facts |= silenced() | {"full": [(one, fitted(found, one)) for one in full], "verdicts": list(verdicts(full))}
+    facts["main_rows"] = [one for one in full if (one.context["model"], one.context["epochs"]) == ("resnet20", 160)]
     facts["few"] = sum(len(one.pairs) < 3 for one in full)
     facts["floats"] = over_masks(found, BEFORE_TRAINING[1:], mixed_precision="none")
     facts["precisions"] = between_precisions(found, 0)
@@ -204,6 +206,9 @@ def main():
     facts |= {"tickets": study(found, TICKETS), "ticket": by_recipe(runs, TICKETS, 0)}
     facts |= {"rescaled_ticket": RESCALED_TICKET, "unscaled": UNSCALED}
     facts |= {"short": study(found, SHORT), "long": study(found, LONG), "tables": markdown_text(runs)}
+    unscaled = [one for one in comparisons(found) if one.recipe == UNSCALED]
+    with written_aside(ROOT / "docs/gains.svg") as scratch:
+        scratch.write_text(gains_figure(facts["main_rows"], unscaled), encoding="utf-8")
     for page in ("results", "results_tables", "recipe"):
         with written_aside(ROOT / f"docs/{page}.md") as scratch:
             scratch.write_text(templates.get_template(f"{page}.md.j2").render(facts), encoding="utf-8")
