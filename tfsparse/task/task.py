@@ -28,7 +28,8 @@ class Task:
         schedule: `"step"`, `"step(drops=(0.5, 0.75), factor=0.1)"`, `"cosine"` or `"constant"`.
         loss: a Keras loss, or a function `(labels, outputs) -> loss`; None: cross-entropy for the form that the labels and the
             model's outputs have.
-        optimizer: a function `(task) -> Keras optimizer`; None: the SGD above.
+        optimizer: a function `(task) -> Keras optimizer`, which may read `learning_rate` and the like from the task: nothing
+            else applies them then. None: the SGD above.
         seed: of the search of a mask: ties, random scores, the other initial weights of a sanity check. The order of the
             images is decided by the data's own seed, initial weights by whoever builds the model.
 
