@@ -12,22 +12,29 @@ from tfsparse.files import written_aside
 
 HEAD = """# Performance
 
-Written by `benchmarks/performance.py` from what the commands named below measured, on machines whose cores are shared with
-others. How long finding a mask takes is in [masks.md](masks.md).
+`benchmarks/performance.py` writes this page from the measurements of the commands named below. They ran on machines whose cores
+are shared with others. For the time that finding a mask takes, see [masks.md](masks.md).
 """
 STEP = """
 ## The training step
 
-`python benchmarks/train_step.py` ({where}): noise of 32x32 pixels, batches of {batch_size}, a random mask at 90 %. All
-variants of a network, in both precisions, take a step in turn, as often as is said below; medians, and ratios of steps
-of the same turn (median, lowest to highest). `dense` is the network without wrappers, trained by our SGD as all others are,
-and once by Keras', without weight decay; `tost` has ghost neurons, ghost skips and label smoothing; `after` is the same model
-once its ghosts have left; `tf-mot` is TF-MOT's own wrapper with `ConstantSparsity`, which does not run in mixed precision.
-Other programs shared the cores, and single turns differ by a fifth and more: a ratio is worth as much as its range is narrow.
+`python benchmarks/train_step.py` ({where})
+trains on noise images of 32x32 pixels, in batches of {batch_size}, under a random mask at 90 %. In each turn, all variants of a
+network take one step each, in both precisions. The headings below give the number of turns. The tables show medians, and ratios
+of steps of the same turn (median, lowest to highest).
 
-Masked steps multiply as many numbers as dense ones: TensorFlow's convolutions know no zeros. Most of a step is those
-convolutions, and they keep both cores busy. What makes it faster is bfloat16 (`--mixed_precision=auto` measures
-whether it does for your network), and `--compact`.
+- `dense` is the network without wrappers. It is trained by our SGD, as all others are, and once by Keras' SGD without weight
+  decay.
+- `tost` has ghost neurons, ghost skips and label smoothing.
+- `after` marks the model named next to it, once its ghosts have left.
+- `tf-mot` is TF-MOT's own wrapper with `ConstantSparsity`. It does not run in mixed precision.
+
+Other programs shared the cores, and single turns differ by a fifth and more. The narrower a ratio's range, the more reliable
+the ratio.
+
+Masked steps multiply as many numbers as dense ones, because TensorFlow's convolutions do not skip zeros. These convolutions
+take most of a step and keep both cores busy. Two things make a step faster: bfloat16 and `--compact`. `--mixed_precision=auto`
+measures whether bfloat16 does so for your network.
 
 | network, masked | bfloat16 is times as fast |
 |---|---|
@@ -35,8 +42,10 @@ whether it does for your network), and `--compact`.
 OPTIMIZER = """
 ## The optimizer
 
-`python benchmarks/optimizer.py` ({where}): SGD with momentum and weight decay, Keras' and tfsparse's, on given gradients, a
-step in turn; medians of {turns} turns and, in brackets, the lowest and highest. Operations are those of the traced step.
+`python benchmarks/optimizer.py` ({where})
+compares two versions of SGD with momentum and weight decay: Keras' and tfsparse's. Both work on given gradients and take a step
+in turn. The table shows medians of {turns} turns and, in brackets, the lowest and highest. Operations are those of the traced
+step.
 
 | network | weights | ms, Keras | ms, tfsparse | times as fast | operations, Keras | tfsparse |
 |---|---|---|---|---|---|---|
@@ -44,8 +53,9 @@ step in turn; medians of {turns} turns and, in brackets, the lowest and highest.
 COMPACT = """
 ## Without dead channels: `--compact`
 
-`python benchmarks/compaction.py --models={models}` ({where}): batches of {batch_size}; steps with and without dead channels in
-turn, medians of {turns}.
+`python benchmarks/compaction.py --models={models}` ({where})
+trains on batches of {batch_size}. Steps with and without dead channels are taken in turn. The speed-ups are medians of {turns}
+turns.
 
 | network | mask | sparsity | channels left | operations left | times as fast |
 |---|---|---|---|---|---|
@@ -53,7 +63,8 @@ turn, medians of {turns}.
 RESCALED = """
 ## Rescaled initialisation
 
-`python benchmarks/rescaled_init.py` ({where}): an iteration, gradients of 256 images, median of {turns}.
+`python benchmarks/rescaled_init.py` ({where})
+times one iteration, with gradients of 256 images. The table shows medians of {turns} measurements.
 
 | network | step on | seconds |
 |---|---|---|
@@ -61,8 +72,8 @@ RESCALED = """
 DATA = """
 ## The data
 
-`python benchmarks/data_against_step.py --flagfile=configs/cifar10.flags`, and so on ({where}): the input pipeline alone against
-the training step, under a mask and without ghosts.
+`python benchmarks/data_against_step.py --flagfile=configs/cifar10.flags`, and so on for the other data sets ({where}),
+compares the input pipeline alone with the training step. The step is under a mask and without ghosts.
 
 | data | network | data, ms a batch | step, ms | step / data |
 |---|---|---|---|---|
@@ -70,8 +81,9 @@ the training step, under a mask and without ghosts.
 MEMORY = """
 ## Memory
 
-`python benchmarks/memory.py` ({where}): the peak of eight steps over what the process held before the model was compiled. A
-mask is 4 bytes a weight; what ghosts compute is kept for their gradients.
+`python benchmarks/memory.py` ({where})
+measures the peak memory of eight steps, less what the process held before the model was compiled. A mask takes 4 bytes a
+weight. The values that ghosts compute are kept for their gradients.
 
 | network | training | MB | over dense, bytes a prunable weight |
 |---|---|---|---|
@@ -148,7 +160,7 @@ def memory(rows, where):
         more = 1e6 * (one["memory"] - dense[one["model"]]) / one["weights"]
         text += row(one["model"], one["kind"], f"{one['memory']:,.0f}", f"{more:.1f}" if one["kind"] != "dense" else "")
     held = read("memory")["digits"]["held"]
-    return text + f"\nA training on digits (`resnet20(width=0.25)`, tost) holds, in MB: {growth(held)}.\n"
+    return text + f"\nMemory held by a training run on digits (`resnet20(width=0.25)`, tost), in MB: {growth(held)}.\n"
 
 
 def main():
