@@ -3,10 +3,10 @@
     python benchmarks/collapse.py
 
 The critical-compression experiment of the SynFlow paper (Tanaka et al., 2020) on VGG-16 and ResNet-18 at initialisation.
-Compression = all weights / live weights; a layer is dead when nothing of it lives, a network cut when no path of live
-weights leads from its inputs to its outputs. More than (weights / layers) no mask can survive. Methods that score once are
-ranked once, and their limits are exact; SynFlow ranks anew for every compression, and its limits are found by halving the
-interval on a grid of powers of ten to `--step`. Writes a table, a picture and JSON.
+Compression = all weights / live weights; a layer is dead when none of its weights lives, a network cut when no path of live
+weights leads from its inputs to its outputs. No mask can survive a compression above (weights / layers). Methods that score
+once are ranked once, and their limits are exact; SynFlow ranks anew for every compression, and its limits are found by
+bisection on a grid of compressions, the powers of 10^step (`--step`). Writes a table, a picture and JSON.
 """
 
 import os
@@ -42,7 +42,7 @@ def mask_of(model, method, compression, task):
     """The mask that lives on 1 / compression of the weights."""
     method = "random(allocation='global')" if method == "random" else method
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # layers without a weight are what is looked for
+        warnings.simplefilter("ignore", UserWarning)  # it is layers without a weight that are looked for here
         return ts.find_mask(model, method, sparsity=1 - 1 / compression, task=task)
 
 
@@ -60,7 +60,7 @@ def limits_of_one_ranking(model, method, task, seed):
         threshold = ordered[total - kept]
         return ts.Mask({path: array >= threshold for path, array in found.items()})
 
-    # A layer lives as long as its best weight is among the kept.
+    # A layer lives as long as its best weight is among those kept.
     needed = max(total - int(np.searchsorted(ordered, array.max())) for array in found.values())
     low, high = 1, total  # cut with `low` weights, whole with `high`
     while high - low > max(1, high // 200):

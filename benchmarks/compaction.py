@@ -1,9 +1,9 @@
-"""What taking out dead channels saves of a training step: by mask, sparsity and network.
+"""How much of a training step it saves to take out dead channels: by mask, sparsity and network.
 
     python benchmarks/compaction.py [--models=resnet18,vgg16] [--sparsities=0.9,0.95,0.98]
 
-Each network and mask is trained with and without its dead channels in turn; the ratio is the median of those of the same
-turn. Operations are those of convolutions and dense layers, dense in both. Rows that the file has of other cases stay.
+Each network and mask is trained with and without its dead channels in turn; the ratio is the median of the ratios within a
+turn. Operations are those of convolutions and dense layers, counted as dense in both. Rows of other cases in the file stay.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Time per batch of the input pipeline alone against the training step of a configuration, without ghosts.
+"""Time per batch of the input pipeline alone, compared with the training step of a configuration, without ghosts.
 
     python benchmarks/data_against_step.py --flagfile=configs/digits.flags
 
@@ -26,7 +26,7 @@ REPEATS, BATCHES, STEPS = 5, 500, 10  # enough batches to empty what was prefetc
 
 
 def milliseconds(action, times):
-    """Time of one `action`, the mean over some of them."""
+    """Time that one `action` takes, the mean over `times` of them."""
     return 1000 * seconds(lambda: [action() for _ in range(times)]) / times
 
 

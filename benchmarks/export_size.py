@@ -3,8 +3,8 @@
     python benchmarks/export_size.py [--models=resnet18,vgg16] [--sparsities=0,0.9] [--mask=erk]
 
 Networks are untrained, and masks are drawn at random by layer (ERK): file sizes depend on where the zeros are, hardly on the
-values of weights. The files are written, loaded and compared as any export is. Rows that the JSON file has of other networks,
-masks, sparsities and formats stay.
+values of weights. The files are written, loaded and compared as in any export. Rows of other networks, masks, sparsities and
+formats in the JSON file stay.
 """
 
 import os

@@ -6,8 +6,8 @@
 The claim of "Rare Gems" (Sreenivasan et al., 2022). Digits: scikit-learn's 8x8 images, 1,300 to train and 497 to test, and
 three convolutions of 32, 64 and 64 channels with BatchNorm, a global mean and a classifier: 56,224 weights. CIFAR-10:
 ResNet-20 with crops and flips; accuracies are those of the validation images. Chance is 0.10. Prints a table of accuracies
-and densities, layer by layer, and writes each search as JSON after those of others; a search that was stopped goes on where it
-was, and its seconds are those of the rest.
+and densities, layer by layer, and adds each search to the JSON file; a search that was stopped goes on where it was, and its
+seconds cover only the rest.
 """
 
 import os
@@ -61,7 +61,7 @@ def cifar10(seed):
 
 
 def search(density, seed):
-    """One search: what it found, as JSON holds it."""
+    """One search; what it found, as a dict for JSON."""
     keras.utils.set_random_seed(seed)
     data, model = {"digits": digits, "cifar10": cifar10}[DATA.value](seed)
     given = {"epochs": EPOCHS.value, "period": PERIOD.value} | parse(OPTIONS.value)[1]

@@ -3,7 +3,7 @@
 python benchmarks/ghost_start.py [--starts=fill=1e-4,gain=1] [--steps=400]
 
 ResNet-20 on CIFAR-10 with a SNIP mask at 98 %, SGD at 0.1 with momentum 0.9; the ghosts live ten times as long as is measured.
-The accuracy is of the training images of the last 100 steps.
+The accuracy is on the training images of the last 100 steps.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""Images a second that the input pipeline alone gives, for each data set and augmentation.
+"""Images per second that the input pipeline alone delivers, for each data set and augmentation.
 
     python benchmarks/input_pipeline.py [--data=digits,cifar10] [--seconds=2] [--repeats=3]
 
-Sets that are not on this machine are left out. Compare with the images a second that training reaches: data must never
-be what it waits for.
+Data sets that are not on this machine are left out. Compare with the images per second that training reaches: training
+must never wait for data.
 """
 
 import statistics
@@ -23,7 +23,7 @@ _REPEATS = flags.DEFINE_integer("repeats", 3, "Measurements, of which the median
 
 
 def images_per_second(data, seconds):
-    """Rate of one stream of many epochs, after a first batch that pays for starting up."""
+    """Rate of one stream of many epochs, after a first batch that bears the cost of starting up."""
     batches = iter(data.epochs(0, 100_000))
     next(batches)
     count, start = 0, time.perf_counter()

@@ -1,11 +1,11 @@
-"""Milliseconds an image, single thread, batch 1: what a mask buys at inference.
+"""Milliseconds per image, single thread, batch 1: what a mask gains at inference.
 
     python benchmarks/latency.py [--models=resnet18,vgg16] [--masks=snip,synflow] [--sparsities=0.9,0.95,0.98]
 
 Each network is timed dense and under each mask as a TFLite file (with dead channels, without, stored sparsely), as a SavedModel
-without dead channels and in Keras, in turn; a row has the medians and, as the speed-up, the median of the ratios of the same
-turn. Networks are untrained. `mlp` is 784-1024-1024-10 with masks of blocks of four inputs. Rows that the file has of other
-networks stay.
+without dead channels and in Keras, in turn; a row has the medians and, as the speed-up, the median of the ratios within a
+turn. Networks are untrained. `mlp` is 784-1024-1024-10 with masks of blocks of four inputs. Rows of other networks in the
+file stay.
 """
 
 import os
@@ -85,7 +85,7 @@ def tflite(content, image):
 
 
 def milliseconds(action, least=0.05):
-    """Of one `action`: the mean over `least` seconds."""
+    """Milliseconds that one `action` takes: the mean over at least `least` seconds."""
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < least:
         action()
@@ -94,7 +94,7 @@ def milliseconds(action, least=0.05):
 
 
 def measure(name, folder):
-    """Rows of one network, all masks in turn with the dense network."""
+    """Rows of one network: all masks, in turn with the dense network."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(0)
     model, data = network(name)
@@ -134,7 +134,7 @@ def main(argv):
     with progress() as shown, tempfile.TemporaryDirectory() as folder:
         for name in shown(MODELS.value, "Measuring"):
             found = list(measure(name, f"{folder}/{name}"))
-            write_rows(OUT.value, found, ("model",))  # network by network: it takes long
+            write_rows(OUT.value, found, ("model",))  # after each network: all together take long
             rows += found
     ways = list(rows[0]["ms"])
     table = Table("network", "mask", "sparsity", *[f"{way}, ms (faster)" for way in ways])

@@ -2,8 +2,8 @@
 
 python benchmarks/live_gradients.py [--workers=2] [--repeats=3]
 
-Worker processes train a network under a random mask of 90 %, exchanging all gradients and live ones only, in turn. Bytes are
-computed: 4 for each number, twice all but one share of them where workers pass them around in a ring.
+Worker processes train a network under a random mask of 90 %; runs that exchange all gradients and only the live ones take
+turns. Bytes are computed: 4 for each number, times 2 (workers - 1) / workers, since workers pass them around in a ring.
 """
 
 import json
@@ -34,11 +34,11 @@ REPEATS = flags.DEFINE_integer("repeats", 3, "Turns, of which the median counts.
 OUT = flags.DEFINE_string("out", "benchmarks/results/live_gradients.json", "JSON file for all measurements.")
 _LIVE = flags.DEFINE_bool("live", None, "Be a worker, and print JSON.")
 
-STEPS = 24  # an epoch: its beginning is in the seconds, too
+STEPS = 24  # per epoch; the seconds include the start of an epoch
 
 
 def work(live):
-    """Seconds a step of the last two epochs; the first traces."""
+    """Numbers exchanged, and seconds per step of the last two epochs; the first epoch traces."""
     strategy = make_strategy("multi_worker")
     data = noise(BATCH_SIZE.value, STEPS)
     model, task = ts.build_model(MODEL.value, data), ts.Task(data, epochs=3)

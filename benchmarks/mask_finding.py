@@ -4,7 +4,7 @@
 
 Images are noise, 32x32, batches of 128: no data is needed. Every measurement is a process of its own, so that nothing is
 traced or allocated beforehand; training steps and methods take turns, and the medians count. The processor time of all cores
-is shown as well: it hardly changes when other processes take theirs. Memory is the growth of the process's peak after the
+is shown as well: it hardly changes when other processes are busy. Memory is the growth of the process's peak after the
 model is built (on a GPU: of the host's share only), the greatest of the repeats; its limit is that of a training step plus
 two copies of the weights.
 """
@@ -46,7 +46,7 @@ PYTORCH = {
 
 
 def seconds(action):
-    """Time on the clock, and of the processor."""
+    """Seconds by the clock, and of the processor."""
     start, busy = time.perf_counter(), time.process_time()
     action()
     return time.perf_counter() - start, time.process_time() - busy

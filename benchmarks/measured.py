@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def processor():
-    """Its name and what it knows of half precision, where Linux says so."""
+    """The processor's name and what it can do in half precision, where Linux says so."""
     path = pathlib.Path("/proc/cpuinfo")
     lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line) if path.is_file() else {}
     facts = {name.strip(): value for name, value in lines.items()}
@@ -57,12 +57,12 @@ def where(rows):
 
 
 def write_rows(path, rows, key, **further):
-    """Writes rows, with where they were measured, after those that the file has of other cases; returns all of them.
+    """Writes rows, and where they were measured, after the rows of other cases in the file; returns all of them.
 
     Args:
         path: JSON file; it need not be there.
         rows: dicts.
-        key: names of what tells cases apart.
+        key: names of the columns that tell cases apart.
         further: what else the file shall hold.
     """
     path = pathlib.Path(path)
@@ -74,10 +74,10 @@ def write_rows(path, rows, key, **further):
 
 
 def alone(script, case, *options):
-    """What `script --one=case` prints as JSON in its last line, in a process of its own.
+    """What `script --one=case`, in a process of its own, prints as JSON in its last line.
 
     Raises:
-        RuntimeError: it failed; with the end of what it said.
+        RuntimeError: it failed; the message has the end of its error output.
     """
     command = [sys.executable, script, f"--one={case}", *options]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -87,7 +87,7 @@ def alone(script, case, *options):
 
 
 def seconds(action):
-    """Of one `action`."""
+    """Seconds that one `action` takes."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start

@@ -1,9 +1,9 @@
-"""Memory of training: the peak against dense training's, and whether it grows over epochs.
+"""Memory of training: its peak compared with dense training's, and whether it grows over epochs.
 
     python benchmarks/memory.py [--models=resnet18,vgg16] [--epochs=50]
 
-Each peak is of a process of its own, over what it held before the model was compiled. Growth is what a training on digits
-holds after each epoch.
+Each peak is that of a process of its own, less what it held before the model was compiled. Growth is what a training on
+digits holds after each epoch.
 """
 
 import os
@@ -47,7 +47,7 @@ def train(name, kind):
     weights = sum(variable.shape.num_elements() for variable in ts.prunable(model).values())
     mask = None if kind == "dense" else ts.find_mask(model, "random", sparsity=0.9)
     gc.collect()
-    before = held()  # not the peak until here: what the search has given back is free for the training
+    before = held()  # not the peak so far: the training can use what the mask search has given back
     steps = masked_steps(model, mask, KINDS[kind], task, batch) if mask else dense_steps(model, task, batch)
     for _ in range(8):
         steps.step()

@@ -1,9 +1,9 @@
-"""What the optimizer takes of a training step, and of its start: Keras' SGD and tfsparse's, on the weights of a network.
+"""The optimizer's share of a training step and of its start: Keras' SGD and tfsparse's, on the weights of a network.
 
     python benchmarks/optimizer.py [--models=resnet18,resnet32,vgg16,mobilenet] [--repeats=21]
 
-Both have momentum and weight decay, Keras' decoupled and tfsparse's in the gradient, and take a step in turn on gradients
-that are given; ratios are those of steps of the same turn. Traced is the graph of the step, once a training.
+Both have momentum and weight decay (Keras' decoupled, tfsparse's in the gradient) and take steps in turn on given gradients;
+ratios are those of steps in the same turn. What is traced is the graph of the step, once per training.
 """
 
 import os
@@ -58,7 +58,7 @@ def measure(name):
 
 
 def main(argv):
-    stepper(SGD, [tf.zeros(1)])  # the first trace of a process takes what the others do not
+    stepper(SGD, [tf.zeros(1)])  # the first trace of a process has costs that later ones do not have
     stepper(keras.optimizers.SGD, [tf.zeros(1)])
     with progress() as shown:
         rows = [measure(name) for name in shown(MODELS.value, "Measuring")]

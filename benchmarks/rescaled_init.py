@@ -2,8 +2,8 @@
 
 python benchmarks/rescaled_init.py [--models=resnet18,resnet32] [--repeats=3]
 
-Batches of 128, so that each gradient is of 256 images; a random mask at 90 %. An iteration is the difference between runs of
-one and of three, so that tracing is not in it; what the first run of a process takes besides is thrown away.
+Batches of 128, so that each gradient is of 256 images; a random mask at 90 %. The time of an iteration is half the difference
+between runs of three and of one, which leaves out tracing; the first measurement, which takes longer, is discarded.
 """
 
 import os
@@ -30,7 +30,7 @@ LONG, SHORT = 3, 1
 
 
 def iteration(name, kind):
-    """Seconds of one."""
+    """Seconds of one iteration."""
     keras.utils.set_random_seed(0)
     data = noise(128, 4)
     model, task = ts.build_model(name, data), ts.Task(data)

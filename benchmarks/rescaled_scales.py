@@ -2,8 +2,8 @@
 
 python benchmarks/rescaled_scales.py [--masks=erk,snip] [--min_scales=0.01,0.5]
 
-ResNet-20 on CIFAR-10 with masks at 98 %, batches of 128, 180 iterations. Rows that the file has of other masks and bounds stay;
-those of erk in the repository are from before `norm_steps` were counted.
+ResNet-20 on CIFAR-10 with masks at 98 %, batches of 128, 180 iterations. Rows of other masks and bounds in the file stay; those
+of erk in the repository are from before `norm_steps` was counted.
 """
 
 import os
@@ -31,7 +31,7 @@ SHOWN = (0, 20, 40, 60, 120, 179)  # iterations
 
 
 def measure(method, min_scale):
-    """One rescaling; a dict of losses and norms after some iterations, and of the scales that it ends with."""
+    """One rescaling; a dict of losses and norms after some iterations, and the scales that it ends with."""
     keras.utils.set_random_seed(0)
     data = ts.load_data("cifar10", batch_size=128)
     model, task = ts.build_model("resnet20", data), ts.Task(data)

@@ -4,12 +4,12 @@
         --recipe="ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing,rescaled_init(iterations=4)" \
         --mask="synflow(rounds=20)" --kills=50
 
-Takes the flags of scripts/train.py. First an undisturbed run; then `--kills` times SIGKILL at an instant drawn anew, each time
-the same command again; whenever a run ends, it is compared (metrics but for the seconds, mask, TFLite file, byte for byte)
-and the next begins in a new folder. After every kill all files that stand under their final names are read. Between kills
-the newest checkpoint is cut short, all files are dated a day ahead (a clock that went back), and a second process is started
-in the folder. At last a run on a disk of its own fills up in the middle, and one finds it read-only (needs the right to
-mount; left out, and said so, without). Prints a table and writes JSON.
+Takes the flags of scripts/train.py. First comes an undisturbed run; then the same command is started again and again, and
+killed `--kills` times by SIGKILL at a random instant. Whenever a run ends, it is compared with the undisturbed one (metrics and
+history without costs; mask and TFLite file byte for byte), and the next begins in a new folder. After every kill, all files
+under their final names are read. At random between kills, the newest checkpoint is cut short, all files are dated a day ahead
+(as if the clock went back), or a second process is started in the folder. At last the disk of a run fills up in the middle,
+and another run finds it read-only (needs the right to mount; without it, left out and reported). Prints a table, writes JSON.
 """
 
 import os
@@ -49,7 +49,7 @@ OUT = absl_flags.DEFINE_string("out", "benchmarks/results/soak.json", "JSON file
 COMMAND = [sys.executable, str(pathlib.Path(__file__).resolve().parents[1] / "scripts" / "train.py")]
 
 
-LOGS = pathlib.Path(tempfile.gettempdir())  # not in the folder's own place, which may be full
+LOGS = pathlib.Path(tempfile.gettempdir())  # not beside the run folder, whose disk may be full
 
 
 def log_of(folder):
@@ -113,7 +113,7 @@ def cut_checkpoint(path):
 
 
 def clock_back(path):
-    """Dates all files a day ahead, as after a clock that went back by one."""
+    """Dates all files a day ahead, as if the clock had gone back by a day."""
     ahead = time.time() + 86400
     for file in [path, *path.rglob("*")]:
         os.utime(file, (ahead, ahead))
@@ -130,7 +130,7 @@ def second_process(experiment, path):
 
 
 def killed(experiment, path, draw):
-    """Starts the experiment and kills it at a random instant; returns what it did on the way."""
+    """Starts the experiment and kills it at a random instant; returns what happened on the way."""
     events, process = [], start(experiment, path)
     deadline = time.monotonic() + draw.uniform(1.0, LONGEST.value)
     if (path / ".lock").is_file() and draw.random() < 0.1:
@@ -199,7 +199,7 @@ def disk(size):
 
 
 def full_disk(experiment, expected, seen):
-    """A disk that fills up after the first epoch, one that is read-only, and the same run when all is well again."""
+    """A run on a disk that fills up after the first epoch, on one that is read-only, and again when all is well."""
     with disk(DISK.value) as place:
         if place is None:
             seen["disk full, read-only: left out, no right to mount"] += 1

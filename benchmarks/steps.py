@@ -11,7 +11,7 @@ class Steps:
     """Training steps of one compiled model on one batch."""
 
     def __init__(self, model, batch, before=lambda: None):
-        # Not `train_on_batch`, which makes an iterator for every step: its end waits for TensorFlow's data autotuning.
+        # Not `train_on_batch`, which makes an iterator for every step: closing one waits for TensorFlow's data autotuning.
         options = tf.data.Options()
         options.autotune.enabled = False
         self.batches = iter(tf.data.Dataset.from_tensors(batch).repeat().with_options(options))
@@ -33,7 +33,7 @@ def dense_steps(model, task, batch):
 
 
 def masked_steps(model, mask, recipe, task, batch, *, dtype=None, gone=False):
-    """`Steps` of a model under a mask, as a training takes them; with `gone` when the ghosts have left."""
+    """`Steps` of a model under a mask, as in training; with `gone`, those after the ghosts have left."""
     recipe = ts.Recipe(recipe)
     prepared = ts.prepare(model, mask, recipe, task, initialize=False, dtype=dtype)
     if gone:

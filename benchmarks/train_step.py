@@ -3,9 +3,9 @@
     python benchmarks/train_step.py [--models=resnet18,resnet32,vgg16,mobilenet] [--repeats=5]
 
 Images are noise, 32x32, so that no data is needed. Each network has a process of its own, in which all variants, in float32
-and in bfloat16, take a step in turn, again and again; the medians count, and ratios are those of steps of the same turn.
-`dense` is the network without wrappers, `dense, Keras' SGD` the same with Keras' SGD, which has no weight decay here, in the
-place of ours. The others train under a random mask. Rows that the file has of other networks stay.
+and in bfloat16, take a step in turn, again and again; the medians count, and ratios are those of steps in the same turn.
+`dense` is the network without wrappers, `dense, Keras' SGD` the same with Keras' SGD, here without weight decay, instead of
+ours. The others train under a random mask. Rows of other networks in the file stay.
 """
 
 import os
@@ -37,7 +37,7 @@ _ONE = flags.DEFINE_string("one", None, "Measure one network here, and print JSO
 
 PRECISIONS = ("none", "bfloat16")
 GHOSTS = ("ghost_neurons", "ghost_skips", "tost")
-RECIPES = {"tost": "ghost_neurons,ghost_skips,label_smoothing"}  # all that a step sees of it
+RECIPES = {"tost": "ghost_neurons,ghost_skips,label_smoothing"}  # those of its parts that a step sees
 
 
 def built(name, data, dtype):
@@ -53,7 +53,7 @@ def keras_sgd(model, task, batch):
 
 
 def tf_mot(name, data, task, batch):
-    """TF-MOT's wrapper; its masks are of magnitudes, and are not looked for again in what is measured."""
+    """TF-MOT's wrapper; its masks are by magnitude, and are not updated during what is measured."""
     schedule = tfmot.ConstantSparsity(SPARSITY.value, 0, frequency=10**6)
     model = tfmot.prune_low_magnitude(ts.build_model(name, data), schedule)
     updates = tfmot.UpdatePruningStep()
@@ -77,7 +77,7 @@ def variants(name, dtype):
         made["masked" if recipe == "none" else recipe] = masked_steps(*given, dtype=dtype)
         if recipe in GHOSTS:
             made[f"after {recipe}"] = masked_steps(*given, dtype=dtype, gone=True)
-    if dtype is None:  # its wrapper multiplies a float32 mask with a half-precision weight, and fails
+    if dtype is None:  # TF-MOT's wrapper multiplies a half-precision weight by a float32 mask, and fails
         made["tf-mot"] = tf_mot(name, data, task, batch)
     return made
 

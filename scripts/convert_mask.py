@@ -3,7 +3,8 @@
     python scripts/convert_mask.py --path=theirs.npz --data=cifar10 --model=resnet18 --out=mask.safetensors
     python scripts/convert_mask.py --path=mask.safetensors --data=cifar10 --model=resnet18 --to_pytorch --out=theirs.npz
 
---data says for which images and classes the network is built. Without the data: --input_shape=32,32,3 --num_classes=10.
+--data says for which images and classes the network is built; where the data are missing, give --input_shape=32,32,3
+--num_classes=10 instead.
 """
 
 import json
@@ -15,7 +16,7 @@ import sys
 import types
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at Ctrl-C while modules load
 
 from absl import flags as absl_flags
 from rich.console import Console
@@ -62,7 +63,7 @@ def main(argv):
 def _sizes(experiment):
     """What a network is built for: the sizes given, or those of the data."""
     if (INPUT_SHAPE.value is None) != (NUM_CLASSES.value is None):
-        raise ValueError("Give --input_shape and --num_classes both, or neither: then --data says them.")
+        raise ValueError("Give both --input_shape and --num_classes, or neither: then they are those of --data.")
     if INPUT_SHAPE.value is None:
         return load_data(experiment.data, batch_size=None, data_dir=experiment.data_dir, download=experiment.download)
     if len(INPUT_SHAPE.value) != 3 or not all(length.strip().isdecimal() for length in INPUT_SHAPE.value):
@@ -72,7 +73,7 @@ def _sizes(experiment):
 
 
 def _export(mask, model):
-    """Writes `mask` for PyTorch; returns it as it reads in the file."""
+    """Writes `mask` for PyTorch; returns it as read back from the file."""
     given = load_table(NAMES.value) if NAMES.value else {}
     names = {path: torch_name(path) for path in mask} | {path: name for name, path in given.items()}
     export_mask(mask, model, OUT.value, names=names)
@@ -87,7 +88,7 @@ def _table(mask, model):
         shape, to = ("x".join(map(str, row[key])) for key in ("shape", "to"))
         table.add_row(escape(row["entry"]), shape, escape(row["weight"]), to, f"{row['how']}, {row['found']}")
     left_out, dense = json.loads(mask.metadata["left_out"]), [path for path in prunable(model) if path not in mask]
-    lines = [f"Left out, no kernels' masks: {', '.join(left_out)}."] if left_out else []
+    lines = [f"Left out, because they are not masks of kernels: {', '.join(left_out)}."] if left_out else []
     lines += [f"Not in the file, so they stay dense: {', '.join(dense)}."] if dense else []
     table.caption = escape("\n".join(lines)) or None
     return table

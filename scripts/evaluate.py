@@ -9,7 +9,7 @@ import signal
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at Ctrl-C while modules load
 
 from absl import flags as absl_flags
 

@@ -10,7 +10,7 @@ import signal
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at Ctrl-C while modules load
 
 from absl import flags as absl_flags
 from rich.console import Console
@@ -28,13 +28,13 @@ OUTPUTS = absl_flags.DEFINE_enum(
     "outputs",
     "auto",
     ["auto", "softmax", "sigmoid", "as_is"],
-    "What the network gives: logits of one class of several, logits of labels each on its own, or what its file gives.",
+    "What the network gives: logits of one class of several, logits of independent labels, or what the file shall give.",
 )
 DOCTOR = absl_flags.DEFINE_boolean(
     "doctor", False, "Say which layers will run sparsely where, and export nothing; without --path before any training."
 )
 
-# Settings that may be given beside --path; all others are the run's own.
+# Settings that may be given along with --path; all others are the run's own.
 _OF_A_RUN = ("data_dir", "compact_export")
 
 
@@ -54,11 +54,11 @@ def main(argv):
 
 
 def _instead():
-    """Settings that stand on the command line, to take instead of the run's own."""
+    """Settings given on the command line, which replace the run's own."""
     given = flags.given(Experiment)
     others = [f"--{name}" for name in given if name not in _OF_A_RUN]
     if others:
-        sys.exit(f"{', '.join(others)}: a run has its own settings. Leave them out beside --path.")
+        sys.exit(f"{', '.join(others)}: a run has its own settings. Leave them out where --path is given.")
     return {name: getattr(flags.read(Experiment), name) for name in given}
 
 

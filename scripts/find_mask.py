@@ -2,9 +2,9 @@
 
     python scripts/find_mask.py --flagfile=configs/digits.flags --mask="snip(batches=2)" --out=mask.safetensors
 
-Takes all flags of a training, so that its flagfiles serve; those of later stages change nothing here. Methods that train
-(imp, gem_miner, gradual) keep what they have finished in a folder beside the file (mask.rounds/) and go on there when started
-again; with --strategy=mirrored imp trains on all GPUs.
+Takes all flags of a training, so that its flagfiles can be used; those of later stages change nothing here. Methods that train
+(imp, gem_miner, gradual) keep what they have finished in a folder beside the file (mask.rounds/) and go on from there when
+started again; with --strategy=mirrored, imp trains on all GPUs.
 """
 
 import os
@@ -13,7 +13,7 @@ import signal
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at Ctrl-C while modules load
 
 from rich.console import Console
 

@@ -8,7 +8,7 @@ import signal
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at Ctrl-C while modules load
 
 from absl import flags as absl_flags
 
@@ -19,7 +19,7 @@ TOP = absl_flags.DEFINE_integer("top", 5, "How many classes to show.")
 WHITE = absl_flags.DEFINE_float(
     "white",
     None,
-    "For networks of float32 images, and only these: what white is in their data, such as 1.0 or 16; black is 0.",
+    "Only for networks that take float32 images: the value of white in their data, such as 1.0 or 16; black is 0.",
 )
 
 

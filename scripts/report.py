@@ -9,7 +9,7 @@ import signal
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at Ctrl-C while modules load
 
 from absl import flags as absl_flags
 
@@ -36,7 +36,7 @@ def main(argv):
             if pathlib.Path(JSON.value).resolve() in [file.resolve() for file in files]:
                 raise ValueError(f"--json={JSON.value} is a file of the report itself: give another name.")
         runs, unfinished = read_runs(argv[1:])
-        texts = [csv_text(runs), markdown_text(runs)]  # all are made before one is written
+        texts = [csv_text(runs), markdown_text(runs)]  # all are made before any is written
         write_report(runs, out, unfinished=unfinished, title=TITLE.value)
         for file, text in zip(files[1:], texts, strict=True):
             with written_aside(file) as scratch:

@@ -2,16 +2,16 @@
 
     python scripts/sanity_check.py --flagfile=configs/digits.flags --mask=snip --recipe=none --seeds=3
 
-The mask as it is, shuffled within its layers, found on other initial weights, and inverted. A method that knows which weights
-matter loses by them; one that knows only how many weights each layer needs does not lose by the first two.
-Started again with the same flags it goes on where it ended.
+The mask is trained as it is, shuffled within its layers, found on other initial weights, and inverted. A method that knows
+which weights matter loses by each change; one that knows only how many weights each layer needs loses nothing by the first
+two. Started again with the same flags, it goes on where it stopped.
 """
 
 import os
 import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at Ctrl-C while modules load
 
 from absl import flags as absl_flags
 from rich.console import Console

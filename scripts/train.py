@@ -2,14 +2,14 @@
 
     python scripts/train.py --flagfile=configs/digits.flags
 
-Started again with the same flags it goes on where it ended, also after a kill.
+Started again with the same flags, it goes on where it stopped, even after a kill.
 """
 
 import os
 import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides what matters
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load: no traceback of theirs
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at Ctrl-C while modules load
 
 from rich.console import Console
 
@@ -24,8 +24,8 @@ def main(argv):
     again = f"The same command goes on from the last completed epoch in {folder.path}."
     if experiment.overwrite:
         again = (
-            f"Without --overwrite the same command goes on in {folder.path}: with the new run, if it says above that the "
-            "earlier one was deleted, else with that."
+            f"Without --overwrite the same command goes on in {folder.path}: with the new run if the log above says that the "
+            "earlier one was deleted, otherwise with the earlier one."
         )
     with flags.reported_errors(again):
         metrics = run_experiment(experiment, folder.path)

@@ -1,4 +1,4 @@
-"""Finds a sparse mask for any Keras model of one input and trains the masked model with a recipe made for sparsity (ToST).
+"""Finds a sparse mask for any Keras model with one input and trains the masked model with a recipe made for sparsity (ToST).
 
     import tfsparse as ts
 
@@ -9,7 +9,8 @@
     history = ts.train(model, task, mask, recipe="tost")
     ts.export_model(model, "tflite", "saved_models/mine", mask=mask, data=data)
 
-Import it before TensorFlow's other users: it chooses Keras 2 (`import tf_keras as keras`), which TF-MOT and KerasCV need.
+Import it before other libraries that use TensorFlow: it chooses Keras 2 (`import tf_keras as keras`), which TF-MOT and
+KerasCV need.
 """
 
 from tfsparse._keras import choose_keras_2

@@ -9,7 +9,7 @@ def choose_keras_2():
     """Sets `TF_USE_LEGACY_KERAS=1`, which KerasCV and TF-MOT read when they are imported.
 
     Raises:
-        ImportError: if one of them was imported before, with Keras 3.
+        ImportError: if one of them has already been imported, with Keras 3.
     """
     if os.environ.get("TF_USE_LEGACY_KERAS") not in ("1", "True", "true"):
         early = [name for name in ("keras_cv", "tensorflow_model_optimization") if name in sys.modules]
@@ -25,8 +25,8 @@ def choose_keras_2():
 def _import_tfmot():
     """Imports TF-MOT without importing Keras 3 along with it.
 
-    TF-MOT looks for `keras.engine` and goes on without it. Keras 3 has none, but would be imported to find that out, and with
-    it Matplotlib, SciPy and scikit-learn.
+    TF-MOT tries to import `keras.engine` and goes on without it. Keras 3 has no such module, but would be imported just to
+    find that out, along with Matplotlib, SciPy and scikit-learn.
     """
     if "keras" in sys.modules:
         return

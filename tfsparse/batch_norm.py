@@ -1,4 +1,4 @@
-"""BatchNorm layers that can be derived: twice on the batch's own statistics, without a trace; in inference on any device."""
+"""BatchNorm layers that can be differentiated: twice on batch statistics, without a trace; in inference on any device."""
 
 import contextlib
 import inspect
@@ -10,16 +10,16 @@ from tfsparse.fused_norm import fused
 
 @contextlib.contextmanager
 def on_batch_statistics(norm):
-    """Lets one BatchNorm layer compute as in training, without its updates of the moving averages.
+    """Lets one BatchNorm layer compute as in training, but without updating its moving averages.
 
-    The layer's own code runs, so its variants (fused, synchronised, masked) need no copy here. Attributes go to the
-    instance and come off again; Keras' bookkeeping of attributes is passed by.
+    The layer's own code runs, so its variants (fused, synchronised, masked) need no copy here. Attributes are set on the
+    instance and removed again, past Keras' attribute tracking.
     """
     own, call = vars(norm), norm.call
     names = list(inspect.signature(type(norm).call).parameters)[2:]  # after self and the inputs
 
     def in_training(inputs, *args, **kwargs):
-        named = dict(zip(names, args, strict=False))  # composite layers may pass `training` by its place
+        named = dict(zip(names, args, strict=False))  # composite layers may pass `training` by position
         return call(inputs, **{**named, **kwargs, "training": True})
 
     changes = {
@@ -41,9 +41,9 @@ def on_moving_averages(norm):
 
 
 def without_kernel(norm):
-    """What stands for `_fused_batch_norm` of a layer: plain operations in inference.
+    """A replacement for a layer's `_fused_batch_norm` that uses plain operations in inference.
 
-    On a GPU where ops must be deterministic, TensorFlow refuses the gradient of the fused kernel there.
+    With deterministic ops on a GPU, TensorFlow refuses to compute the fused kernel's gradient in inference.
     """
     kernel = norm._fused_batch_norm
 
@@ -55,7 +55,7 @@ def without_kernel(norm):
 
 @contextlib.contextmanager
 def replaced(own, changes):
-    """Other attributes for an object, of which `own` is the dict; past Keras, which would take note of them."""
+    """Temporarily replaces attributes of an object in its `__dict__`, `own`: Keras would track them if they were set."""
     before = {name: own[name] for name in changes if name in own}
     own.update(changes)
     try:
@@ -71,8 +71,8 @@ def _no_update(variable, *_):
 
 
 def _exactly(moments):
-    """Mean and variance, for what does not go through the fused kernel. `tf.nn.moments` stops the gradient at the mean, which
-    only the first derivative survives."""
+    """Mean and variance, for layers that do not use the fused kernel. `tf.nn.moments` stops the gradient at the mean, which
+    leaves the first derivative right, but not the second."""
 
     def exact(inputs, reduction_axes, keep_dims, mask=None):
         if mask is not None:
@@ -91,9 +91,9 @@ def _on_batch(norm, inputs):
 
 
 def _on_averages(norm, inputs):
-    """What it computes in inference, in the precision that it has inside."""
+    """What the fused kernel computes in inference, in the precision that it uses internally."""
     scale, offset = _affine(norm)
-    # In double, for TensorFlow makes rsqrt of a division by a root, whose last digit is wrong, in every layer the same way.
+    # In double: TensorFlow turns a division by a square root into rsqrt, whose last digit is wrong, alike in every layer.
     factor = scale * tf.cast(tf.math.rsqrt(tf.cast(norm.moving_variance, tf.float64) + norm.epsilon), scale.dtype)
     spread = [-1 if letter == "C" else 1 for letter in norm._data_format]
     mean, factor, offset = (tf.reshape(values, spread) for values in (norm.moving_mean, factor, offset))

@@ -1,16 +1,16 @@
-"""What a copy takes over from its original, part by part: weights, and which of the parts are trained."""
+"""What a copy takes over from its original, part by part: weights, and which parts are trained."""
 
 import tf_keras as keras
 
 from tfsparse import paths
 
-# What may differ between two layers that compute the same: names that Keras makes up, and what is told apart elsewhere.
+# What may differ between two layers that compute the same: names that Keras makes up, and what is handled elsewhere.
 _NOT_COMPARED = ("name", "trainable", "build_config", "shared_object_id")
 
 
 def require_separate(model):
-    """Raises ValueError for a model whose layers cannot be copied one by one: two have one path, or hold one variable, or a
-    function reads a variable that is another layer's."""
+    """Raises ValueError for a model whose layers cannot be copied one by one: two have the same path, or hold the same
+    variable, or a function reads a variable that belongs to another layer."""
     seen, holders = set(), {}
     for path, layer in paths.layers(model):
         if path in seen:
@@ -18,10 +18,10 @@ def require_separate(model):
                 f"Model {model.name!r} has two layers of the path {path!r}, one of them nested: rename one."
             )
         seen.add(path)
-        if getattr(layer, "_already_warned", False):  # by Keras, of a variable that this layer reads and does not hold
+        if getattr(layer, "_already_warned", False):  # Keras sets it for a layer that reads a variable it does not hold
             raise ValueError(
                 f"Layer {path!r} of model {model.name!r} is a function that reads a variable which is not its own: in a copy "
-                "it would go on to read the original's. Write a layer that holds the variable, or both that use it."
+                "it would still read the original's. Write a layer that holds the variable, or one that holds both its users."
             )
         for variable in layer.weights:
             other, holder = holders.setdefault(id(variable), (path, layer))
@@ -33,7 +33,7 @@ def require_separate(model):
 
 
 def _both_called(layer, other):
-    """Whether both are called in a graph (what a composite layer or a subclassed model calls leaves no node)."""
+    """Whether both are called in a graph (layers that a composite layer or a subclassed model calls have no node)."""
     return bool(layer.inbound_nodes and other.inbound_nodes)
 
 
@@ -45,7 +45,7 @@ def copy_weights(source, target):
     """Copies the weights of all layers that both models have (by path); one model may have more (ghosts).
 
     Raises:
-        ValueError: each has layers that the other lacks: they are not two forms of one model.
+        ValueError: each has layers that the other lacks, so they are not two forms of one model.
     """
     given = {path: layer for path, layer in paths.layers(source) if layer.weights}
     places = {path: layer for path, layer in paths.layers(target) if layer.weights}
@@ -53,9 +53,9 @@ def copy_weights(source, target):
         alone = sorted(given.keys() - places.keys())[0]
         raise ValueError(
             f"Model {target.name!r} has no layer {alone!r} to take the weights of {source.name!r}. Layers are matched by their "
-            "names, and those that Keras counts itself differ from model to model: give the layers names."
+            "names, and those that Keras numbers itself differ from model to model: name the layers yourself."
         )
-    for path in [path for path in given if path in places]:  # in order: several workers assign in step
+    for path in [path for path in given if path in places]:  # in order: several workers must assign in the same order
         copy_layer_weights(given[path], places[path])
 
 
@@ -63,22 +63,22 @@ def copy_layer_weights(layer, copy):
     """Copies the weights of one layer, composite or not, by their names inside it."""
     given = {name: variable for name, variable, _ in paths.owned_weights_of(layer)}
     names = {id(variable): name for name, variable, _ in paths.owned_weights_of(copy)}
-    told = len(names) == len(copy.weights)  # Keras lists a vocabulary, too, which is no variable
-    if told and given.keys() == set(names.values()):  # Keras lists what is trained first, and that may differ
+    told = len(names) == len(copy.weights)  # Keras also lists a vocabulary, which is not a variable
+    if told and given.keys() == set(names.values()):  # Keras lists trained weights first, and these may differ
         copy.set_weights([given[names[id(variable)]].numpy() for variable in copy.weights])
     else:
         copy.set_weights(layer.get_weights())
 
 
 def copy_flags(layer, copy, *, parts_only=False):
-    """Lets the `copy` of a layer train what `layer` trains, however deep inside: no configuration tells that of parts."""
+    """Lets the `copy` of a layer train what `layer` trains, however deep inside: configurations do not say it of parts."""
     for part, counterpart in _pairs(layer, copy):
         if not (parts_only and part is layer):
-            counterpart._trainable = part._trainable  # Keras' own setter would tell all the parts inside as well
+            counterpart._trainable = part._trainable  # Keras' own setter would also set all the parts inside
 
 
 def copy_model_flags(model, copy):
-    """As `copy_flags`, of models whose layers come in the same order."""
+    """As `copy_flags`, for models whose layers come in the same order."""
     for walk in (paths.models, paths.layers):
         for (_, one), (_, other) in zip(walk(model), walk(copy), strict=True):
             if walk is paths.models:
@@ -88,7 +88,7 @@ def copy_model_flags(model, copy):
 
 
 def frozen_from_outside(model):
-    """ids of the layers that lie in models with `trainable=False` only: Keras trains none, whatever their own flags say."""
+    """ids of layers that lie only in models with `trainable=False`: Keras trains none of them, whatever their flags say."""
     return {id(layer) for _, layer in paths.layers(model)} - set(_reached(model))
 
 
@@ -99,7 +99,7 @@ def _reached(model):
 
 
 def alike(model, other):
-    """Whether two models have the same layers, in paths of those with weights and in configuration, down to the parts."""
+    """Whether two models have the same layers: equal paths where there are weights, equal configurations down to the parts."""
     counts = [len(list(paths.models(each))) for each in (model, other)]
     ours, theirs = list(paths.layers(model)), list(paths.layers(other))
     if counts[0] != counts[1] or len(ours) != len(theirs):
@@ -113,7 +113,7 @@ def alike(model, other):
 
 
 def _pairs(layer, copy):
-    """Pairs of a layer and its counterpart in the copy: by their names, or in order where those are made up anew."""
+    """Pairs of each part of a layer and its counterpart in the copy: by name, or in order where names are made up anew."""
     given, ours = dict(paths.parts(layer)), dict(paths.parts(copy))
     if given.keys() == ours.keys():
         return [(given[name], part) for name, part in ours.items()]
@@ -121,7 +121,7 @@ def _pairs(layer, copy):
 
 
 def _told(layer):
-    """What a layer's class and configuration tell of it; the class alone where there is no configuration."""
+    """A layer's class and configuration, to be compared; the class alone where there is no configuration."""
     try:
         return type(layer), _without_names(keras.layers.serialize(layer)["config"])
     except (TypeError, ValueError, NotImplementedError):

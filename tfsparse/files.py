@@ -46,18 +46,18 @@ def written_aside(path):
 
 
 def check_writable(folder, remedy):
-    """Makes a folder, and sees that it can be written.
+    """Makes a folder and checks that it can be written to.
 
     Args:
         folder: its path.
-        remedy: a sentence that says what to do if it can not.
+        remedy: a sentence that says what to do if it cannot.
 
     Raises:
-        OSError: it can not.
+        OSError: it cannot be made or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # It has no name: another process may be doing the same.
+        # A file without a name: another process may be doing the same.
         with tempfile.TemporaryFile(dir=folder, prefix=".writable") as scratch:
             scratch.write(b"\0" * 4096)
             scratch.flush()
@@ -67,12 +67,12 @@ def check_writable(folder, remedy):
 
 
 def check_named(path, what):
-    """Raises ValueError for a path whose name would be read as something else: by TensorFlow as a pattern, which finds no
-    checkpoint again, or here as a folder, where an address is meant."""
+    """Raises ValueError for a path that would be misread: by TensorFlow as a pattern, with which it does not find its
+    checkpoints again, or here as a folder, where an address is meant."""
     text = os.fspath(path)
     if re.match(r"\w+:/", text):
         raise ValueError(
-            f"{what} {text} is an address: give a folder of this machine, and copy what is in it from there."
+            f"{what} {text} is an address: give a folder of this machine, and copy its contents to or from there yourself."
         )
     if found := " ".join(sorted(set(text) & set("*?[]\\"))):
         raise ValueError(
@@ -81,11 +81,11 @@ def check_named(path, what):
 
 
 def check_out(path, flag, *, may_be_folder=False):
-    """Sees that what a flag names can be written, before the work whose result it is for; what is there stays as it is.
+    """Checks that what a flag names can be written, before the work that it is for; what is there stays as it is.
 
     Raises:
         OSError: its folder cannot be written.
-        ValueError: it is a folder, which a file would replace with all that is in it.
+        ValueError: it is a folder, which a file would replace together with all its contents.
     """
     path = pathlib.Path(path)
     check_writable(path.parent, f"Choose another place with {flag}, or make space.")
@@ -100,13 +100,13 @@ def write_json(path, content):
 
 
 def write_or_compare(path, content, otherwise, remedy=None):
-    """Writes `content` to the JSON file `path`, or finds the same there.
+    """Writes `content` to the JSON file `path`, or checks that the same is there.
 
     Args:
         remedy: a sentence that says what to do if the file is damaged; None: to delete its folder.
 
     Raises:
-        ValueError: something else is there, so that the folder holds what `otherwise` says; what differs is named.
+        ValueError: something else is there, so the folder holds what `otherwise` says; the message names what differs.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -126,14 +126,14 @@ def write_or_compare(path, content, otherwise, remedy=None):
 
 
 def end_swap(old, path):
-    """Ends a swap: `old`, what had been at `path`, stands there again if nothing else does, and is deleted otherwise."""
+    """Ends a swap: `old`, which was at `path` before, returns there if nothing else is there, and is deleted otherwise."""
     if old.exists() and not path.exists():
         os.replace(old, path)
     remove(old)
 
 
 def remove(path):
-    """Deletes the file or folder at `path`, if there is one; of a link to another place only the link."""
+    """Deletes the file or folder at `path`, if there is one; of a link, only the link itself."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,4 +1,4 @@
-"""Command-line flags from dataclass fields: name, type, default and help of a setting stand in one place."""
+"""Command-line flags from dataclass fields: name, type, default and help of a setting are in one place."""
 
 import contextlib
 import dataclasses
@@ -26,13 +26,13 @@ def setting(default, help, choices=None, path=False):
         default: its value when the flag is not given; decides the type, None is a string.
         help: what it takes, in a sentence; numbers with their unit.
         choices: the values it may have; None: any.
-        path: whether it may be a path: a `~` at its start is the home folder.
+        path: whether it may be a path, in which a leading `~` is the home folder.
     """
     return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "path": path})
 
 
 def define(cls, only=None):
-    """Defines one absl flag for each field of dataclass `cls` (those named in `only`)."""
+    """Defines one absl flag for each field of dataclass `cls` (only those named in `only`, if given)."""
     for field in dataclasses.fields(cls):
         if only is None or field.name in only:
             text, choices = field.metadata["help"], field.metadata["choices"]
@@ -47,9 +47,9 @@ def define(cls, only=None):
 
 
 def define_path(name, default, help, *, required=False, many=False):
-    """Defines one absl flag that is a path, or (`many`) a list of them, one each time that it is given; returns its holder.
+    """Defines one absl flag that is a path, or (`many`) a list of paths, one each time it is given; returns its holder.
 
-    A `~` at the start is the home folder: the shell leaves it where it follows a `=`, and flagfiles have no shell.
+    A leading `~` is the home folder: the shell does not expand it after a `=`, and flagfiles do not pass through a shell.
     """
     about = {"module_name": sys.argv[0], "required": required}
     if many:
@@ -69,7 +69,7 @@ def read(cls):
 
 
 def given(cls):
-    """Names of the fields of `cls` whose flags stand on the command line, or in a flagfile."""
+    """Names of the fields of `cls` whose flags were given on the command line or in a flagfile."""
     defined = flags.FLAGS
     return [field.name for field in dataclasses.fields(cls) if field.name in defined and defined[field.name].present]
 
@@ -78,13 +78,13 @@ def run(main, arguments=False):
     """Runs `main(argv)` as absl does, with the library's messages on the terminal.
 
     Args:
-        main: function of the list of the script's name and its arguments.
-        arguments: whether there may be any besides flags.
+        main: function that takes a list, the script's name and its arguments.
+        arguments: whether there may be arguments that are not flags.
 
-    An unknown flag is refused, with the nearest right name, before anything runs.
+    An unknown flag is refused before anything runs, and the nearest known name suggested.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # from now on Ctrl-C is answered in words
-    absl_logging.set_verbosity(absl_logging.WARNING)  # TensorFlow's and TFDS's notes to themselves
+    absl_logging.set_verbosity(absl_logging.WARNING)  # hides TensorFlow's and TFDS's internal notes
     library = logging.getLogger("tfsparse")
     library.setLevel(logging.INFO)
     library.propagate = False  # absl's root handler would say everything twice
@@ -95,10 +95,10 @@ def run(main, arguments=False):
 
 @contextlib.contextmanager
 def reported_errors(interrupted=""):
-    """Ends the program with one clear line where a user's mistake, a full disk or Ctrl-C would show a traceback.
+    """Ends the program with one clear line instead of a traceback after a user's mistake, a full disk or Ctrl-C.
 
     Args:
-        interrupted: what Ctrl-C says; the exit status is then 130, otherwise 1.
+        interrupted: what to say after Ctrl-C; the exit status is then 130, otherwise 1.
 
     With the environment variable `TFSPARSE_TRACEBACK` set, errors show their traceback.
     """
@@ -125,7 +125,7 @@ def _parse(argv, arguments):
         message = str(error).removeprefix("ERROR:: ")
         _stop(f"{message}. Paths of flagfiles are relative to the folder the command runs in.", 2)
     except UnicodeDecodeError as error:  # absl names no file
-        _stop(f"A flagfile is no text in UTF-8 ({error}). Save it as one.", 2)
+        _stop(f"A flagfile is not UTF-8 text ({error}). Save it as UTF-8.", 2)
     except flags.Error as error:
         _stop(f"{str(error).rstrip('.')}. --help lists all flags.", 2)
     if len(rest) > 1 and not arguments:

@@ -9,17 +9,17 @@ _OTHER_FLOATS = ("float16", "bfloat16", "float64")
 
 
 def in_other_floats(model):
-    """The layers of `model`, however deep inside, that compute in another precision than float32."""
+    """The layers of `model`, however deep inside, that compute in a precision other than float32."""
     return [layer for layer in model._flatten_layers() if layer.compute_dtype in _OTHER_FLOATS]
 
 
 def float32_twin(model):
-    """A copy of `model` that computes in float32 as far as its configuration says so, with the same weights.
+    """A copy of `model` with the same weights that computes in float32, as far as its configuration decides that.
 
     Raises:
-        TypeError, ValueError, NotImplementedError: its configuration does not bring it back.
+        TypeError, ValueError, NotImplementedError: it cannot be rebuilt from its configuration.
     """
-    with policy_scope("float32"):  # parts that a composite layer makes do not see the dtype of its configuration
+    with policy_scope("float32"):  # the parts that a composite layer makes do not see its configuration's dtype
         if is_graph(model):
             return clone(model, lambda _, layer: copy_layer(layer, **_in_float32(layer.get_config())), "float32")
         twin = type(model).from_config(_in_float32(model.get_config()))

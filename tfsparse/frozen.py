@@ -1,4 +1,4 @@
-"""Forward passes that change nothing: weights, BatchNorm statistics and random states are afterwards as before.
+"""Forward passes that change nothing: weights, BatchNorm statistics and random states are the same afterwards.
 
 Looking at a model (scores of a mask, losses of an initialisation) must not train it. `frozen` guards the model,
 `kept_random_state` the process.
@@ -23,16 +23,16 @@ from tfsparse.task.accuracy import inferring
 def frozen(model, bn_mode="inference"):
     """Gives `forward(x)`, the model's outputs, and leaves the model bit for bit as it was.
 
-    Dropout and its like are off. All weights, trainable and not, get back their values at the end, also after an error,
-    so the caller may change them inside. `forward` may be called in a `tf.function` and under gradient tapes, nested
-    ones too. A function traced inside keeps the behaviour of `bn_mode` when it is called later.
+    Dropout and its like are off. All weights, trainable and not, get their values back at the end, also after an error,
+    so the caller may change them inside. `forward` may be called in a `tf.function` and under gradient tapes, also
+    nested ones. A function traced inside keeps the behaviour of `bn_mode` when it is called later.
 
     Args:
         model: built tf_keras model of any kind.
         bn_mode: `"inference"`, BatchNorm uses its moving averages; `"batch"`, the batch's own mean and variance, as in
-            training (except where training would not either: layers with `trainable=False`, or models called with
-            `training=False` when the graph was built; one that a composite layer's own code calls so is not seen). The
-            moving averages do not follow.
+            training (except where training would not use them either: layers with `trainable=False`, or called with
+            `training=False` when the graph was built; such calls in a composite layer's own code are not seen). The
+            moving averages are not updated.
 
     Yields:
         The function `forward`.
@@ -63,16 +63,16 @@ def frozen(model, bn_mode="inference"):
 
 @contextlib.contextmanager
 def kept_random_state():
-    """Puts the random states of Python, NumPy, Keras and TensorFlow back at the end.
+    """Restores the random states of Python, NumPy, Keras and TensorFlow at the end.
 
-    TensorFlow keeps one more, hidden in the kernels of its stateful random ops; nothing in this library draws from them.
+    TensorFlow keeps one more, hidden in the kernels of its stateful random ops; nothing in this library draws from it.
 
     >>> with kept_random_state():
     ...     a = random.random()
     >>> a == random.random()
     True
     """
-    # The last two exist once a seed was set.
+    # The last two exist only once a seed has been set.
     generators = [random, getattr(backend._SEED_GENERATOR, "generator", None), getattr(context.context(), "_rng", None)]
     generators = [(generator, generator.getstate()) for generator in generators if generator is not None]
     numpy_state, of_tensorflow = np.random.get_state(), stateful_random_ops.global_generator
@@ -89,7 +89,7 @@ def kept_random_state():
 
 @contextlib.contextmanager
 def seeded_initializers(seed):
-    """Lets Keras' initialisers draw from `seed`, and afterwards from where they were.
+    """Lets Keras' initialisers draw from `seed`; afterwards they continue where they were.
 
     (`keras.utils.set_random_seed` would replace the states that `kept_random_state` knows.)
     """
@@ -111,7 +111,7 @@ def batch_norms(model):
 
 
 def _norms(model):
-    """Each once."""
+    """All BatchNorm layers of `model`, each once."""
     found = [layer for layer in model._flatten_layers() if isinstance(layer, _NORMS)]
     return list({id(layer): layer for layer in found}.values())
 

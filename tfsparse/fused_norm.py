@@ -1,17 +1,17 @@
-"""Batch normalisation by TensorFlow's fused kernel, with second derivatives that are right, and quick."""
+"""Batch normalisation by TensorFlow's fused kernel, with second derivatives that are right and fast."""
 
 import tensorflow as tf
 
 
 def fused(x, scale, offset, epsilon, data_format):
-    """`scale * (x - mean) / sqrt(variance + epsilon) + offset` by TensorFlow's fused kernel, derivable twice.
+    """`scale * (x - mean) / sqrt(variance + epsilon) + offset` by TensorFlow's fused kernel, differentiable twice.
 
-    TensorFlow derives that kernel's gradient as the sum of its parts, some fifty passes over the activations; here it takes
+    TensorFlow differentiates that kernel's gradient part by part, in some fifty passes over the activations; here it takes
     ten, two of them in the kernel.
 
     Args:
         x: activations.
-        scale: one number a channel, float32; `offset` likewise.
+        scale: one number per channel, float32; `offset` likewise.
         epsilon: added to the variance.
         data_format: the letters of the axes, as `"NHWC"`.
 
@@ -29,14 +29,14 @@ def fused(x, scale, offset, epsilon, data_format):
 
 
 def _gradient(slope, x, scale, out, options):
-    """Gradients in x, scale and offset, which may be derived once more.
+    """Gradients with respect to x, scale and offset, which can be differentiated once more.
 
-    With z = (x - mean) / deviation and P(v) = v - mean(v) - z * mean(v * z), the gradient in x is
-    scale / deviation * P(slope). P is symmetric, so that the kernel that gives it gives its own derivative in the slope, too.
+    With z = (x - mean) / deviation and P(v) = v - mean(v) - z * mean(v * z), the gradient with respect to x is
+    scale / deviation * P(slope). P is symmetric, so the kernel that computes it also computes its derivative in the slope.
     """
     axes = [axis for axis, letter in enumerate(options["data_format"]) if letter != "C"]
     spread = [-1 if letter == "C" else 1 for letter in options["data_format"]]
-    number = tf.cast(tf.size(x) / tf.size(scale), scale.dtype)  # of values a channel
+    number = tf.cast(tf.size(x) / tf.size(scale), scale.dtype)  # of values per channel
     variance = out.batch_variance * tf.maximum(number - 1, 1) / number  # the kernel's is unbiased
     deviation = tf.sqrt(variance + options["epsilon"])
 

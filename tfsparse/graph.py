@@ -21,7 +21,7 @@ def require_graph(model, purpose):
 
     Args:
         model: tf_keras model.
-        purpose: what needs the graph; opens the message.
+        purpose: what needs the graph; begins the error message.
     """
     if not is_graph(model):
         raise ValueError(
@@ -32,17 +32,17 @@ def require_graph(model, purpose):
 
 
 def copy_layer(layer, /, **changes):
-    """A fresh layer of the same configuration, `changes` put over it; weights are not copied.
+    """A fresh layer with the same configuration, overridden by `changes`; weights are not copied.
 
     >>> copy_layer(keras.layers.Dense(3, activation="relu"), activation="linear").activation.__name__
     'linear'
 
     Raises:
-        ValueError: the layer's configuration does not bring it back.
+        ValueError: the layer cannot be rebuilt from its configuration.
     """
     try:
         copy = type(layer).from_config({**layer.get_config(), **changes})
-    except (TypeError, ValueError, NotImplementedError, AttributeError) as error:  # the last of a partial in a Lambda
+    except (TypeError, ValueError, NotImplementedError, AttributeError) as error:  # the last: a partial in a Lambda
         raise ValueError(
             f"Layer {layer.name!r} ({type(layer).__name__}) cannot be copied from its configuration: {error}. "
             "A custom layer needs a get_config that returns its constructor's arguments."
@@ -52,16 +52,16 @@ def copy_layer(layer, /, **changes):
 
 
 def clone(model, replace=None, input_dtype=None):
-    """A copy of `model` with the same weights, its nested models and shared layers copied as such.
+    """A copy of `model` with the same weights; nested models stay nested, and shared layers shared.
 
     Args:
         model: built functional or Sequential model.
-        replace: (path, layer) -> the layer that stands for it in the copy; None: copies throughout.
-        input_dtype: of floating inputs, also of nested models, which cast what they are given; None: as they are.
+        replace: (path, layer) -> the layer that takes its place in the copy; None: every layer is copied.
+        input_dtype: of floating-point inputs, also those of nested models, which cast what they are given; None: unchanged.
 
     Returns:
-        A model of the same architecture and names; of the same class, too, if nothing is replaced and the class's own
-        configuration brings it back (KerasCV's do), else a plain functional or Sequential one.
+        A model with the same architecture and names. It has the same class, too, if nothing is changed and the class's own
+        configuration rebuilds the model (KerasCV's do); else it is a plain functional or Sequential model.
 
     Raises:
         ValueError: the graph is hidden, a layer cannot be copied from its configuration, or two share a variable or a path.
@@ -75,15 +75,15 @@ def clone(model, replace=None, input_dtype=None):
 
 
 def fresh(model):
-    """A copy of `model` whose weights are drawn anew, by its layers' own initialisers and the process's random state."""
+    """A copy of `model` whose weights are drawn anew by its layers' own initialisers, from the process's random state."""
     require_graph(model, "Initialising anew")
     require_separate(model)
     return _by_its_class(model) or _by_layers(model)
 
 
 def _by_its_class(model):
-    """A copy made by the configuration that a subclass wrote; None where there is none, or it gives other layers: what was
-    changed after the model was made (a rate, an epsilon) is not in it."""
+    """A copy made from a subclass's own configuration; None where it has none, or where that gives different layers: what
+    was changed after the model was made (a rate, an epsilon) is missing there."""
     if type(model).get_config.__module__.startswith("tf_keras"):
         return None
     try:
@@ -99,7 +99,7 @@ def _by_its_class(model):
 def _by_layers(model, replace=None, input_dtype=None):
     copy = _clone(model, replace, "", input_dtype, {})
     given = dict(paths.layers(model))
-    for path, layer in paths.layers(copy):  # not before: a layer may make its parts when it is called
+    for path, layer in paths.layers(copy):  # only now: a layer may make its parts when it is called
         if path in given:
             copy_flags(given[path], layer, parts_only=True)
     return copy
@@ -130,7 +130,7 @@ def _clone(model, replace, prefix, input_dtype, copies):
             f"Model {model.name!r} calls tf.einsum, which Keras cannot call anew for a copy: use keras.layers.EinsumDense, or "
             "keras.layers.Dot of two tensors."
         ) from error
-    copy._trainable = model._trainable  # (Keras' own setter would tell all the layers inside as well)
+    copy._trainable = model._trainable  # (Keras' own setter would also set all the layers inside)
     return copy
 
 

@@ -5,7 +5,7 @@ import sys
 
 
 def peak_memory():
-    """Greatest memory that this process has had, in MB.
+    """Peak memory of this process so far, in MB.
 
     >>> peak_memory() > 10
     True

@@ -18,16 +18,16 @@ _NORMS = (keras.layers.LayerNormalization, keras.layers.GroupNormalization, kera
 
 
 def positive(model, dtype="float64", replace=None):
-    """A copy of `model` whose every parameter is replaced by its absolute value, biases, norm scales and shifts and moving
-    averages too. Nothing in it saturates where a known layer would: a softmax or sigmoid at the outputs, the ceiling of a
-    ReLU6, and layers and operations that only rescale images are opened. Norms of each example by itself (LayerNorm, GroupNorm)
-    keep their scale and shift only, as BatchNorm does at its start: divided by its own size, what flows would say nothing of
-    the kernels.
+    """A copy of `model` in which every parameter is replaced by its absolute value: biases, the scales and shifts of norms and
+    moving averages too. Where known layers saturate (a softmax or sigmoid at the outputs, the ceiling of a ReLU6) they are
+    opened, and layers and operations that only rescale images pass them on. Norms over each example by itself (LayerNorm,
+    GroupNorm) keep only their scale and shift, as BatchNorm does at its start: divided by its own size, the flow would say
+    nothing about the kernels.
 
     Args:
         model: built functional or Sequential model; left as it is.
         dtype: of the copy.
-        replace: layer -> the layer that stands for it, or None for the copy made here.
+        replace: layer -> the layer that takes its place, or None for the copy made here.
 
     Returns:
         Keras model with the same weight paths.
@@ -49,7 +49,7 @@ def positive(model, dtype="float64", replace=None):
             return _opened(layer, dtype, "relu")
         return _copied(layer, dtype)
 
-    with policy_scope(dtype):  # parts that a composite layer makes do not see the dtype of its configuration
+    with policy_scope(dtype):  # the parts that a composite layer makes do not see its configuration's dtype
         copy = clone(model, one, dtype)
     for layer in copy._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -63,7 +63,7 @@ def positive(model, dtype="float64", replace=None):
 
 
 def _scaled(norm, x, *_, **__):
-    """What a norm does to `x` whose mean is 0 and whose variance is 1."""
+    """What a norm does to an `x` with mean 0 and variance 1."""
     axes = [norm.axis] if isinstance(norm.axis, int) else list(norm.axis)
     shape = [1] * len(x.shape)
     for axis in axes:
@@ -78,7 +78,7 @@ def ones(model, data=None, dtype="float64"):
 
     Args:
         model: built functional or Sequential model.
-        data: `Data` whose images' size serves where the model leaves its own open, or None.
+        data: `Data` whose image size is used where the model leaves its own open, or None.
         dtype: of floating inputs.
 
     Raises:
@@ -99,7 +99,7 @@ def ones(model, data=None, dtype="float64"):
 
 
 def _opened(layer, dtype, activation):
-    """What stands for a layer that saturates: it does `activation` instead."""
+    """A replacement for a layer that saturates: it applies `activation` instead."""
     if isinstance(layer, keras.layers.ReLU):
         return copy_layer(layer, dtype=dtype, max_value=None)  # keeps its slope and threshold
     if function_name(layer):
@@ -121,14 +121,14 @@ def _copied(layer, dtype, **changes):
 
 
 def _copied_operation(layer, dtype, instead=None):
-    """A TensorFlow function called on tensors, in another precision, and so the constants that were written beside them."""
+    """A copy of a TensorFlow function called on tensors, in another precision, to which its constants are cast, too."""
     copy = copy_layer(layer, dtype=dtype)
     copy.function = in_dtype(dtype, instead or copy.function)
     return copy
 
 
 def in_dtype(dtype, function):
-    """`function`, whose floating arguments, tensors and arrays, are cast to `dtype` first."""
+    """`function` with its floating-point arguments (tensors and arrays) cast to `dtype` first."""
 
     def cast_first(*args, **kwargs):
         args, kwargs = tf.nest.map_structure(lambda value: _in(dtype, value), (args, kwargs))

@@ -8,9 +8,9 @@ from rich.progress import Progress
 
 @contextlib.contextmanager
 def progress():
-    """Gives `shown(items, label)`, which yields the items and draws a bar on stderr, gone at the end.
+    """Gives `shown(items, label)`, which yields the items and draws a bar on stderr, which disappears at the end.
 
-    Nothing is drawn when stderr is not a terminal. One bar display for all loops: they may be nested.
+    Nothing is drawn when stderr is not a terminal. One display holds the bars of all loops, so they may be nested.
 
     >>> with progress() as shown:
     ...     sum(shown([1, 2], "adding"))

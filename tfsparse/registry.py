@@ -19,10 +19,10 @@ def parse(text):
     ('erk', {})
 
     Raises:
-        ValueError: if `text` is not of that form, or an option stands twice.
+        ValueError: if `text` is not of that form, or an option is given twice.
     """
     text = str(text)
-    if text.strip().isidentifier():  # also words that Python keeps for itself: 'global'
+    if text.strip().isidentifier():  # also Python's reserved words, such as 'global'
         return text.strip(), {}
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -31,7 +31,7 @@ def parse(text):
             if len(set(names)) == len(names) and None not in names:  # None: of **{...}
                 return tree.func.id, {word.arg: ast.literal_eval(word.value) for word in tree.keywords}
     except (SyntaxError, ValueError, TypeError, AttributeError):
-        pass  # the one error below serves every way of being malformed
+        pass  # the error below covers every kind of malformed text
     raise ValueError(
         f"Cannot read {text!r}: expected a name or a call with literal options, each once, such as 'snip(batches=4)'."
     )
@@ -44,7 +44,7 @@ def parse_list(text):
     ['ghost_skips(share=0.25)', 'label_smoothing']
 
     Raises:
-        ValueError: no text, or not of that form.
+        ValueError: `text` is not a string, or not of that form.
     """
     if not isinstance(text, str):
         raise ValueError(f"Expected one text with names separated by commas, such as 'a(x=1),b'; received {text!r}.")
@@ -82,7 +82,7 @@ def resolve(table, text, kind, *, further=None, common=()):
         (entry, dict of options).
 
     Raises:
-        ValueError: unknown name (lists the names, and the nearest) or option (lists the options), or one given twice.
+        ValueError: an unknown name (lists the names, and the nearest) or option (lists the options), or an option given twice.
 
     >>> resolve({"tiny_imagenet": None}, "tiny-imagenet", "data set")
     Traceback (most recent call last):
@@ -92,7 +92,7 @@ def resolve(table, text, kind, *, further=None, common=()):
     try:
         name, given = parse(text)
     except ValueError:
-        # 'tiny-imagenet' is no name to Python: what is nearest helps more, and this raises with it.
+        # To Python 'tiny-imagenet' is not a name: the nearest known name helps more, and this raises with it.
         lookup(table, str(text).split("(")[0].strip(), kind)
         raise
     entry = lookup(table, name, kind)

@@ -1,4 +1,4 @@
-"""What stands for Keras layers that TensorFlow does not derive twice, or derives wrongly."""
+"""Replacements for Keras layers that TensorFlow does not differentiate twice, or differentiates wrongly."""
 
 import contextlib
 import functools
@@ -12,9 +12,9 @@ from tfsparse.batch_norm import replaced
 
 @contextlib.contextmanager
 def derivable_twice(model):
-    """Lets the layers of `model`, however deep inside, compute what they compute by operations that can be derived twice.
+    """Lets the layers of `model`, however deep inside, compute the same by operations that can be differentiated twice.
 
-    (BatchNorm, whose statistics are a question besides, has `tfsparse.batch_norm`.)
+    (BatchNorm, for which the statistics must be chosen as well, has `tfsparse.batch_norm`.)
     """
     with contextlib.ExitStack() as stack:
         for layer in model._flatten_layers():
@@ -25,15 +25,15 @@ def derivable_twice(model):
 
 @contextlib.contextmanager
 def needed(by, remedy):
-    """Raises ValueError that says what has no second derivative, for the error that TensorFlow raises.
+    """Replaces TensorFlow's error about a missing second derivative by a ValueError that says which operation lacks it.
 
     Args:
-        by: who needs them.
-        remedy: what to do, a sentence.
+        by: what needs second derivatives.
+        remedy: a sentence that says what to do.
     """
     try:
         yield
-    except Exception as error:  # AutoGraph puts a class of its own in the place of LookupError
+    except Exception as error:  # AutoGraph raises a class of its own in place of LookupError
         missing = re.search(
             r"(?:gradient registry has no entry for: |No gradient defined .*\(op type: )(\w+)", str(error)
         )
@@ -44,7 +44,7 @@ def needed(by, remedy):
 
 def _call(layer):
     if type(layer) is keras.layers.UpSampling2D and layer.interpolation == "nearest":
-        return functools.partial(_repeated, layer)  # the kernel's gradient has none
+        return functools.partial(_repeated, layer)  # the kernel's gradient cannot be differentiated
     if type(layer) is keras.layers.LayerNormalization and not getattr(layer, "_fused", True):
         return functools.partial(_normalised, layer)
     return None
@@ -56,7 +56,7 @@ def _repeated(layer, inputs):
 
 
 def _normalised(layer, inputs):
-    """Without `tf.nn.moments`, which stops the gradient at the mean: only the first derivative survives that."""
+    """Without `tf.nn.moments`, which stops the gradient at the mean: only the first derivative is then right."""
     if isinstance(inputs, tf.RaggedTensor):
         return type(layer).call(layer, inputs)
     x = tf.cast(inputs, layer.dtype)

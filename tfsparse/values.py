@@ -1,4 +1,4 @@
-"""What an option may be: a whole number, a number in an interval, a switch, one of several; else one line that says so."""
+"""Checks of option values: a whole number, a number in an interval, a switch, one of several; else an error of one line."""
 
 import math
 import numbers
@@ -6,7 +6,7 @@ import os
 
 
 def plain(value, kind):
-    """`value` as the `kind` of number, int or float, that it equals, and a path as its text; what is neither stays as it is.
+    """`value` as a number of `kind` (int or float) if it equals one, and a path as its text; anything else stays as it is.
 
     >>> plain(1, float), plain(2.0, int), plain(2.5, int)
     (1.0, 2, 2.5)
@@ -17,7 +17,7 @@ def plain(value, kind):
 
 
 def whole(value, name, least=1):
-    """`value` as an int of at least `least` that an int64 holds; 5.0 is one too, True is none.
+    """`value` as an int of at least `least` that fits into an int64; 5.0 counts as one, True does not.
 
     >>> whole(2.5, "rounds")
     Traceback (most recent call last):
@@ -35,7 +35,7 @@ def real(value, name, interval, meaning=""):
     """`value` as a finite float in `interval`, written as in mathematics.
 
     Args:
-        interval: a square bracket takes its end in, a round one leaves it out; an end may be inf.
+        interval: a square bracket includes its end, a round one excludes it; an end may be inf.
         meaning: what the number is, for the message.
 
     >>> real(1, "share", "(0, 1]")

@@ -1,4 +1,4 @@
-"""Which channels the inputs of a network arrive at, past a mask."""
+"""Which channels the inputs of a network reach through the live weights of a mask."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,19 +7,19 @@ import tf_keras as keras
 from tfsparse.compaction.roles import OTHER, of_all_outputs, role
 from tfsparse.compaction.weights import live_weights, uses
 
-# What writes the filters of convolutions whose channels compaction does not follow: grouped ones, and separable ones.
+# The kernels that give the outputs of convolutions whose channels compaction does not follow: grouped and separable ones.
 _LAST_KERNEL = {keras.layers.Conv1D: "kernel", keras.layers.Conv2D: "kernel", keras.layers.Conv3D: "kernel"}
 _LAST_KERNEL |= {keras.layers.SeparableConv1D: "pointwise_kernel", keras.layers.SeparableConv2D: "pointwise_kernel"}
 
 
 def arrivals(surgery, mask):
-    """Follows the inputs through live weights. The channels that they do not arrive at are constants, however they are trained.
+    """Follows the inputs through live weights. Channels that they do not reach are constants, whatever the training does.
 
-    All that a layer of unknown kind gives counts as arrived at, save the filters of a convolution that have no live weight.
+    All outputs of a layer of unknown kind count as reached, except the filters of a convolution that have no live weight.
 
     Args:
         surgery: `Surgery`.
-        mask: `Mask`; a weight that it does not have lives.
+        mask: `Mask`; a weight that is not in it counts as live.
 
     Returns:
         number of a `Ref` -> boolean array [channels].

@@ -22,7 +22,7 @@ def in_blocks(kernel):
 
 
 def broken(stays):
-    """Of inputs that stay or go, those that must stay so that blocks stay whole: boolean array.
+    """The inputs that would go but must stay, so that no block is broken: boolean array.
 
     >>> import numpy as np
     >>> broken(np.array([True, False, True, True, False, False, False, False])).tolist()

@@ -1,4 +1,4 @@
-"""Which channels of which tensors stand and fall together."""
+"""Which channels of which tensors stay or go together."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,9 +13,9 @@ class Channels:
 
     Args:
         surgery: `Surgery`.
-        training: whether the network is to be trained further; then what a weight may become must not depend on others that
-            may go: a layer with constraints (of a norm over all inputs, say) is left alone, and one whose activities are
-            regularised, which teach what comes before also through channels that nobody reads.
+        training: whether the network is to be trained further. What a weight becomes must then not depend on others that may
+            go, so two kinds of layer are left alone: with constraints (on a norm over all inputs, say), and with regularised
+            activities, whose gradients reach the layers before also through channels that nobody reads.
 
     Attributes:
         count: number of classes.
@@ -48,7 +48,7 @@ class Channels:
         return classes, count
 
     def _ties(self):
-        first = {}  # of a layer called more than once
+        first = {}  # call of each layer, to which its later calls are tied
         for call, kind in self.roles.items():
             inputs = [self._atoms[ref.number] for ref in call.inputs]
             outputs = [self._atoms[ref.number] for ref in _outputs(call)]

@@ -18,15 +18,15 @@ from tfsparse.surgery import Surgery
 def compact(model, mask=None, *, stays=None):
     """A smaller model that computes the same: channels that a mask has killed are taken out.
 
-    Without `mask`, to run: a channel goes if nothing that the outputs depend on reads it, or if it is a constant (only zeros
-    lead into it) that can be folded into what reads it: into its bias or, where a padded kernel meets zeros at the border
-    of the map, into one channel that carries all constants.
+    Without `mask` (to run the model), a channel goes if nothing that the outputs depend on reads it, or if it is a constant
+    (only zeros lead into it) that can be folded into the layer that reads it: into the bias or, where a padded kernel meets
+    zeros at the border of the map, into one channel that carries all constants.
 
-    With `mask`, to be trained further under it as the large model would be: a channel goes if nothing reads it through a live
+    With `mask` (to train further under it, as the large model would), a channel goes if nothing reads it through a live
     weight, or if it is 0 and stays so (no live weight leads into it, and a ReLU cuts off what norm or bias add). Nothing
-    is folded. What momentum still does to an offset that a ReLU cuts off is not followed.
+    is folded. What momentum still does to an offset that a ReLU cuts off is ignored.
 
-    Inputs of a dense layer whose zeros come in blocks of four (`pattern="block(1x4)"`) go by whole blocks, so that it still
+    Inputs of a dense layer whose zeros come in blocks of four (`pattern="block(1x4)"`) go in whole blocks, so that it still
     runs sparsely. Channels that a residual sum, a concatenation or a shared layer ties together go together or not at all;
     what an unknown layer touches stays.
 
@@ -56,7 +56,7 @@ def compact(model, mask=None, *, stays=None):
     kept = places(channels, stays)
     changed = folded(found, stays) if mask is None else {}
     small = _build(surgery, channels, stays, kept, changed)
-    inside = prunable(small)  # without what leads to no output
+    inside = prunable(small)  # lacks weights that lead to no output
     cut = {path: array[kept.get(path, ...)] for path, array in (mask or {}).items() if path in inside}
     return Compaction(model, small, None if mask is None else Mask(cut), kept, stays)
 

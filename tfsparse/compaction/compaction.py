@@ -18,7 +18,7 @@ class Compaction:
         model: the small model.
         mask: `Mask` of the small model, if one was given for the large.
         places: path of a weight -> index into the large model's array that gives the small one's.
-        stays: boolean array, what of the large model's channels was kept; with it `compact` does the same again.
+        stays: boolean array, which of the large model's channels were kept; given it, `compact` does the same again.
     """
 
     large: keras.Model
@@ -38,12 +38,12 @@ class Compaction:
         return self.large.count_params(), self.model.count_params()
 
     def expand(self, path, array, before):
-        """A weight of the small model in its place in the large one's.
+        """Puts a weight of the small model in its place in the large one's.
 
         Args:
-            path: of the weight, or one that holds numbers for each element of it (momentum).
+            path: of the weight; also for an array with a number for each of its elements (momentum).
             array: of the small model's shape.
-            before: array of the large model's shape, what the rest is.
+            before: array of the large model's shape, with the values of the rest.
         """
         whole = np.array(before)
         whole[self.places.get(path, ...)] = array

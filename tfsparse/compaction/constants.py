@@ -29,7 +29,7 @@ class Constants:
         live: (path, layer) -> boolean array of the weights that count.
         training: whether the network is to be trained further. Then a constant that a kernel or several calls read counts
             only if training cannot move it: `settled[ref.number]`, boolean [channels]. Settled are zeros that only dead
-            weights lead to, and what a ReLU cuts off: no gradient passes it, and nothing else reads what comes before it.
+            weights lead to, and what a ReLU cuts off: no gradient passes the ReLU, and nothing else reads its input.
     """
 
     def __init__(self, surgery, channels, live, training):
@@ -101,7 +101,7 @@ class Constants:
         )
         if not self.training:
             return inferred, settled
-        # By batch statistics it is beta, and so it must be by the averages.
+        # With batch statistics it is beta, so it counts only if it is beta with the moving averages too.
         return np.where(abs(inferred - beta) < 1e-5, beta, np.nan), np.zeros_like(settled)
 
     def _activated(self, call, values, settled):
@@ -117,7 +117,7 @@ def pads(call):
 
 
 def _mapped(change, values):
-    """`change` of each number that is one: a ReLU makes 0 of NaN."""
+    """`change` of every number that is not NaN, of which a ReLU would make 0."""
     mapped = change(tf.constant(np.nan_to_num(values)[None])).numpy()[0].astype("float64")
     return np.where(np.isnan(values), np.nan, mapped)
 
@@ -129,5 +129,5 @@ def _merged(kind, given):
     merged = functools.reduce(_MERGED[kind], values)
     if kind != "multiply":
         return merged, settled.all(0)
-    zero = values == 0  # nothing comes past it
+    zero = values == 0  # a product with it is 0
     return np.where(zero.any(0), 0.0, merged), (zero & settled).any(0) | settled.all(0)

@@ -1,4 +1,4 @@
-"""Constants of channels that go, folded into what read them."""
+"""Folds the constants of channels that go into the layers that read them."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def folded(readers, stays):
 
 
 def _carried(kernel, reader, gone, stays):
-    """The kernel with the constants `gone` read off one that stays."""
+    """The kernel changed to read the constants `gone` from one channel that stays."""
     carriers = [place for place in reader.carried(stays) if stays[reader.inputs[place]]]
     carrier = max(carriers, key=lambda place: abs(reader.constant[place]))
     share = reader.constant[gone] / reader.constant[carrier]

@@ -35,7 +35,7 @@ class Reader:
         return self.used[:, needed[self.outputs]].any(1)
 
     def carried(self, needed):
-        """Places of the inputs whose constant one input must carry to the border of the map: those used and not 0."""
+        """Places of the inputs whose constants one input must carry, because of the map's border: those used and not 0."""
         if not pads(self.call):
             return np.zeros(0, int)
         return np.flatnonzero(self.reads(needed) & self.spared & (self.constant != 0))
@@ -71,7 +71,7 @@ def needed(channels, found):
 
 
 def _follow(stays, found):
-    """Adds what is read by what stays, until there is no more."""
+    """Adds what is read by what stays, until nothing is added."""
     before = -1
     while before != stays.sum():
         before = stays.sum()
@@ -80,13 +80,13 @@ def _follow(stays, found):
 
 
 def _empty(stays, channels):
-    """A class for every tensor that would be left with none: no layer writes nothing."""
+    """A class for every tensor that would be left with none: every layer must write something."""
     tensors = (channels.of(ref) for call in channels.roles for ref in call.inputs)
     return [int(classes[0]) for classes in tensors if not stays[classes].any()]
 
 
 def _carriers(stays, found):
-    """A class for every padded kernel that reads constants: one channel carries them all, zero at the border as they are."""
+    """A class for every padded kernel that reads constants: one channel carries them all, padded with zeros as they are."""
     chosen = []
     for reader in found:
         places = reader.carried(stays)
@@ -96,6 +96,6 @@ def _carriers(stays, found):
 
 
 def _blocks(stays, found):
-    """The classes that make whole the blocks of which a part stays."""
+    """The classes that complete the blocks of which only a part stays."""
     readers = [reader for reader in found if reader.blocks]
     return [int(c) for reader in readers for c in reader.inputs[broken(stays[reader.inputs])]]

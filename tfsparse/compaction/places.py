@@ -1,4 +1,4 @@
-"""Where in the large model's weights those of the small one lie."""
+"""Where the small model's weights lie in those of the large one."""
 
 import numpy as np
 

@@ -37,7 +37,7 @@ def role(call):
     """`"mixing"`, `"depthwise"`, `"norm"`, `"same"`, `"padding"`, `"noise"`, `"flatten"`, `"concatenate"`, `"activation"`, the
     name of a merge, or `OTHER`: nothing is known of it.
 
-    Layers are known by their very class: one that is derived may do anything.
+    Layers are known by their exact class: a derived one may do anything.
     """
     found = _role(call)
     refs = [*call.inputs, *tf.nest.flatten(call.outputs)]
@@ -51,7 +51,7 @@ def role(call):
 
 
 def function(call):
-    """What an `"activation"` computes of each number, or a layer with an activation of its own after all else."""
+    """What an `"activation"` does to each number; for a layer with an activation of its own, what it does last."""
     if type(call.layer) in (_L.ReLU, _L.LeakyReLU, _L.ELU):
         return call.layer.call
     own = call.changes.get("activation", getattr(call.layer, "activation", None))
@@ -59,8 +59,8 @@ def function(call):
 
 
 def of_all_outputs(call):
-    """Whether each output of a `"mixing"` layer may be made of all that its kernel gives: behind a softmax, or an activation
-    of which nothing is known."""
+    """Whether each output of a `"mixing"` layer may depend on all that its kernel gives: after a softmax, or after an
+    activation of which nothing is known."""
     return type(call.layer) in _MIXING and function(call) not in _ELEMENTWISE
 
 
@@ -69,14 +69,14 @@ def _role(call):
     width = {ref.shape[-1:] for ref in call.inputs}
     if kind in (*_DEPTHWISE, _L.Activation) and function(call) not in _ELEMENTWISE:
         return OTHER
-    if kind in _MIXING and getattr(function(call), "weights", None):  # they are of the width of its outputs
+    if kind in _MIXING and getattr(function(call), "weights", None):  # those are as wide as its outputs
         return OTHER
     if kind in _MIXING and getattr(layer, "groups", 1) == 1 and len(call.inputs) == 1:
         return "mixing"
     if kind is _L.BatchNormalization:
         return "norm" if list(layer.axis) == [len(call.inputs[0].shape) - 1] and not layer.renorm else OTHER
     if kind in (_L.Concatenate, *_MERGES) and any(tf.is_tensor(leaf) for leaf in tf.nest.flatten(call.args)):
-        return OTHER  # a constant beside the channels, as wide as all of them are
+        return OTHER  # a constant among the inputs, as wide as all channels are
     if kind is _L.Concatenate:
         return "concatenate" if layer.axis in (-1, len(call.inputs[0].shape) - 1) else OTHER
     if kind in _MERGES or (operation(call) in _MERGING and len(call.inputs) == 2):
@@ -90,17 +90,17 @@ def _role(call):
 
 
 def _training(call):
-    """Whether a layer is told how to run: a norm by the batch's statistics, a dropout that drops whenever it is called."""
+    """Whether a call sets the mode of its layer: a norm that uses the batch's statistics, a dropout that always drops."""
     told = (*call.args[1:], call.kwargs.get("training"))
     return any(given is not None and given is not False for given in told)
 
 
 def _is_plain(call):
-    """Whether a function of TensorFlow is given its input and no option (a name apart): not `tf.nn.silu(x, beta=3.0)`."""
+    """Whether a TensorFlow function is given its input and no option (except a name): not `tf.nn.silu(x, beta=3.0)`."""
     given = tf.nest.flatten((call.args, call.kwargs))
     return all(leaf is None or isinstance(leaf, Ref | str) for leaf in given)
 
 
 def _keeps_channels(call):
-    """Whether a Reshape moves places only."""
+    """Whether a Reshape rearranges places only, not channels."""
     return call.inputs[0].shape[-1] == call.outputs.shape[-1] and call.layer.target_shape[-1] > 0

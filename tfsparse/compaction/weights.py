@@ -21,7 +21,7 @@ def uses(live):
 
 
 def live_weights(mask):
-    """(path, layer) -> boolean array of the weights that live of the layer's kernel; without mask, of those that are not 0."""
+    """(path, layer) -> boolean array, which weights of the layer's kernel live; without mask, which are not 0."""
 
     def live(path, layer):
         if mask is None:

@@ -2,7 +2,7 @@
 
 `load_data` is the way in. `DATASETS` holds the sets, `AUGMENTATIONS` the ways of changing training images:
 
-- `crop_flip` is what the published accuracies were reached with, on photographs. `digits` takes `crop`: a mirrored
+- `crop_flip` is what published accuracies on photographs were reached with. `digits` takes `crop`: a mirrored
   digit is another sign.
 - `randaugment` helps long trainings of large networks and costs the most time of all (see benchmarks/input_pipeline.py).
 - `mixup` and `cutmix` give labels that are vectors over the classes; losses for class numbers do not take them.
@@ -10,7 +10,7 @@
 
 A new data set is a file with a function (data_dir, download) -> ImageSet, and a line in `DATASETS`.
 A new augmentation is a function (num_classes, *, options) -> (function (images, labels, seed) -> (images, labels)) on
-whole batches, its randomness made of `seed` alone, and a line in `AUGMENTATIONS`.
+whole batches, its randomness drawn from `seed` alone, and a line in `AUGMENTATIONS`.
 """
 
 from tfsparse.data.augmentation import AUGMENTATIONS, augmentation

@@ -14,14 +14,14 @@ log = logging.getLogger(__name__)
 def alone(root, name):
     """Holds the data set `name` in the folder `root` for this process, after waiting for the one that holds it.
 
-    The lock goes with the process, however it ends; its file stays. Where the file system knows no locks there is none.
+    The lock ends with the process, however that ends; its file stays. Where the file system has no locks, there is none.
 
     Raises:
         DatasetNotFoundError: `root` cannot be written.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        # Only read: the file may be another user's.
+        # For reading only: the file may be another user's.
         handle = os.open(root / f".{name}.lock", os.O_RDONLY | os.O_CREAT, 0o666)
     except OSError as error:
         raise DatasetNotFoundError(f"{name} could not be written to {root}: {error}") from error

@@ -10,7 +10,7 @@ from tfsparse.data.tfds_prepared import prepared
 MEAN = tuple(255 * value for value in (0.4914, 0.4822, 0.4465))
 STD = tuple(255 * value for value in (0.2023, 0.1994, 0.2010))
 
-# "First" in the order in which TFDS stores the images, which is mixed, and the same on every machine.
+# "First" in the order in which TFDS stores the images, which is shuffled, and the same on every machine.
 VALIDATION = 5000
 
 
@@ -25,7 +25,7 @@ def cifar10(data_dir=None, download=False, *, train=None):
 
 
 def cifar100(data_dir=None, download=False, *, train=None):
-    """60,000 photographs in 100 classes; 45,000 to train, 5,000 to validate, 10,000 to test. Arguments as of `cifar10`."""
+    """60,000 photographs in 100 classes; 45,000 to train, 5,000 to validate, 10,000 to test. Arguments as for `cifar10`."""
     return _cifar("cifar100", data_dir, download, train)
 
 

@@ -1,4 +1,4 @@
-"""Data that are too large decoded: kept in memory as the files' own JPEG or PNG, decoded anew every epoch."""
+"""Data too large to keep decoded: kept in memory as the files' own JPEG or PNG, and decoded anew every epoch."""
 
 import tensorflow as tf
 
@@ -7,7 +7,7 @@ from tfsparse.task.arrays import batches_of, from_batches
 
 
 def encoded_data(images, *, batch_size, seed, augment):
-    """`Data` of an `ImageSet` with `encoded`; batch by batch what `Data.from_arrays` makes of the decoded images.
+    """`Data` of an `ImageSet` with `encoded`; batch by batch the same as `Data.from_arrays` of the decoded images.
 
     Args:
         images: `ImageSet` with `encoded` and `decode`.
@@ -17,7 +17,7 @@ def encoded_data(images, *, batch_size, seed, augment):
 
     Raises:
         ValueError: batches larger than the set.
-        DatasetCorruptedError: everything is read here, nothing later.
+        DatasetCorruptedError: damaged files; they are all read here, none later.
     """
     batch_size = checks.batch_size_for(images.sizes["train"], batch_size)
     spec = tf.TensorSpec(images.shape, tf.uint8)

@@ -1,6 +1,6 @@
 """KerasCV's RandAugment, MixUp and CutMix, as functions of a seed.
 
-KerasCV is imported inside: it takes seconds, and most runs do without.
+KerasCV is imported inside the functions: it takes seconds, and most runs do without.
 """
 
 import tensorflow as tf
@@ -30,7 +30,7 @@ def randaugment(num_classes, *, operations=3, magnitude=0.5, magnitude_stddev=0.
             with seeded(tf.random.experimental.stateless_fold_in(seed, number)):
                 return tf.ensure_shape(layer({"images": image})["images"], image.shape)
 
-        # Image by image: the layer draws once a call. It would map over a batch itself, but drawing the same each time.
+        # Image by image: the layer draws once a call. It can map over a batch itself, but would draw the same each time.
         images = tf.cast(images, tf.float32)
         return tf.map_fn(one, (images, tf.range(tf.shape(images)[0])), fn_output_signature=tf.float32), labels
 
@@ -52,15 +52,15 @@ def cutmix(num_classes, *, alpha=1.0):
 
     def change(images, labels, seed):
         labels = _vectors(labels, num_classes)
-        # KerasCV's labels count the whole rectangle, what of it lies beyond the border too: a channel more says from which
-        # image each pixel came.
+        # KerasCV's labels count the whole rectangle, even the part beyond the border: an extra channel tells from which image
+        # each pixel came.
         numbers = tf.range(tf.shape(images)[0])
         marks = tf.broadcast_to(tf.cast(numbers, tf.float32)[:, None, None, None], tf.shape(images[..., :1]))
         mixed, _ = mix(tf.concat([tf.cast(images, tf.float32), marks], -1), labels, seed)
         origin = tf.cast(mixed[..., -1], tf.int32)
         own = origin == numbers[:, None, None]
         share = tf.reduce_mean(tf.cast(own, labels.dtype), (1, 2))[:, None]
-        other = tf.reduce_max(tf.where(own, 0, origin), (1, 2))  # of a rectangle without pixels it does not matter
+        other = tf.reduce_max(tf.where(own, 0, origin), (1, 2))  # if the rectangle has no pixels, it does not matter
         return mixed[..., :-1], share * labels + (1 - share) * tf.gather(labels, other)
 
     return change

@@ -26,7 +26,7 @@ def load_data(name, *, batch_size=128, seed=0, augment=None, data_dir=None, down
         data_dir: where TFDS keeps its data; None: TFDS_DATA_DIR of the environment, or ~/tensorflow_datasets.
         download: whether a missing set is fetched; False: a missing set is an error.
         memory: bytes that the decoded images may take; None: half of what is free. Larger sets are kept in memory as
-            their JPEG or PNG files, a fraction of it, and decoded anew every epoch: slower, but batch by batch the same.
+            their JPEG or PNG files, a fraction of that, and decoded anew every epoch: slower, but batch by batch the same.
 
     Raises:
         ValueError: an unknown name or option, a seed below 0, or batches larger than the set.

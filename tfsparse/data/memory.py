@@ -3,8 +3,8 @@
 import os
 import pathlib
 
-# Of the control groups of Linux, second version and first: limit, use, and what of it is files just read, given up when
-# memory is needed.
+# Names in Linux' control groups, versions 2 and 1: the limit, the use, and the part of the use that is cached files, which
+# are given up when memory is needed.
 _SECOND = ("memory.max", "memory.current", "inactive_file")
 _FIRST = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
@@ -31,7 +31,7 @@ def available_memory(root="/"):
 
 
 def _groups(root):
-    """The control groups of this process, each within the next, and the names of their numbers. A limit of any holds."""
+    """The control groups of this process, innermost first, and the names of their numbers. The limits of all apply."""
     for line in _lines(root / "proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers == "" or "memory" in controllers.split(","):

@@ -10,13 +10,13 @@ _turn = threading.RLock()
 
 @contextlib.contextmanager
 def seeded(seed):
-    """Inside, `tf.random.uniform` and its kin draw from `seed` and from how many draws there were before: no state.
+    """Inside, `tf.random.uniform` and its kin depend only on `seed` and on how many draws came before: no state.
 
     KerasCV's layers draw from global and per-layer generators, whose state depends on which batches came before and, in
-    a parallel `map`, on which thread was faster. Traced inside of this, a layer becomes a function of its inputs and the
-    seed, so that every batch of every epoch can be made again and many can be made at once.
+    a parallel `map`, on which thread was faster. Traced inside this, a layer becomes a function of its inputs and the
+    seed, so that every batch of every epoch can be made again, and many at once.
 
-    `seed` is a tensor of two integers. Only the thread that entered is concerned. A loop in the traced code draws the
+    `seed` is a tensor of two integers. Only the thread that entered is affected. A loop in the traced code draws the
     same in each turn, unless `seed` differs from turn to turn.
 
     >>> with seeded(tf.constant([1, 2])):
@@ -53,7 +53,7 @@ def seeded(seed):
 @contextlib.contextmanager
 def generator_of_its_own():
     """Inside, a layer that asks for TensorFlow's global generator gets one of its own, which `seeded` leaves unused: with
-    deterministic ops the global one cannot be had unless the program has set it."""
+    deterministic ops the global one is refused unless the program has set it."""
     with _turn, _replaced(tf.random, {"get_global_generator": lambda: tf.random.Generator.from_seed(0)}):
         yield
 

@@ -22,8 +22,8 @@ def prepared(make_builder, name, *, download, manual=None, outdated=None):
         download: whether a missing set may be fetched.
         manual: None, or function (manual folder) -> whether the set's original files lie there, so that it can be
             prepared without a network.
-        outdated: None, or function (builder, manual folder) -> whether what is on disk is a part, and more can be had: it is
-            then prepared anew. If that fails, the part stays.
+        outdated: None, or function (builder, manual folder) -> whether what is on disk is a part, and more is available: the
+            set is then prepared anew. If that fails, the part stays.
 
     Raises:
         DatasetNotFoundError, DatasetCorruptedError.
@@ -33,7 +33,7 @@ def prepared(make_builder, name, *, download, manual=None, outdated=None):
     root, by_hand = folder.parents[1], bool(manual and manual(folder))
 
     def is_current(builder):
-        # Without splits it was described before another process had prepared the set.
+        # A builder without splits was described before another process had prepared the set.
         known = not _aside(place).exists() and builder.is_prepared() and bool(builder.info.splits)
         return known and not (outdated and outdated(builder, folder))
 
@@ -59,12 +59,12 @@ def prepared(make_builder, name, *, download, manual=None, outdated=None):
 
 
 def manual_folder(builder):
-    """Where original files lie that came by hand."""
+    """Where the original files lie if they were put there by hand."""
     return pathlib.Path(builder.data_path).parents[1] / "downloads" / "manual"
 
 
 def _described(make_builder, name):
-    """A builder that has read what is on disk of its set."""
+    """A builder that has read what is on disk for its set."""
     try:
         return make_builder()
     except (json_format.Error, ValueError, KeyError) as error:  # no JSON, or not what TFDS wrote
@@ -75,7 +75,7 @@ def _described(make_builder, name):
 
 @contextlib.contextmanager
 def _put_aside(folder):
-    """Moves a folder out of the way: deleted at the end, or put back if an error comes."""
+    """Moves a folder out of the way: it is deleted at the end, or put back after an error."""
     folder.rename(_aside(folder))
     try:
         yield
@@ -94,7 +94,7 @@ def _fetched(builder, name, root, by_hand):
     """The builder, its set prepared."""
     import tensorflow_datasets as tfds  # takes seconds
 
-    # TFDS knows what it has unpacked by the archive's name: one that came by hand may have been replaced since.
+    # TFDS recognises what it has unpacked by the archive's name: one put there by hand may have been replaced since.
     mode = tfds.GenerateMode.FORCE_REDOWNLOAD if by_hand else tfds.GenerateMode.REUSE_DATASET_IF_EXISTS
     try:
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(download_mode=mode))

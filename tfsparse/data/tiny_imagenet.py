@@ -9,10 +9,10 @@ from tfsparse.data import tfds_images
 from tfsparse.data.image_set import ImageSet
 from tfsparse.data.tfds_prepared import manual_folder, prepared
 
-# Of 9,000 training images, 45 a class: what is left of files 0 to 49 of every class without the last tenth. Computed by
+# Of 9,000 training images, 45 per class: files 0 to 49 of every class without the last tenth. Computed by
 #   python -c "from tfsparse.data import DATASETS; x, _ = DATASETS['tiny_imagenet']().read('train')
 #   print(x.mean((0, 1, 2), dtype=float), x.std((0, 1, 2), dtype=float))"
-# where manual_dir holds that part of the set. All the training images differ from it by less than a grey level or so.
+# where manual_dir holds that part of the set. Those of all training images differ by less than a grey level or so.
 MEAN = (123.1995, 114.8632, 101.9567)
 STD = (70.5374, 68.5563, 71.7847)
 
@@ -31,8 +31,8 @@ def tiny_imagenet(data_dir=None, download=False):
     """110,000 photographs of 64x64 pixels in 200 classes; 90,000 to train, 10,000 to validate, 10,000 to test.
 
     The set's own validation images are the test set. Validation is the last tenth of each training class.
-    A folder with a part of the images will do, see `tiny_imagenet_builder`; that it is a part is then said at every load. The
-    whole takes its place as soon as it is there: more training images in the manual folder, or, with `download`, none.
+    A folder with a part of the images will do, see `tiny_imagenet_builder`; every load then says that it is a part. It is
+    replaced as soon as there is more: if the manual folder holds more training images, or, with `download`, no files.
     """
     from tfsparse.data.tiny_imagenet_builder import TinyImagenet, files  # takes seconds
 
@@ -70,5 +70,5 @@ def _listed(sizes):
 
 
 def _decode(content):
-    # The slower of libjpeg's two transforms: what Pillow gives, and with it everybody else's training.
+    # The slower of libjpeg's two transforms: it gives what Pillow gives, and so what everybody else trains on.
     return tf.ensure_shape(tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"), (64, 64, 3))

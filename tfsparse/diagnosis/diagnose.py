@@ -23,12 +23,12 @@ def diagnose(model, mask, *, input_shape=None):
     """Says what a mask leaves of a network, before it is trained: live weights, dead channels, weights on no path from the
     inputs to the outputs, floating-point operations, layers that are empty or hang by few weights.
 
-    A path leads from an input through live weights to an output; a unit that only its bias moves is on none. Operations are
-    those of convolution and dense kernels for one example, a multiply-add counting two, at all places, padding included;
+    A path leads from an input through live weights to an output; a unit that depends on its bias alone is on none. Operations
+    are those of convolution and dense kernels for one example, a multiply-add counting two, at all places, padding included;
     what norms, activations and the products inside attention take is not counted.
 
     Args:
-        model: built tf_keras model; left as it is. Of a subclassed model, whose graph is hidden, and of
+        model: built tf_keras model; left as it is. For a subclassed model, whose graph is hidden, and for
             one that cannot be copied, the paths are not known: `effective` is None, `unknown` says why.
         mask: `Mask`, or a mapping from weight path to array of 0 and 1.
         input_shape: of one example; None: the model's own.
@@ -109,7 +109,7 @@ def _layer(path, live, reached, inputs, outputs, used):
 
 
 def _inputs(live, kept, owner):
-    """Which channels any live weight reads. A kernel in groups has the channels of one group on its axis."""
+    """Which channels any live weight reads. The input axis of a grouped kernel has the channels of one group."""
     if not isinstance(owner, _GROUPED) or owner.groups == 1:
         return _channels(live, kept)
     return _channels(live.reshape(*live.shape[:-1], owner.groups, -1), (*kept, live.ndim - 1))
@@ -130,7 +130,7 @@ def _example(model, input_shape):
         )
     if input_shape and len(model.inputs or [None]) > 1:
         raise ValueError(
-            f"input_shape is of one input, and model {model.name!r} has {len(model.inputs)}: build it with theirs."
+            f"input_shape is of one input, and model {model.name!r} has {len(model.inputs)}: build it with their shapes."
         )
     dtypes = [tensor.dtype for tensor in model.inputs or []] or [tf.float32]
     examples = [tf.zeros((1, *shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]

@@ -58,12 +58,12 @@ class Diagnosis:
 
     @property
     def sparse_flops(self):
-        """As `dense_flops`, counting live weights only. What of it is saved depends on the processor."""
+        """As `dense_flops`, counting live weights only. What is really saved depends on the processor."""
         return self._sum("sparse_flops") + self.other_flops
 
     @property
     def empty(self):
-        """Paths of the weights of which nothing lives."""
+        """Paths of the weights in which nothing lives."""
         return [layer.path for layer in self.layers if not layer.live]
 
     @property
@@ -73,11 +73,11 @@ class Diagnosis:
 
     @property
     def disconnected(self):
-        """Whether no path leads from the inputs to the outputs, not even past the masked weights: the outputs are constant."""
+        """Whether no path leads from the inputs to the outputs, not even around masked weights: the outputs are constant."""
         return self.connected is False
 
     def to_dict(self):
-        """All numbers as JSON holds them.
+        """All numbers, in types that JSON can hold.
 
         Returns:
             dict: the properties, and `layers`, a list of dicts.

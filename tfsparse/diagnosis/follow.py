@@ -1,9 +1,9 @@
 """What depends on the inputs of a network, followed layer by layer.
 
 A network is given a batch of two halves, one with inputs and one without. Where the two differ, the inputs arrive. After
-each kernel a difference is made a number near 1 again, and so is the gradient on its way back: at no depth is there anything
-to overflow or to vanish. The numbers are drawn, from fixed seeds: what subtracts a mean, or divides by a sum, would find
-nothing in equal ones.
+each kernel a difference is set to a number near 1 again, and so is the gradient on its way back, so that nothing overflows or
+vanishes at any depth. These numbers are drawn at random, from fixed seeds: equal ones would leave no difference behind a
+layer that subtracts a mean or divides by a sum.
 """
 
 import functools
@@ -50,16 +50,16 @@ _OPERATIONS = {  # by the name that Keras gives a TensorFlow function called on 
 
 
 def follow(model, kernels):
-    """Changes `model`, a copy, so that a pair of examples shows what depends on its inputs. Parts of composite layers, too.
+    """Changes `model`, a copy, so that a pair of examples shows what depends on its inputs, parts of composite layers included.
 
     Maxima, which pass their gradient on to one place only, become means and sums; rectifiers and other activations let
-    everything through, so that none saturates (`positive` has opened the norms). What is not 0 for an input of 0 (a sigmoid)
-    stays so: a gate that nothing reaches is half open. Functions hidden in a custom layer's own `call` stay as they are: of a
-    kernel among them, weights that only a constant reaches may count, too.
+    everything through, so that none saturates (`positive` has opened the norms). What is not 0 at an input of 0 (a sigmoid)
+    stays so: a gate that nothing reaches is half open. Functions hidden in a custom layer's own `call` stay as they are: if a
+    kernel is used there, weights that only a constant reaches may count, too.
 
     Args:
         model: copy that is thrown away later.
-        kernels: paths of the weights after which differences are made near 1 again.
+        kernels: paths of the weights after which differences are set near 1 again.
     """
     owners = {id(owner): owner for path, _, owner in paths.owned_weights(model) if path in kernels}
     for seed, layer in enumerate({id(layer): layer for layer in model._flatten_layers()}.values()):
@@ -70,9 +70,9 @@ def follow(model, kernels):
 
 
 def _open(layer, seed):
-    """Lets everything through a layer without kernel. (Keras tracks what is set as an attribute; `vars` goes past it.)"""
+    """Lets everything through a layer without a kernel. (Keras tracks attributes that are set; `vars` avoids that.)"""
     own = vars(layer)
-    own["compute_mask"] = lambda *_, **__: None  # an example of nothing would be masked as a whole
+    own["compute_mask"] = lambda *_, **__: None  # the example without inputs would be masked as a whole
     if type(layer) in _POOLING:
         own["call"] = _POOLING[type(layer)].from_config(layer.get_config()).call
     elif isinstance(layer, _IDENTITIES):
@@ -90,13 +90,13 @@ def _open(layer, seed):
 
 
 def _opened(activation):
-    """A straight line through the value at 0, or 1 higher where that is not 0."""
+    """The identity, or `x + 1` for an activation that is not 0 at 0."""
     at_zero = activation(tf.zeros((1, 1), tf.float64))
     return _one_more if bool(tf.reduce_any(at_zero != 0)) else keras.activations.linear
 
 
 def _looked_up(numbers, vectors, seed):
-    """Vectors that differ within the pair where the numbers do by which they were looked up; positions do not."""
+    """Vectors that differ within the pair where the numbers that they are looked up by differ; those of positions do not."""
     if numbers.shape[0] != 2:  # positions, without a batch
         return vectors
     differ = tf.cast(numbers[:1] != numbers[1:], vectors.dtype)[..., tf.newaxis] * tf.ones_like(vectors[:1])
@@ -104,7 +104,7 @@ def _looked_up(numbers, vectors, seed):
 
 
 def _renew_after(owner, seed):
-    """Makes the difference that a layer with a kernel gives near 1."""
+    """Sets the difference in the outputs of a layer with a kernel near 1."""
     own, call = vars(owner), owner.call
     activation = _opened(getattr(owner, "activation", None) or keras.activations.linear)
 
@@ -123,14 +123,14 @@ def _renew_after(owner, seed):
 
 
 def _renewed_pair(outputs, seed):
-    """As `_renewed`, of the difference between the halves; what both have stays, bounded, since gates need it."""
+    """`_renewed` for the difference between the halves; what they have in common stays, bounded, since gates need it."""
     arriving, constant = tf.split(outputs, 2)
     kept = tf.clip_by_value(tf.stop_gradient(constant), -1, 1)
     return tf.concat([kept + _renewed(arriving - constant, seed), kept], 0)
 
 
 def _renewed(x, seed):
-    """Numbers near 1 where `x` is not 0; the gradient likewise, and only where `x` is."""
+    """Numbers near 1 where `x` is not 0; the gradient likewise, and only where `x` is not 0."""
 
     def drawn(part):
         return tf.random.stateless_uniform(tf.shape(x), (seed, part), 0.5, 1.5, x.dtype)

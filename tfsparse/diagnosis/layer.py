@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-FEW = 10  # live weights below which a layer hangs by few
+FEW = 10  # live weights; a layer with fewer hangs by few
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +15,7 @@ class LayerDiagnosis:
         shape: of the weight.
         live: weights that live.
         effective: live weights that lie on a path from the inputs to the outputs; None if not known.
-        inputs, outputs: channels that it reads and writes; `dead_inputs`, `dead_outputs`: those that no live weight does.
+        inputs, outputs: channels that it reads and writes; `dead_inputs`, `dead_outputs`: those with no live weight.
         dense_flops, sparse_flops: of all weights, and of the live ones, for one example.
     """
 
@@ -45,5 +45,5 @@ class LayerDiagnosis:
         return "few" if self.live < min(FEW, self.total) else ""
 
     def to_dict(self):
-        """All numbers as JSON holds them."""
+        """All numbers, in types that JSON can hold."""
         return {**dataclasses.asdict(self), "shape": list(self.shape), "total": self.total, "note": self.note}

@@ -1,6 +1,6 @@
 """A diagnosis as a picture.
 
-Matplotlib is imported inside: it takes a second, and few who import this project draw.
+Matplotlib is imported where it is used: that takes a second, and few who import this project draw.
 """
 
 import pathlib
@@ -13,7 +13,7 @@ _FORMATS = ("png", "svg")
 
 
 def draw(diagnosis, path):
-    """One row a layer: its density and what of it lies on a path, beside it the shares of its dead channels.
+    """One row a layer: its density, the part of that on a path, and beside them the shares of its dead channels.
 
     Args:
         diagnosis: `Diagnosis`.

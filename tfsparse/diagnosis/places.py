@@ -30,7 +30,7 @@ def places(model, owners, example):
 
 @contextlib.contextmanager
 def _eager():
-    """What is a `tf.function` runs its Python: one that was traced before would pass the layers' calls by."""
+    """Runs the Python of every `tf.function`: one traced before would bypass the layers' calls."""
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     try:
@@ -60,8 +60,8 @@ def _counted(owner, counts):
 
 
 def _places_of(owner, inputs, outputs):
-    """How often one call uses each weight: at the places of the map that a convolution writes, of the one that a transposed
-    convolution reads; once in a dense layer on a vector. Of layers inside `TimeDistributed` a call has all steps as a batch.
+    """How often one call uses each weight: once for each place of the map that a convolution writes or a transposed convolution
+    reads; once in a dense layer on a vector. For layers inside `TimeDistributed`, one call has all steps as a batch.
 
     Args:
         owner: the layer.

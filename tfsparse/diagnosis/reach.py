@@ -16,7 +16,7 @@ def reach(model, mask, input_shape=None):
 
     Runs a pair of examples, one with inputs and one without, through a copy of the model whose kernels are the mask itself,
     with nothing added on the way; what differs between the two depends on the inputs (see `follow`). A weight is on a path if
-    it lives, something reaches it, and the outputs depend on what it writes: if its gradient is not 0.
+    it lives, something reaches it, and the outputs depend on what it writes, that is if its gradient is not 0.
 
     (In float64, because oneDNN's float32 gradients corrupt memory for some narrow layers, see `tfsparse.masks.thinned`.)
 
@@ -52,7 +52,7 @@ def reach(model, mask, input_shape=None):
 
 
 def _value(path, variable, mask):
-    """What a weight of the copy is: masked kernels their mask; others let through what comes, neither more nor less."""
+    """The value of a weight in the copy: for masked kernels their mask; other weights pass on what comes, unscaled."""
     if path in mask:
         return mask[path].astype("float64")
     if path.rsplit("/", 1)[-1] in _ADDED:

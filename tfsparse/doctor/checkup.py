@@ -35,7 +35,7 @@ class Checkup:
         layers: tuple of `LayerCheckup`.
         spoiler: path of the first layer that keeps 1x1 convolutions dense; None: nothing does.
         remedy: the change that mends it.
-        channels: before and after dead ones are taken out; 0 where none is looked at. `parameters` likewise.
+        channels: before and after dead ones are taken out; both 0 if none is to be taken out. `parameters`: before and after.
         sizes: bytes expected in a file, of the weights alone (the graph comes on top): format -> (stored dense, sparse).
     """
 

@@ -46,7 +46,7 @@ def problem_of(surgery, call):
         readers = [reader for ref in tf.nest.flatten(call.outputs) for reader in surgery.consumers(ref)]
         if all(isinstance(reader.layer, _L.DepthwiseConv2D) for reader in readers):
             return None
-        return "padding is taken up by a depthwise convolution only."
+        return "only a depthwise convolution can take up padding."
     if isinstance(layer, (_L.Add, _L.Multiply, *_VANISH)) or operation(call) in _OPERATIONS:
         return None
     if isinstance(layer, _UNARY):

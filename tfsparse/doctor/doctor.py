@@ -25,7 +25,7 @@ def doctor(model, mask=None, *, compact=True):
     Args:
         model: built functional or Sequential model, plain; left as it is.
         mask: `Mask`, or a mapping from weight path to array of 0 and 1; None: the zeros that the model has.
-        compact: as the export will: whether dead channels are taken out first.
+        compact: whether dead channels are taken out first, as in the export.
 
     Returns:
         `Checkup`.

@@ -6,8 +6,8 @@ from tfsparse.compaction import BLOCK, LEAST, in_blocks
 def stored_bytes(kernel, width):
     """(dense, sparse) bytes of a kernel's numbers in a file that is written with sparse tensors.
 
-    A sparse tensor lists, for every place but the input channels, which of those have a value: value, index (one byte up to 256
-    channels, two beyond) and where each list begins.
+    A sparse tensor has one list for every place in all axes but the input channels, of the channels that have a value there:
+    the value, its index (one byte up to 256 channels, two beyond), and where the list begins.
 
     Args:
         kernel: array [..., inputs, outputs].

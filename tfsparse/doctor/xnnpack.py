@@ -1,7 +1,7 @@
 """Whether XNNPACK will run a network's 1x1 convolutions sparsely: its conditions on the graph, checked on Keras layers.
 
-From the source of XNNPACK (subgraph rewrite for NCHW) in August 2026: a cluster of layers goes over to channels first and
-sparse kernels altogether or not at all. It starts with a 3x3 convolution of stride 2 on three channels, padded by one on
+From the source of XNNPACK (subgraph rewrite for NCHW) in August 2026: a cluster of layers switches to channels first and
+sparse kernels as a whole or not at all. It starts with a 3x3 convolution of stride 2 on three channels, padded by one on
 all sides, goes on through 1x1 and depthwise convolutions, sums, products and activations, and ends in a mean over the map.
 Its 1x1 kernels together must be more than two thirds zero.
 """
@@ -20,7 +20,7 @@ _ENDS = (_L.GlobalAveragePooling2D,)
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """The 1x1 convolutions that run sparsely, or what spoils it.
+    """The 1x1 convolutions that run sparsely, or what prevents it.
 
     Args:
         paths: of the layers.

@@ -1,4 +1,4 @@
-"""What `train` makes sure of before work starts."""
+"""What `train` checks before work starts."""
 
 import logging
 import pathlib
@@ -20,7 +20,7 @@ _SET_RATES = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnP
 
 
 def check(model, task, recipe, settings, steps, callbacks=()):
-    """Raises ValueError where settings, optimizer, callbacks and model do not go together; arguments as of `train`."""
+    """Raises ValueError where settings, optimizer, callbacks and model do not go together; arguments as for `train`."""
     check_shares(task.data.batch_size, settings.strategy)
     optimizer = task.make_optimizer()
     setter = next((type(callback).__name__ for callback in callbacks if isinstance(callback, _SET_RATES)), None)
@@ -44,7 +44,7 @@ def check(model, task, recipe, settings, steps, callbacks=()):
         )
     if isinstance(optimizer, keras.optimizers.Adafactor) and settings.compact:
         raise ValueError(
-            "compact cuts what an optimizer keeps of the weights as it cuts the weights; Adafactor keeps means of rows and "
+            "compact cuts an optimizer's numbers for each weight along with the weights; Adafactor keeps means of rows and "
             "columns. Leave compact, or Adafactor, out."
         )
     needs_copy = [name for name in ("strategy", "dtype") if getattr(settings, name) is not None]
@@ -62,7 +62,7 @@ def check(model, task, recipe, settings, steps, callbacks=()):
 
 
 def warn_of_forgetting(callbacks, settings, resumed):
-    """Warns of callbacks that begin anew in the middle of a training: Keras resets them whenever its `fit` begins."""
+    """Warns of callbacks that start over in the middle of a training: Keras resets them whenever its `fit` begins."""
     names = [type(callback).__name__ for callback in callbacks if isinstance(callback, _REMEMBER)]
     if names and (resumed or settings.compact):
         when = "now that the training is resumed" if resumed else "when channels are taken out (compact=True)"
@@ -75,7 +75,7 @@ def warn_of_forgetting(callbacks, settings, resumed):
 
 
 def deciding(model, task, mask, recipe, steps):
-    """What decides the outcome of a training, by name, as JSON holds it; arguments as of `train`."""
+    """What decides the outcome of a training, as a dict for JSON; arguments as for `train`."""
     parts = [f"{type(part).__name__}({_options(part)})" for part in recipe.parts]
     digest = None if mask is None else mask.digest
     return {"recipe": parts, "mask": digest, "steps": steps and list(steps), **decides(task, model)}
@@ -88,15 +88,15 @@ def _options(part):
 
 
 def check_resumed(settings, facts):
-    """Raises ValueError if the training in the folder is another one than that of `facts`, from `deciding`."""
+    """Raises ValueError if the training in the folder is not the one that `facts`, from `deciding`, describe."""
     path = pathlib.Path(settings.folder) / TRAINING
     if path.is_file():
         write_or_compare(path, facts, "the checkpoints of another training", "Delete it and run the same again.")
 
 
 def keep(settings, facts, resumed):
-    """Keeps, beside the checkpoints, what decides the outcome; not where a resumed training has it: its folder may be for
-    reading only."""
+    """Writes what decides the outcome beside the checkpoints, unless a resumed training has it there already: its folder may
+    be read-only."""
     if settings.folder is None or not is_chief(settings.strategy):
         return
     path = pathlib.Path(settings.folder) / TRAINING

@@ -1,4 +1,4 @@
-"""What is checked of an experiment before anything else happens."""
+"""What is checked in an experiment before anything else happens."""
 
 import dataclasses
 import math
@@ -24,15 +24,15 @@ def check(experiment, folder=None):
 
     Args:
         experiment: `Experiment`.
-        folder: `RunFolder`; if it keeps a copy of the mask file, the file may be gone. None: it may not.
+        folder: `RunFolder`; if it keeps a copy of the mask file, the file itself may be missing. None: it must be there.
     """
     _check_choices(experiment)
     resolve(DATASETS, experiment.data, "data set")
     resolve(MODELS, experiment.model, "model")
     check_readable(experiment, folder)
     if experiment.mask_file is None and experiment.mask != "none" and not has_mask(experiment, folder):
-        read_method(experiment.mask)  # and an allocation's mask file, which may be gone when the mask is there
-    # Runs begun before this was refused may have both, and may go on.
+        read_method(experiment.mask)  # also an allocation's mask file, which may be missing once the mask is there
+    # Runs begun before this check existed may have both, and may go on.
     begun = folder is not None and folder.begun
     restricted = {"exclude": excluded(experiment), "prunable": experiment.prunable != "all"}
     for name in restricted if experiment.mask_file and not begun else ():
@@ -88,8 +88,8 @@ def check(experiment, folder=None):
 
 
 def _check_choices(experiment):
-    """Raises ValueError for a setting that is none of its choices, or of another type: absl checks flags, not an `Experiment`
-    made in Python."""
+    """Raises ValueError for a setting that is not among its choices, or of another type: absl checks flags, but not an
+    `Experiment` made in Python."""
     for field in dataclasses.fields(experiment):
         value, kind = getattr(experiment, field.name), type(field.default)
         if field.metadata["choices"]:

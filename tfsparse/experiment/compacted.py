@@ -1,4 +1,4 @@
-"""The smaller network that a training goes on with when no ghost lives any more."""
+"""The smaller network with which a training goes on once no ghost lives any more."""
 
 from tfsparse import recipe as recipes
 from tfsparse.compaction import compact

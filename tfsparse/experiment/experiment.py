@@ -47,11 +47,11 @@ class Experiment:
     recipe: str = setting(
         "tost", "Recipe: tost (all parts), none, or parts such as 'ghost_skips(share=0.25),label_smoothing'."
     )
-    epochs: int = setting(160, "Times the training data are gone through.")
+    epochs: int = setting(160, "How many times to go through the training data.")
     learning_rate: float = setting(0.1, "Learning rate of SGD at the start.")
     learning_rate_scaling: str = setting(
         "none",
-        "How the learning rate, meant for a batch_size of 128, follows another: linear (x batch_size / 128), sqrt of it.",
+        "How the learning rate, meant for a batch_size of 128, follows yours: linear (x batch_size / 128), or sqrt of that.",
         ["none", "linear", "sqrt"],
     )
     momentum: float = setting(0.9, "Momentum of SGD, in [0, 1).")
@@ -75,7 +75,7 @@ class Experiment:
         ["none", "bfloat16", "float16", "auto"],
     )
     jit_compile: bool = setting(False, "Compile the training step with XLA.")
-    steps_per_execution: int = setting(1, "Batches that one call of the compiled step goes through.")
+    steps_per_execution: int = setting(1, "Batches that one call of the compiled step processes.")
     export: str = setting("saved_model,tflite", "Formats to export, separated by commas, or 'none'.")
     compact_export: bool = setting(True, "Exported files leave out the channels that the mask has killed.")
     output_dir: str = setting("saved_models", "Where run folders are made.", path=True)
@@ -83,7 +83,7 @@ class Experiment:
     overwrite: bool = setting(False, "Delete what an earlier run with these settings left, and begin anew.")
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):  # in one kind each: equal settings are one run
+        for field in dataclasses.fields(self):  # one type for each: equal settings are one run
             object.__setattr__(self, field.name, plain(getattr(self, field.name), type(field.default)))
 
     @property
@@ -114,7 +114,7 @@ class Experiment:
         """Reads what `RunFolder.write_flags` wrote.
 
         Raises:
-            ValueError: a line that is no setting of an experiment, or the file is cut: it would be read as another run.
+            ValueError: a line that is no setting of an experiment, or a file cut short, which would be read as another run.
         """
         fields, given = {field.name: field for field in dataclasses.fields(cls)}, {}
         text = pathlib.Path(path).read_text(encoding="utf-8")
@@ -131,7 +131,7 @@ class Experiment:
 
 
 def _value(path, field, text):
-    """The value of a setting that stands as `text` in the flagfile at `path`."""
+    """The value of a setting that is written as `text` in the flagfile at `path`."""
     kind = type(field.default)
     if kind is bool:
         if text not in ("True", "False"):
@@ -145,7 +145,7 @@ def _value(path, field, text):
     return os.path.expanduser(text) if field.metadata["path"] else text
 
 
-# What every run has written since there are runs: a flagfile without one of them has lost lines.
+# Settings that every run has ever written: a flagfile without one of them has lost lines.
 _ALWAYS = ("data", "model", "mask", "sparsity", "recipe", "epochs", "seed")
-# What does not change what is computed.
+# Settings that do not change what is computed.
 _ELSEWHERE = ("data_dir", "download", "export", "compact_export", "output_dir", "run_name", "overwrite")

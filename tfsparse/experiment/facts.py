@@ -1,4 +1,4 @@
-"""What a model card says of how a network was trained."""
+"""What a model card says about how a network was trained."""
 
 import shlex
 

@@ -17,14 +17,14 @@ def part_of(data, split):
 
 
 def predictor(file):
-    """An exported file, loaded, and the threshold of a single output: files give probabilities, unless their card says no."""
+    """A loaded exported file, and the threshold of its single output, a probability unless the card says otherwise."""
     exported = load_exported(file)
     meaning = (read_card(file) or {}).get("outputs", {}).get("meaning")
     return exported, 0.0 if meaning == NUMBERS else 0.5
 
 
 def file_accuracy(file, data, split, exported, threshold):
-    """Accuracy of what `predictor(file)` gave; ValueError if the data are not of its classes."""
+    """Accuracy of a file, with what `predictor(file)` gave; ValueError if the data have other classes."""
 
     def predict(images):
         outputs = exported(_as_taken(data.stored(images), exported.dtype))
@@ -41,7 +41,7 @@ def file_accuracy(file, data, split, exported, threshold):
 
 
 def _check_classes(file, outputs, data):
-    """Raises ValueError if a file has other classes than the data; a single output tells two apart, as `accuracy` knows."""
+    """Raises ValueError if a file has other classes than the data; one output tells two apart, which `accuracy` handles."""
     classes = outputs.shape[-1] if outputs.ndim > 1 else 1
     if classes not in (1, data.num_classes):
         raise ValueError(
@@ -51,5 +51,5 @@ def _check_classes(file, outputs, data):
 
 
 def _as_taken(images, dtype):
-    """Images of the data's dtype in that of a file: it may have been exported with another `image_dtype`."""
+    """Images of the data's dtype in that of a file, which may have been exported with another `image_dtype`."""
     return np.rint(images).clip(0, 255).astype(dtype) if dtype == np.uint8 else images.astype(dtype)

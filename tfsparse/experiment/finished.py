@@ -40,7 +40,7 @@ def open_run(path, **changes):
         raise ValueError(f"{folder.path} is no run folder: it has no {folder.flags.name}.")
     experiment = dataclasses.replace(Experiment.from_flagfile(folder.flags), **changes)
     if experiment.mask != "none" and not folder.mask.is_file():
-        raise ValueError(f"{folder.path} has lost its {folder.mask.name}, and no other tells which weights live.")
+        raise ValueError(f"{folder.path} has lost its {folder.mask.name}, and nothing else tells which weights live.")
     saved = saved_epochs(folder.checkpoints)
     trained = folder.model.is_file() or (saved and int(saved[0].rsplit("-", 1)[1]) >= experiment.epochs)
     if not trained:
@@ -82,7 +82,7 @@ def load_run(path, *, best=False):
         model = build_model(experiment.model, kept_shapes(folder.model))
         mask = None if experiment.mask == "none" else Mask.load(folder.mask)
         load_kept(folder.model, model, mask)
-    else:  # its checkpoints alone
+    else:  # only its checkpoints are left
         model, mask = trained_model(experiment, load_task(experiment), folder)
     if best:
         load_best(folder.best, paths.weights(model))
@@ -95,8 +95,8 @@ def evaluate_files(path, split, **settings):
     Args:
         path: run folder, or an exported file of any format.
         split: `"test"` or `"validation"`.
-        settings: of the data set: `data`, `data_dir`, `download`. A run has its own data set, and may be evaluated on
-            another one of such images and as many classes; a file needs `data`.
+        settings: of the data set: `data`, `data_dir`, `download`. A run has its own data set, but may be evaluated on
+            another one with images of the same shape and as many classes; a file needs `data`.
 
     Returns:
         Dict from what was evaluated to its accuracy.

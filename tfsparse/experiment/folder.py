@@ -59,23 +59,23 @@ class RunFolder:
         return self.path / f"{exporter.name}{exporter.suffix}"
 
     def exported(self, formats):
-        """The exports that are there: file name -> path, of a table of formats."""
+        """The exports in this folder: file name -> path. `formats` is the table of all formats."""
         found = [path for entry in formats.values() if entry.suffix for path in self.path.glob(f"*{entry.suffix}")]
         found += [self.path / entry.name for entry in formats.values() if not entry.suffix]
         return {path.name: path for path in sorted(found) if path.exists()}
 
     @property
     def begun(self):
-        """Whether a run has left work here: more than its settings, which may change until then."""
+        """Whether a run has left work here, that is more than its settings: until then those may change."""
         return self.flags.is_file() and any(path != self.flags for path in self._visible())
 
     def _visible(self):
-        """What lies here, without locks and unfinished files, which a run killed at its very start leaves."""
+        """What lies here, except locks and unfinished files, which a run killed at its very start leaves behind."""
         return [p for p in self.path.iterdir() if not p.name.startswith(".") and not p.name.endswith(UNFINISHED)]
 
     @contextlib.contextmanager
     def locked(self):
-        """Holds the folder for this process; the lock goes with the process, however it ends.
+        """Locks the folder for this process; the lock ends with the process, however that ends.
 
         Raises:
             RuntimeError: another process is running in it.
@@ -87,15 +87,15 @@ class RunFolder:
                 raise RuntimeError(
                     f"Another process is running in {self.path}. Wait for it, or give --run_name for a folder of its own."
                 ) from None
-            except OSError as error:  # a file system that knows no locks
+            except OSError as error:  # a file system without locks
                 log.warning("%s cannot be locked (%s): let no other process run in it.", self.path, error)
             yield self
 
     def make(self):
-        """Makes the folder and sees that it can be written and has space.
+        """Makes the folder and checks that it can be written to and has space.
 
         Raises:
-            OSError: it can not, or has not.
+            OSError: it cannot be written to, or has too little space.
         """
         check_writable(self.path, "Choose another folder with --output_dir, or make space.")
         free = shutil.disk_usage(self.path).free
@@ -106,7 +106,7 @@ class RunFolder:
             )
 
     def clear(self):
-        """Deletes what an earlier run left: first what another run would go on with, what tells that it is a run last."""
+        """Deletes what an earlier run left: first what a run would go on from, last the flags, which mark a run folder."""
         log.info("Deleting the earlier run in %s.", self.path)
         kept = {".lock", self.metrics.name, self.flags.name}
         self.metrics.unlink(missing_ok=True)
@@ -116,7 +116,7 @@ class RunFolder:
         self.flags.unlink(missing_ok=True)
 
     def check_owner(self):
-        """Raises ValueError if the folder holds files but no run: they are somebody's, and not ours to mix or delete."""
+        """Raises ValueError if the folder holds files but no run: they are somebody else's, not ours to mix with or delete."""
         strangers = self._visible() if self.path.is_dir() and not self.flags.is_file() else []
         if strangers:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The trained model that a run keeps: whoever wants it back need not prepare its training once more."""
+"""The trained model that a run keeps, so that it can be loaded without preparing its training again."""
 
 import types
 
@@ -9,13 +9,13 @@ _REMEDY = "Delete it: the run's checkpoints, if they are there, hold the same we
 
 
 def keep_model(path, model, mask, data):
-    """Writes the weights of a trained plain model, and what tells how to build it and which mask is in it."""
+    """Writes the weights of a trained plain model, and the facts that tell how to build it and which mask is in it."""
     facts = {"input_shape": data.input_shape, "num_classes": data.num_classes, "mask": _digest(mask)}
     save_weights(path, arrays_of(paths.weights(model)), **facts)
 
 
 def kept_shapes(path):
-    """Images and classes that a kept model was built for, as `build_model` takes them; no data set is needed.
+    """The image shape and number of classes that a kept model was built for, as `build_model` takes them, without a data set.
 
     Raises:
         ValueError: the file is damaged.

@@ -25,12 +25,12 @@ def has_mask(experiment, folder):
 
 
 def check_unchanged(experiment, folder, make_task):
-    """Raises ValueError if the mask file holds another mask than when the run began: what is there is of the old one.
+    """Raises ValueError if the mask file holds another mask than when the run began: the run's files are of the old one.
 
     Args:
         experiment: `Experiment`.
         folder: `RunFolder`.
-        make_task: () -> `Task`, called only if the file has to be turned into the layout of a model.
+        make_task: () -> `Task`, called only if the file has to be converted to the layout of a model.
     """
     file = experiment.mask_file
     if file is None or not file.is_file() or not folder.mask.is_file():

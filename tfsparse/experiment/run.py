@@ -24,7 +24,7 @@ from tfsparse.training import AUTO, best_epoch, is_chief, load_best, make_strate
 
 log = logging.getLogger(__name__)
 
-# What a run cost (memory: its last session), in metrics.json: all else there is the same for the same flags on one machine.
+# Costs of a run in metrics.json (memory: of its last session); all else there is the same for the same flags on one machine.
 COSTS = ("seconds", "peak_memory_mb")
 
 
@@ -36,7 +36,7 @@ def run_experiment(experiment, folder=None):
         folder: the run folder; None: `experiment.name` under `experiment.output_dir`.
 
     Returns:
-        The dict that `metrics.json` holds; of a worker beside the chief, which writes nothing, `epochs` only.
+        The dict that `metrics.json` holds; for a worker other than the chief, which writes nothing, `epochs` only.
 
     Raises:
         ValueError, OSError: something is wrong with the settings or the folder, before work starts.
@@ -62,7 +62,7 @@ def run_experiment(experiment, folder=None):
 
 
 def warn_of_files(experiment, folder):
-    """Says of a finished run that its files stay as they are, if they were exported otherwise than the experiment asks for."""
+    """Warns that a finished run's files stay as they are, if they were exported with another `compact_export`."""
     if experiment.compact_export != Experiment.from_flagfile(folder.flags).compact_export:
         how = "compact_export" if experiment.compact_export else "nocompact_export"
         log.warning(
@@ -73,7 +73,7 @@ def warn_of_files(experiment, folder):
 
 
 def _as_begun(experiment, folder):
-    """The experiment with the precision that the run began with in the place of auto."""
+    """The experiment, with auto replaced by the precision that its run began with."""
     if experiment.mixed_precision != AUTO or not folder.begun or experiment.overwrite:
         return experiment
     return dataclasses.replace(experiment, mixed_precision=Experiment.from_flagfile(folder.flags).mixed_precision)
@@ -110,7 +110,7 @@ def _stages(experiment, folder, strategy):
 
 
 def _export(experiment, folder, model, result, **given):
-    """Writes the exports that are asked for and missing; one that cannot be made does not keep the others from it.
+    """Writes the exports that are asked for and missing; one that cannot be made does not prevent the others.
 
     Returns:
         What was wrong with those that could not be made: a list of texts.
@@ -137,7 +137,7 @@ def _best(model, task, folder):
 
 
 def missing_exports(experiment, folder):
-    """The exports that an experiment asks for and its `RunFolder` does not hold: dict from format with options to path."""
+    """The exports that an experiment asks for and its `RunFolder` does not hold: dict from format and options to path."""
     paths = {}
     for format in exports(experiment):
         path = folder.export(make_exporter(format))

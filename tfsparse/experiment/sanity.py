@@ -17,14 +17,14 @@ def sanity_checks(experiment, seeds):
 
     Args:
         experiment: `Experiment`, whose mask is a method; `run_name` must be left open, for every run has its own.
-        seeds: how many, from the experiment's own on.
+        seeds: how many, counting up from the experiment's own.
 
     Returns:
         List of dicts: `mask`, `sanity` (None or the check), `seed`, `test_accuracy`, `sparsity`, `folder`.
 
     Raises:
-        ValueError: the mask is no method, names a check itself, or there is a `run_name`, `overwrite`, several workers or a
-            precision that is left open; before anything is run.
+        ValueError: before anything is run, if the mask is no method or names a check itself, or if there is a `run_name`,
+            `overwrite`, several workers or a precision left at `auto`.
     """
     if experiment.run_name:
         raise ValueError("--run_name is for one run; leave it out: each of these runs has a folder of its own.")

@@ -1,4 +1,4 @@
-"""`find_mask` with what methods that train need: training by the default protocol, and accuracies."""
+"""`find_mask`, given what methods that train need: training by the default protocol, and accuracies."""
 
 import dataclasses
 import functools
@@ -37,7 +37,7 @@ def find_mask(
         sparsity: share of the prunable weights that are zero, in [0, 1): exactly `round((1 - sparsity) * n)` live.
             A given mask has its own, which wins; a note in the log says when they differ.
         task: `Task`; methods that look at data need one.
-        seed: of draws and ties; None: the task's, or 0.
+        seed: of random draws and of ties; None: the task's, or 0.
         prunable: `"all"`, `"conv"` for convolution kernels only, or `"pointwise"` for 1x1 convolutions only. A given mask
             names its weights itself.
         exclude: paths of weights, or of layers, that stay dense and are not counted.
@@ -46,11 +46,11 @@ def find_mask(
             same folder, the search goes on after the last finished one. None: nothing is kept.
         training: settings of the trainings of `imp`, as `tfsparse.train` takes them: `strategy`, `dtype`, ... (`gem_miner`
             and `gradual` train on one device, in the model's own precision; a note in the log says what they do not use.)
-        **options: options of the method, as in its call: `find_mask(model, "snip", batches=4, pattern="2:4", ...)`.
+        **options: options of the method, as in: `find_mask(model, "snip", batches=4, pattern="2:4", ...)`.
             Those that all methods have in common: `tfsparse.masks.Choices`.
 
     Returns:
-        `Mask`; its metadata say how it was found, its `weights` what training shall start from, if the method says so.
+        `Mask`; its metadata say how it was found, its `weights` are the start weights for training, if the method sets them.
 
     >>> import tf_keras as keras
     >>> model = keras.Sequential([keras.layers.Dense(4, input_shape=(5,), name="head")])
@@ -69,7 +69,7 @@ def find_mask(
 
 
 def _checked(training, method):
-    """The settings of training, all known; says which of them the method will not use."""
+    """The settings of training, refused if unknown; warns of those that the method will not use."""
     known = {field.name: field.default for field in dataclasses.fields(Settings) if field.name != "folder"}
     known["callbacks"] = ()
     given = {name: lookup(known, name, "setting of training") for name in training}
@@ -91,6 +91,6 @@ def _changes_nothing(value):
 
 
 def _train(settings, model, task, mask, folder, steps):
-    """Trains by the default protocol, one line an epoch: a progress bar of the rounds is there already."""
+    """Trains by the default protocol, one line an epoch, because the rounds have a progress bar already."""
     train(model, task, mask, "none", folder=folder, steps=steps, **{"verbose": 2, **settings})
     return evaluate(model, task)

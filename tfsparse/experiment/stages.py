@@ -1,4 +1,4 @@
-"""The stages of a run up to the trained model; each finds what an earlier run left in the folder."""
+"""The stages of a run up to the trained model; each reuses what an earlier run left in the folder."""
 
 import dataclasses
 import logging
@@ -55,7 +55,7 @@ def learning_rate(experiment):
 
 
 def with_measured_precision(experiment, make_model):
-    """The experiment with a precision in the place of auto: the one in which steps of `make_model()` are fastest here."""
+    """The experiment, with auto replaced by the precision in which steps of `make_model()` are fastest here."""
     if experiment.mixed_precision != AUTO:
         return experiment
     return dataclasses.replace(experiment, mixed_precision=fastest(make_model()))
@@ -63,7 +63,8 @@ def with_measured_precision(experiment, make_model):
 
 def search_mask(experiment, model, task, folder, strategy=None):
     """Finds the mask of an experiment; `folder` keeps the rounds of methods that train."""
-    # A run has measured before it comes here; a search alone trains at most by `imp`, for which auto is refused.
+    # A run has replaced auto before it gets here. A search alone needs a precision for `imp` only: scripts/find_mask.py
+    # refuses auto there; the doctor, whose rounds are not resumed, takes float32.
     if experiment.mixed_precision == AUTO:
         experiment = dataclasses.replace(experiment, mixed_precision="none")
     if experiment.mask_file:
@@ -79,13 +80,13 @@ def search_mask(experiment, model, task, folder, strategy=None):
         exclude=excluded(experiment),
         strict=experiment.strict,
         folder=folder,
-        # Whole networks: what decay makes of weights on no path counts in the next ranking.
+        # Whole networks: what weight decay does to weights on no path counts in the next ranking.
         training={**_settings(experiment, strategy if experiment.strategy == "mirrored" else None), "compact": False},
     )
 
 
 def check_mask(experiment, task):
-    """Raises ValueError if a mask file does not fit the model, or what a mask is to be found by does not."""
+    """Raises ValueError if a mask file does not fit the model, or if the method or settings to find a mask do not."""
     with kept_random_state():
         model = build_model(experiment.model, task.data)
     if experiment.mask_file:
@@ -96,9 +97,9 @@ def check_mask(experiment, task):
 
 
 def load_mask(experiment, model, task, folder, strategy=None):
-    """The mask of an experiment: from the run folder if it is there, else found and written there; None is dense.
+    """The mask of an experiment: from the run folder if it is there, else found and written there; None for a dense run.
 
-    If the method says what training shall start from (rewound weights), `model` gets it. With several workers the chief
+    If the mask has start weights (rewound ones), `model` gets them. With several workers the chief
     finds the mask, and the others wait here until it has.
     """
     if experiment.mask != "none" and not folder.mask.is_file() and is_chief(strategy):
@@ -116,7 +117,7 @@ def load_mask(experiment, model, task, folder, strategy=None):
 
 
 def _diagnose(model, mask, folder):
-    """Says, and writes, what the mask leaves of the network."""
+    """Logs what the mask leaves of the network, and writes it to the run folder."""
     found = diagnose(model, mask)
     found.save_json(folder.diagnosis)
     found.plot(folder.picture)
@@ -139,8 +140,8 @@ def _settings(experiment, strategy):
 
 
 def trained_model(experiment, task, folder, strategy=None):
-    """The plain model of an experiment, trained, and its mask. Finds the mask and trains, as far as the run folder does not
-    have them yet: that may take hours."""
+    """The plain model of an experiment, trained, and its mask. What the run folder does not have yet is found and
+    trained first, which may take hours."""
     model = build_model(experiment.model, task.data)
     mask = load_mask(experiment, model, task, folder, strategy)
     if folder.model.is_file():

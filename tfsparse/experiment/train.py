@@ -20,10 +20,10 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         task: `Task`: data, length, optimizer, seed.
         mask: `Mask`; None trains the dense model.
         recipe: `Recipe` or its text: `"tost"`, `"none"`, `"ghost_skips(share=0.25),label_smoothing"`.
-        callbacks: Keras callbacks of your own, as for `fit`. A training with a `folder` that one of them has stopped goes on
-            when called again; `EarlyStopping` and `ReduceLROnPlateau` then count anew, as Keras lets them.
-        steps: (first, end), a part of the task's steps, with the data and learning rates that they have in an unbroken
-            training; None: all. Not with ghosts, whose clocks begin with the training; only a part from 0 on rescales.
+        callbacks: Keras callbacks of your own, as for `fit`. If one of them stops a training with a `folder`, the next call
+            continues it; `EarlyStopping` and `ReduceLROnPlateau` then count anew, as is their way in Keras.
+        steps: (first, end), to train a part of the task's steps, with the data and learning rates that they have in an unbroken
+            training; None: all. Not with ghosts, whose clocks begin with the training; only a part that begins at 0 rescales.
         **settings: `folder`, `strategy`, `sync_batch_norm`, `live_gradients`, `compact`, `dtype`, `jit_compile`,
             `steps_per_execution`, `verbose`: see `tfsparse.training.Settings`. With a `folder` the training is resumed from
             its last completed epoch.
@@ -32,7 +32,7 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
         `keras.callbacks.History`, with the rows of resumed epochs too.
 
     Raises:
-        TypeError: `task` is no `Task`; a setting that there is not.
+        TypeError: `task` is no `Task`; an unknown setting.
         ValueError: the mask does not fit; the training in `folder` is another one (mask, recipe, task); the recipe needs a
             graph that a subclassed model does not show; the model has a loss or training step of its own; a callback sets
             learning rates that a schedule sets already.
@@ -46,9 +46,9 @@ def train(model, task, mask=None, recipe="tost", *, callbacks=(), steps=None, **
     if not isinstance(task, Task):
         raise TypeError(f"task must be a Task, such as Task(data, epochs=160), received {type(task).__name__}.")
     loss = task.loss_for(model)
-    trained_with = recipe.loss(loss)  # refused before the work of rescaling, if at all
+    trained_with = recipe.loss(loss)  # an unsuitable loss is refused before the work of rescaling
     if steps is not None and tuple(steps) == (0, task.steps):
-        steps = None  # a part that is the whole; what parts cannot have is allowed
+        steps = None  # this part is the whole: what parts cannot have is allowed
     check(model, task, recipe, settings, steps, callbacks)
     resumed = training.has_checkpoint(settings.folder)  # then the weights come from there
     begins = not resumed and (steps is None or steps[0] == 0)  # a later part goes on with the weights that it is given

@@ -1,17 +1,17 @@
 """Files to run a trained network elsewhere: `export_model(model, "tflite", "saved_models/mine")`.
 
 - `saved_model`: TensorFlow Serving and everything else that runs TensorFlow.
-- `tflite`: phones and boards; small where the network is sparse. `"tflite(dtype='float16')"`, `"tflite(dtype='int8')"`.
+- `tflite`: phones and boards; smaller if the network is sparse. Also `"tflite(dtype='float16')"`, `"tflite(dtype='int8')"`.
 - `onnx`: onnxruntime and others; `pip install tfsparse[onnx]`.
 
-All take images as they come, uint8 most often, normalise them and give probabilities: of one class of several, or of labels
-each on its own (`outputs=`). Channels that the mask has killed are taken out first (`compact=True`): that is what makes every
-format smaller and faster. No file counts as exported before it was loaded back, gave the Keras model's outputs on test
-images, and was found to hold exactly the network's zeros. A model card lies beside each: `mine.tflite.card.md` to read,
-`mine.tflite.card.json` for programs.
+All formats take images as they come (most often uint8), normalise them and give probabilities: of mutually exclusive classes,
+or of independent labels (`outputs=`). Channels that the mask has killed are taken out first (`compact=True`), which is what
+makes the file smaller and faster in every format. A file counts as exported only once it has been loaded back, has given the
+Keras model's outputs on test images, and has been found to hold exactly the network's zeros. A model card lies beside each
+file: `mine.tflite.card.md` for people, `mine.tflite.card.json` for programs.
 
-A new format is a class with `suffix`, `name`, `tolerance`, `calibrates`, `variants(serving)` and a static
-`load(path) -> Exported`, in a file here, and a line in `EXPORTERS`; its options are the keyword-only arguments of its
+To add a format, write a class with `suffix`, `name`, `tolerance`, `calibrates`, `variants(serving)` and a static
+`load(path) -> Exported` in a file here, and add a line to `EXPORTERS`; its options are the keyword-only arguments of its
 constructor.
 """
 

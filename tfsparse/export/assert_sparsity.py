@@ -1,4 +1,4 @@
-"""`assert_sparsity`: whether a model or a file of ours has the zeros of a mask."""
+"""`assert_sparsity`: checks that a model or an exported file has the zeros of a mask."""
 
 import pathlib
 
@@ -13,19 +13,19 @@ from tfsparse.mask import Mask
 def assert_sparsity(file_or_model, mask):
     """Checks that every weight that a mask prunes is exactly 0.0.
 
-    In a file whose dead channels were taken out, what is left of each kernel is checked; which channels those are is told
-    by the model card beside it. Where one channel carries the constants of others, what reads it is not checked.
+    If dead channels were taken out of a file, what is left of each kernel is checked; the model card beside the file says
+    which channels are left. Where one channel carries the constants of others, the weights that read it are not checked.
 
     Args:
         file_or_model: Keras model, or path of a file that `export_model` wrote.
         mask: `Mask`, a mapping from weight path to boolean array, or path of a mask file.
 
     Returns:
-        How many zeros were found in the kernels that the mask is for.
+        Number of zeros found in the kernels that the mask covers.
 
     Raises:
         AssertionError: a zero is lost; names the weight.
-        ValueError: the mask is of another architecture; the file or its card cannot be read.
+        ValueError: the mask is for another architecture; the file or its card cannot be read.
         FileNotFoundError: no such file.
 
     >>> import tf_keras as keras
@@ -58,7 +58,7 @@ def _of_model(model, mask):
 
 
 def _part(live, name, card):
-    """What the file has of one mask entry."""
+    """The part of one mask entry that the file still has."""
     kept = card.get("kept", {}).get(name)
     if kept is not None:
         try:
@@ -67,7 +67,7 @@ def _part(live, name, card):
             ]
         except (IndexError, ValueError) as error:
             raise ValueError(
-                f"The mask's {name!r}, {live.shape}, is not of the network in the card: {error}."
+                f"The mask's {name!r}, {live.shape}, does not fit the network in the card: {error}."
             ) from error
     carriers = card.get("carriers", {}).get(name)
     if carriers:
@@ -80,7 +80,7 @@ def _check_sizes(parts, constants, path, card):
     sizes = {constant.size for constant in constants}
     for name, live in parts.items():
         if live.size and live.any() and live.size not in sizes:
-            hint = "" if card else " It has no model card, which tells what channels were taken out."
+            hint = "" if card else " It has no model card, which would say which channels were taken out."
             raise ValueError(
                 f"{path} holds no weight of the size of {name!r}, {live.shape}.{hint} Is it another model?"
             )

@@ -1,4 +1,4 @@
-"""The model card beside every exported file: what it is, how it was made, what it must be; Markdown and JSON."""
+"""The model card beside every exported file: what it is, how it was made, its checksums; in Markdown and JSON."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from tfsparse.version import __version__
 
 
 def card_of(result, format, serving, small, facts):
-    """What a card holds, as a dict for JSON.
+    """The contents of a card, as a dict for JSON.
 
     Args:
         result: `ExportResult`.
@@ -85,13 +85,13 @@ def card_path(path):
 
 
 def as_json(facts):
-    """Facts for a card as JSON holds them: NumPy's numbers and arrays become Python's.
+    """Facts for a card in types that JSON can hold: NumPy's numbers and arrays become Python's.
 
     >>> as_json({"accuracy": np.float64(0.5), "seeds": (1, 2)})
     {'accuracy': 0.5, 'seeds': [1, 2]}
 
     Raises:
-        ValueError: no dict, or something in it that JSON has no form for; names it.
+        ValueError: not a dict, or something in it that JSON cannot hold; the message names it.
     """
     if not isinstance(facts, dict):
         raise ValueError(f"card must be a dict of facts, received {type(facts).__name__}.")
@@ -121,8 +121,8 @@ def remove_card(path):
 
 
 def write_card(path, card):
-    """Writes both forms of the card of the file `path`. If that fails the file goes, too: without a card it could not be
-    told from somebody else's, and would never be replaced."""
+    """Writes both forms of the card of the file `path`. If that fails, the file is deleted too: without a card
+    it could not be told from somebody else's file, and would never be replaced."""
     try:
         write_json(card_path(path), card)
         with written_aside(card_path(path).with_suffix(".md")) as scratch:
@@ -137,7 +137,7 @@ def read_card(path):
     """The card of the exported file `path`, or None if there is none.
 
     Raises:
-        ValueError: it is damaged, or of another file.
+        ValueError: the card is damaged, or belongs to another file.
     """
     place = card_path(path)
     if not place.is_file():
@@ -146,7 +146,7 @@ def read_card(path):
         card = json.loads(place.read_text(encoding="utf-8"))
         expected = card["sha256"]
         if not isinstance(card.get("outputs", {}), dict) or not isinstance(card.get("class_names"), list | None):
-            raise ValueError("outputs or class_names are not what they were")
+            raise ValueError("outputs must be a dict, class_names a list or null")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{place} is no model card ({error!r}). Delete it.") from error
     if expected != checksums(pathlib.Path(path)):

@@ -12,11 +12,11 @@ from tfsparse.export.result import ExportError
 
 @dataclasses.dataclass(frozen=True)
 class Tolerance:
-    """How far an exported file's outputs may be from the Keras model's, in the parts that `compare` takes.
+    """How far an exported file's outputs may be from the Keras model's, in the units that `compare` uses.
 
     Args:
-        largest: difference of any one.
-        moved: the mean over images of what moved from class to class; of other outputs, of their differences' sum.
+        largest: difference of any single output.
+        moved: mean over images of the probability that moved between classes; for other outputs, of the sum of differences.
     """
 
     largest: float
@@ -24,29 +24,29 @@ class Tolerance:
 
 
 EXACT = Tolerance(1e-4, 1e-4)
-_VARIES = 0.02  # outputs that vary by more than this are not rounded to a constant, by eight bits neither
-_LEAST = 0.01  # of what numbers are compared with: smaller ones are made of larger ones, whose rounding they carry
+_VARIES = 0.02  # outputs that vary by more than this are not rounded to a constant, not even by eight bits
+_LEAST = 0.01  # least scale of such differences: smaller numbers are made of larger ones and carry their rounding
 
 
 def compare(exported, images, expected, tolerance, meaning=CLASSES, advice=""):
     """How far the outputs of a loaded export are from `expected`.
 
-    Differences are of probabilities. Of labels each on its own they are in parts of what a row of `expected` adds up to, if
-    that is more than 1. Of a model's own numbers, in parts of that or of its mean over the images, whichever is more.
+    Differences are between probabilities. For independent labels they are divided by the sum of a row of `expected`, if that
+    is more than 1; for a model's own numbers, by the row's sum of magnitudes or its mean over the images, whichever is more.
 
     Args:
         exported: `Exported`.
-        images: as it takes them.
+        images: in the form that it takes.
         expected: the Keras model's outputs on them.
         tolerance: `Tolerance`.
         meaning: of the outputs: `CLASSES`, `LABELS` or `NUMBERS`.
-        advice: ends the message.
+        advice: text that ends the error message.
 
     Returns:
-        (largest difference, mean over images of the differences' sum; of classes half of it: what one loses another gains).
+        (largest difference, mean over images of the sum of differences; for classes half of it: what one loses another gains).
 
     Raises:
-        ExportError: more than `tolerance` allows, the outputs are not numbers, or all the same where the model's are not.
+        ExportError: they differ by more than `tolerance` allows, are NaN, or are all the same where the model's are not.
     """
     rows = np.abs(expected).sum(-1, keepdims=True)
     least = max(float(rows.mean()), _LEAST) if meaning == NUMBERS else 1
@@ -70,7 +70,7 @@ def compare(exported, images, expected, tolerance, meaning=CLASSES, advice=""):
 
 @contextlib.contextmanager
 def full_float32():
-    """Turns off TensorFloat-32, with which GPUs round to ten bits: its error would hide the export's."""
+    """Turns off TensorFloat-32, in which GPUs round to ten bits: that error would hide the export's."""
     before = tf.config.experimental.tensor_float_32_execution_enabled()
     tf.config.experimental.enable_tensor_float_32_execution(False)
     try:

@@ -31,27 +31,27 @@ def export_model(
     """Writes a trained model as a file that runs without Keras, loads it back and compares the two.
 
     Args:
-        model: plain tf_keras model of normalised float images, giving [batch, classes]; a single label or number is
-            [batch, 1].
+        model: plain tf_keras model that takes normalised float images and gives [batch, classes]; a single label or number
+            is [batch, 1].
         format: a name in `EXPORTERS`, with options or without: `"saved_model"`, `"tflite"`, `"tflite(dtype='int8')"`.
         path: file or folder to write; a missing suffix (`.tflite`) is added. An earlier export there, with the card that
             describes it, is replaced; nothing else is.
-        mask: mapping from weight path to boolean array; checked to be zero in the model and in the file. None: all
+        mask: mapping from weight path to boolean array; what it prunes must be zero in the model and in the file. None: all
             zeros of the model's kernels are checked.
-        data: `Data`, or what has `.mean` and `.std` (per channel, in the units of the images), `.image_dtype`, `.input_shape`,
-            `.test`, `.train`, `.class_names`, each of which may be None. Without test images random ones serve for the
-            comparison; int8 needs training images.
-        outputs: what the model gives. `"softmax"`: logits of one class of several, a softmax is put behind them. `"sigmoid"`:
-            logits of labels each on its own, a sigmoid is. `"as_is"`: what its file shall give. `"auto"`: as they are if
-            the model ends in sigmoid or its rows are probabilities; else they are taken for logits of one class of several,
-            so a regression must say `"as_is"`; what a single number is must be said. The model card says what was done.
+        data: `Data`, or an object with `.mean` and `.std` (per channel, in the units of the images), `.image_dtype`,
+            `.input_shape`, `.test`, `.train`, `.class_names`, each of which may be None. Without test images, random ones are
+            used for the comparison; int8 needs training images.
+        outputs: what the model gives. `"softmax"`: logits of mutually exclusive classes; a softmax is added. `"sigmoid"`:
+            logits of independent labels; a sigmoid is added. `"as_is"`: what the file shall give, unchanged. `"auto"`:
+            unchanged if the model ends in sigmoid or its rows are probabilities; else taken for logits of exclusive classes
+            (a regression must say `"as_is"`), and a single number is refused. The model card says what was done.
         images: how many images to compare on.
         image_dtype: of the images that the file takes: `"uint8"`, numbers from 0 to 255, or `"float32"`, in the data's own
             units (without mean and std: as the model takes them). None: the data's, else `"float32"`. Float images that were
-            8-bit ones before they were resized (`image_dataset_from_directory`) are served as `"uint8"` if you say so.
-        compact: take out channels that the zeros have killed, what they still add folded into the next layer. What cannot be
-            followed (subclassed models) is exported as it is.
-        card: facts for the model card, a dict of what JSON can hold: how the network was trained.
+            8-bit ones before they were resized (`image_dataset_from_directory`) are served as `"uint8"` if you ask for it.
+        compact: take out channels that the zeros have killed; what they still add is folded into the next layer. Models whose
+            graph cannot be followed (subclassed ones) are exported as they are.
+        card: facts for the model card, such as how the network was trained: a dict that JSON can hold.
 
     Returns:
         `ExportResult`.
@@ -85,7 +85,7 @@ def export_model(
 
 
 def _prepared(model, exporter, data, dtype, wanted, count, compact):
-    """What is stored (`Serving`), how it was made smaller, and the images on which its file must give the outputs expected."""
+    """What is stored (`Serving`), how it was made smaller (`Smaller`), test images and the outputs expected for them."""
     shape = input_shape_of(model, data)
     images, normalised = sample(data, shape, count, dtype)
     outputs = outputs_of(model, normalised)
@@ -102,7 +102,7 @@ def _prepared(model, exporter, data, dtype, wanted, count, compact):
 
 
 def _written(exporter, serving, path, small, images, expected):
-    """Writes each variant, loads it back, compares; the smallest that is right takes the name."""
+    """Writes each variant, loads it back and compares it; the smallest correct one is kept at `path`."""
     advice = " Dead channels were taken out of it first: compact=False leaves them in." if small.changed else ""
     kernels, variants, found = masked_kernels(small.model, None), exporter.variants(serving), {}
     with written_aside(path) as scratch:
@@ -113,7 +113,7 @@ def _written(exporter, serving, path, small, images, expected):
                 differences = compare(loaded, images, expected, exporter.tolerance, serving.meaning, advice)
                 zeros = check_zeros(kernels, loaded.constants())
             except (RuntimeError, ValueError) as error:  # what converters and interpreters refuse with
-                if not found:  # the plainest way comes first: what it cannot hold, the others cannot either
+                if not found:  # the plainest variant comes first: what it cannot hold, no other can
                     raise error if isinstance(error, ExportError) else ExportError(str(error)) from error
                 log.warning("%s is not stored %s, which would be wrong: %s", path.name, name, error)
                 continue
@@ -143,7 +143,7 @@ def _class_names(data, count):
     if names is None:
         return None
     names = tuple(str(name) for name in names)
-    if count == 1 and len(names) == 2:  # of two classes: what is given is the probability of the second
+    if count == 1 and len(names) == 2:  # of two classes: the one output is the probability of the second
         names = names[1:]
     if len(names) > count:
         raise ValueError(f"The data have {len(names)} class_names, the model gives {count} outputs, which are too few.")

@@ -15,7 +15,7 @@ def make_exporter(format):
     """The exporter of a format with options, such as `"tflite(dtype='int8')"`.
 
     Raises:
-        ValueError: unknown format or option, or a library is missing that it needs.
+        ValueError: unknown format or option, or a library that it needs is missing.
     """
     entry, options = resolve(EXPORTERS, format, "export format")
     return entry(**options)

@@ -1,4 +1,4 @@
-"""ONNX: for onnxruntime and what else reads it. Needs `pip install tfsparse[onnx]`."""
+"""ONNX: for onnxruntime and other programs that read it. Needs `pip install tfsparse[onnx]`."""
 
 import importlib.util
 import pathlib
@@ -12,7 +12,7 @@ from tfsparse.export.quiet import quiet
 from tfsparse.export.result import ExportError
 
 _BATCH, _OPSET = 256, 17
-_ORIGINS = {  # what in a network becomes an operation that tf2onnx leaves as it is
+_ORIGINS = {  # an operation that tf2onnx leaves as it is -> what in a network becomes it
     "PartitionedCall": "a function, as Keras makes of a grouped convolution",
     "Erfc": "exact gelu; gelu with approximate=True can be exported",
 }
@@ -44,7 +44,7 @@ class ONNX:
                 model, _ = tf2onnx.convert.from_function(
                     function, [tf.TensorSpec([None, *serving.input_shape], serving.dtype, name="images")], opset=_OPSET
                 )
-        except Exception as error:  # tf2onnx raises what it happens to trip over
+        except Exception as error:  # tf2onnx raises whatever it happens to trip over
             raise ExportError(f"tf2onnx cannot convert the network: {error}. Export a SavedModel.") from error
         unknown = sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type)})
         if unknown:

@@ -1,4 +1,4 @@
-"""What a network's outputs are, and what must follow for its file to give probabilities."""
+"""What a network's outputs are, and what must be added for its file to give probabilities."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from tfsparse.task.endings import AVERAGES, ends_in, function_name, last_layer
 ENDINGS = {"softmax": tf.nn.softmax, "sigmoid": tf.sigmoid, "as_is": tf.identity}  # what is put behind the model
 OUTPUTS = {"auto": None, **ENDINGS}
 _ACTIVATIONS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU, keras.layers.ELU)
-# Called on a tensor. A sigmoid is found earlier where labels are meant; Keras' hard one ends in a clip.
+# Functions called on a tensor. A sigmoid that means labels has been found earlier; Keras' hard sigmoid ends in a clip.
 _FUNCTIONS = {"relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "sigmoid", "clip_by_value"}
 _FUNCTIONS |= {"tanh", "softplus", "softsign", "exp"}
 CLASSES, LABELS, NUMBERS = (
@@ -21,18 +21,18 @@ CLASSES, LABELS, NUMBERS = (
 
 
 def outputs_of(model, normalised):
-    """Outputs of the Keras model, [n, classes], labels or numbers; checked.
+    """The outputs of the Keras model, checked: [n, classes], or labels or numbers in their place.
 
     Raises:
-        ExportError: another shape, or NaN and infinity among them.
+        ExportError: another shape, or NaN or infinity among them.
         ValueError: the model cannot compute them.
     """
     try:
         outputs = [model(normalised[i : i + 64], training=False) for i in range(0, len(normalised), 64)]
-    except tf.errors.InvalidArgumentError as error:  # of numbers in a range, as those of words
+    except tf.errors.InvalidArgumentError as error:  # the model takes numbers in a range, such as those of words
         raise ValueError(
-            f"Model {model.name!r} cannot compute the inputs that its file is to be compared on. Random numbers stand for them "
-            "where data have no test images: pass data= with some that it takes."
+            f"Model {model.name!r} cannot compute the inputs that its file is to be compared on. Random numbers are "
+            "used where data have no test images: pass data= with some that it takes."
         ) from error
     if not all(tf.is_tensor(part) and part.shape.rank == 2 for part in outputs):
         raise ExportError(f"Model {model.name!r} must give one output [batch, classes] (a single label or number: 1).")
@@ -43,7 +43,7 @@ def outputs_of(model, normalised):
 
 
 def are_probabilities(outputs):
-    """Whether a softmax has been applied already, wherever in the model: rows not negative that add up to 1.
+    """Whether a softmax has been applied already, anywhere in the model: rows add up to 1, without a negative number.
 
     >>> are_probabilities(np.array([[0.25, 0.75]])), are_probabilities(np.array([[0.25, 2.0]]))
     (True, False)
@@ -54,12 +54,14 @@ def are_probabilities(outputs):
 def ending(model, outputs, wanted, *, apart=False):
     """What is put behind the model: a name in `ENDINGS`.
 
-    What a layer without an activation gives is taken for logits of one class of several: a regression looks the same.
+    The outputs of a layer without an activation are taken for logits of mutually exclusive classes, although a regression
+    looks the same.
 
     Args:
         model: Keras model.
         outputs: of the model, from `outputs_of`.
         wanted: a name in `OUTPUTS`.
+        apart: whether the labels of the data do not add up to 1: then logits could be of labels or of classes.
 
     Raises:
         ValueError: `wanted` is `"auto"` and the model ends in an activation that is neither softmax nor sigmoid, or in
@@ -86,8 +88,8 @@ def ending(model, outputs, wanted, *, apart=False):
         )
     if alone:
         raise ValueError(
-            f"Model {model.name!r} gives one number. Say what it is: outputs='sigmoid' for the logit of a label, for "
-            "whose probability a sigmoid is put behind it; 'as_is' for a number that stays as it is."
+            f"Model {model.name!r} gives one number. Say what it is: outputs='sigmoid' for the logit of a label "
+            "(a sigmoid turns it into a probability), 'as_is' for a number that stays as it is."
         )
     if apart:
         raise ValueError(
@@ -98,8 +100,8 @@ def ending(model, outputs, wanted, *, apart=False):
 
 
 def _last_activation(model):
-    """The name of the activation, other than linear, that the model ends in; None of a subclassed model: it hides its end."""
-    # Logits may be means of what a ReLU gives.
+    """The name of the non-linear activation that the model ends in, or None; a subclassed model hides its end: None."""
+    # Logits may be means of ReLU outputs.
     if not model.outputs or isinstance(model.outputs[0].node.layer, AVERAGES):
         return None
     layer = last_layer(model)
@@ -112,7 +114,7 @@ def _last_activation(model):
 
 
 def ended(outputs, ending):
-    """What the file must give, float64, for a model's outputs.
+    """What the file must give for a model's outputs, in float64.
 
     >>> ended(np.zeros((1, 2)), "softmax").tolist()
     [[0.5, 0.5]]
@@ -128,5 +130,5 @@ def meaning(model, expected, ending):
 
 
 def _are_labels(model, outputs):
-    # Looked at, too: what a subclassed model ends in is a guess.
+    # The values are checked too: what a subclassed model ends in is only a guess.
     return ends_in(model, "sigmoid") and bool((outputs >= 0).all() and (outputs <= 1).all())

@@ -11,24 +11,24 @@ import PIL.ImageOps
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _LARGEST = 64_000_000  # pixels; larger ones are refused before memory is taken
 _TURNED = range(2, 9)  # EXIF orientations but 1, which is upright
-_SIXTEEN_BIT = ("PNG", "PPM")  # formats whose widest gray is of 16 bits, also where Pillow gives it as 32
+_SIXTEEN_BIT = ("PNG", "PPM")  # formats whose widest gray has 16 bits, even where Pillow gives it as 32
 
 
 def read_picture(path, input_shape, dtype, white=None):
-    """Reads an image file, made to fit.
+    """Reads an image file and makes it fit a network.
 
     Args:
         path: of a file that Pillow reads: PNG, JPEG, ...
         input_shape: (height, width, channels) of the network.
         dtype: of the network's images.
-        white: for networks of float32 images, which are in units of their own: the number that white has there.
+        white: for networks that take float32 images in units of their own: the number that stands for white there.
 
     Returns:
         (array of `input_shape` and `dtype`, what was done to fit it: "" or a phrase).
 
     Raises:
-        ValueError: no image, one that is far too large, or in which white is not known; a network that takes no images,
-            or whose white is not known; `white` where it is no such number or has no use.
+        ValueError: not an image, one that is far too large, or one whose white is not known; a network that takes no images,
+            or that needs `white`; a `white` that is not a positive number, or that a network of uint8 images does not need.
         FileNotFoundError: no such file.
     """
     if len(input_shape) != 3 or input_shape[-1] not in _MODES:
@@ -71,7 +71,7 @@ def _check_white(white, dtype):
 
 
 def _upright(image, done):
-    """The image turned as the camera was held; files keep the pixels as the sensor lay."""
+    """The image turned upright: files keep the pixels as the sensor lay, however the camera was held."""
     if image.getexif().get(PIL.ExifTags.Base.Orientation) not in _TURNED:
         return image
     done.append("turned upright as its EXIF data say")
@@ -79,13 +79,13 @@ def _upright(image, done):
 
 
 def _eight_bit(image, format, path, done):
-    """The image with 8 bits a channel: Pillow itself would cut off what is above 255."""
+    """The image with 8 bits a channel; Pillow's own conversion would cut off values above 255."""
     sixteen = image.mode.startswith("I;16")
     if not sixteen and image.mode not in ("I", "F"):
         return image
     if not sixteen and not (image.mode == "I" and format in _SIXTEEN_BIT):
         raise ValueError(
-            f"{path} holds gray values of 32 bits ({format}, mode {image.mode}), of which it cannot be told what white is. "
+            f"{path} holds gray values of 32 bits ({format}, mode {image.mode}), and it is not known which value is white. "
             "Save it with 8 or 16 bits."
         )
     done.append("scaled from 16 to 8 bits")

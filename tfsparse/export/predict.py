@@ -18,7 +18,7 @@ class Prediction:
         path: of the image.
         classes: list of (class name or number, probability), the most probable first.
         probable: whether these are probabilities, of one class of several or of each label; else numbers of the model's own.
-        fitted: what was done to the image to fit it; "" if nothing.
+        fitted: what was done to the image to make it fit; "" if nothing.
     """
 
     path: str
@@ -34,7 +34,7 @@ def predict(file, images, *, top=5, white=None):
         file: what `export_model` wrote, of any format.
         images: paths of image files.
         top: how many classes.
-        white: for networks of float32 images: the number that white has in the data they were trained on.
+        white: for networks of float32 images: the number that stands for white in the data they were trained on.
 
     Yields:
         `Prediction` for each image. Classes have names if the SavedModel or the card beside the file has them.

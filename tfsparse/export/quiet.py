@@ -12,7 +12,7 @@ def quiet(show=True):
     """Keeps warnings and C++ messages off the terminal.
 
     Args:
-        show: whether they are shown after all if an exception comes out.
+        show: whether they are shown after all if an exception is raised.
 
     >>> with quiet():
     ...     _ = os.write(2, b"this is not seen")

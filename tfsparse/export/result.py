@@ -19,8 +19,8 @@ class ExportResult:
         bytes: its size.
         gzip_bytes: its size compressed: what a download costs, where zeros are nearly free in any format.
         images: how many images the comparison used.
-        max_difference: largest difference of a probability to the Keras model's (`compare` has other outputs, too).
-        moved: probability that moved from one class to another: the mean over images.
+        max_difference: largest difference of a probability from the Keras model's (other outputs: see `compare`).
+        moved: probability that moved from one class to another, mean over images.
         zeros: weights that are exactly 0.0 in the file, among those that the mask covers (without a mask: among the
             kernels that have zeros).
         variant: how it is stored, `"dense"` or `"sparse"`.

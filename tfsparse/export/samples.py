@@ -1,4 +1,4 @@
-"""Images on which an exported file is compared with the Keras model, as each of the two takes them."""
+"""Images on which an exported file is compared with the Keras model, in the form that each of the two takes."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ def sample(data, input_shape, count, dtype):
     """Up to `count` images, twice: as the exported file takes them, and normalised, as the Keras model does.
 
     Args:
-        data: with `.test`, batches of (normalised images, ...), and `.mean`, `.std`, per channel; each may be None or
+        data: has `.test`, batches of (normalised images, ...), and `.mean`, `.std`, per channel; each may be None or
             missing. Without test images random ones are made.
         input_shape: (height, width, channels), or another shape of one input.
         count: at least 1.
@@ -19,7 +19,7 @@ def sample(data, input_shape, count, dtype):
         (images, normalised): uint8 or float32 [n, *input_shape], and float32 of the same shape.
 
     Raises:
-        ValueError: no such count, or images that cannot be of 8 bits.
+        ValueError: `count` below 1, or images that cannot be 8-bit ones.
 
     >>> images, normalised = sample(None, (2, 2, 1), 3, "float32")
     >>> images.shape, images.dtype, images is normalised
@@ -40,14 +40,14 @@ def sample(data, input_shape, count, dtype):
 
 
 def input_shape_of(model, data):
-    """The shape of one image, as the data or else the model say it.
+    """The shape of one image, from the data or else from the model.
 
     Raises:
-        ValueError: neither does, they differ, or the model takes more than one input.
+        ValueError: neither has one, they differ, or the model takes more than one input.
     """
     if len(getattr(model, "inputs", None) or ()) > 1:
         raise ValueError(
-            f"Model {model.name!r} takes {len(model.inputs)} inputs; files are written of models that take one."
+            f"Model {model.name!r} takes {len(model.inputs)} inputs; only models that take one can be exported."
         )
     own = getattr(model, "input_shape", None)
     shape = tuple(getattr(data, "input_shape", None) or (own[1:] if isinstance(own, tuple) else ()))
@@ -61,15 +61,15 @@ def input_shape_of(model, data):
 
 
 def calibration(data, input_shape, count, dtype):
-    """Training images as an exported file takes them, float32, to find the ranges of activations on.
+    """Training images as an exported file takes them, in float32, on which the ranges of activations are found.
 
-    The first two numbers of 8-bit images are set to 0 and 255, so that the range of the input is that of the type.
+    The first two numbers of 8-bit images are set to 0 and 255, so that the range of the input is that of its type.
 
     Args:
         data: `Data`, or anything with `.train`, batches of (normalised images, ...), and `.mean`, `.std`, either of which
             may be None.
         input_shape: of one image.
-        count: at most so many.
+        count: how many at most.
         dtype: of the file's images, `"uint8"` or `"float32"`.
 
     Raises:
@@ -100,7 +100,7 @@ def eight_bit(images):
     [0, 255]
 
     Raises:
-        ValueError: numbers that are out of its range, or all between 0 and 1.
+        ValueError: numbers out of the range of uint8, or all between 0 and 1.
     """
     low, high = float(images.min()), float(images.max())
     if low < -0.5 or high > 255.5 or (high <= 1 and not np.isin(images, (0, 1)).all()):
@@ -112,7 +112,7 @@ def eight_bit(images):
 
 
 def _own(data, normalised):
-    """Images in the data's own units, of the type that they were computed in."""
+    """Images in the data's own units, of the dtype that they were computed in."""
     mean, std = units(data)
     return normalised if mean is None else normalised * std + mean
 
@@ -124,7 +124,7 @@ def _normalised(data, images):
 
 
 def units(data):
-    """Mean and std of each channel, float32 arrays of one shape; (None, None): images come as the model takes them.
+    """Mean and std of each channel, float32 arrays of one shape; (None, None) if images come as the model takes them.
 
     >>> import types
     >>> mean, std = units(types.SimpleNamespace(mean=(104.0, 117.0, 123.0), std=None))

@@ -17,7 +17,7 @@ class SavedModel:
     """A SavedModel folder of plain TensorFlow: no Keras, no optimizer, nothing of this library is needed to load it.
 
     Signature `serving_default`: `images` [batch, height, width, channels] to `probabilities` [batch, classes]; signature
-    `class_names`, if the data name their classes: nothing to a string vector. The weights are in `.weights`, a dict by
+    `class_names`, if the data name their classes: nothing in, a string vector out. The weights are in `.weights`, a dict by
     path. Zeros are stored in full.
 
     ```python

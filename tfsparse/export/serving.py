@@ -1,4 +1,4 @@
-"""What is exported: the Keras model between normalisation and what makes probabilities of its outputs."""
+"""What is exported: the Keras model, with normalisation before it and a function behind it that gives probabilities."""
 
 import dataclasses
 import logging
@@ -15,7 +15,7 @@ from tfsparse.mask import of_training
 
 log = logging.getLogger(__name__)
 
-_REACH = 16  # times the smallest std: four bits are left for it
+_REACH = 16  # times the smallest std: there, four of eight bits are left for that channel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Serving:
         return serve
 
     def normalise(self, images):
-        """Images as the data set gives them, [batch, *input_shape] of `dtype`, as the float32 the model takes."""
+        """Turns images as the data set gives them, [batch, *input_shape] of `dtype`, into the float32 that the model takes."""
         images = tf.cast(images, tf.float32)
         if self.mean is None:
             return images
@@ -79,7 +79,7 @@ class Serving:
 
 
 def warn_of_unlike_units(serving):
-    """Warns of float inputs that eight bits cannot hold: they have one scale, before each channel is normalised by its own."""
+    """Warns of float inputs that eight bits cannot hold: one scale serves all channels, which are normalised only after it."""
     if serving.std is None or serving.dtype == np.uint8:
         return
     reach = max(abs(mean) + std for mean, std in zip(serving.mean, serving.std, strict=True))
@@ -96,7 +96,7 @@ def plain_float32(model):
 
     Raises:
         ValueError: TF-MOT wrappers or training-time layers of this library are still on.
-        ExportError: a model in mixed precision that its configuration does not bring back.
+        ExportError: a mixed-precision model that cannot be built again from its configuration.
     """
     layer = of_training(model)
     if layer is not None:
@@ -110,7 +110,7 @@ def plain_float32(model):
         twin = float32_twin(model)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ExportError(
-            f"Model {model.name!r} computes in mixed precision and its configuration does not bring it back "
+            f"Model {model.name!r} computes in mixed precision and cannot be built again from its configuration "
             f"({error}). Build it in float32, copy the weights, and export that."
         ) from error
     for layer in in_other_floats(twin):

@@ -21,8 +21,8 @@ class Smaller:
     Args:
         model: to store.
         parameters: before and after. `channels`, `flops` likewise; flops may be None: not known.
-        kept: weight path -> a list for each axis of what of it stayed (None: all of it), for weights that became smaller.
-        carriers: weight path -> input channels that carry the constants of others: non-zero where the mask is not.
+        kept: weight path -> for each axis, a list of the places that stayed (None: all), for weights that became smaller.
+        carriers: weight path -> input channels that carry the constants of others, and so are non-zero where weights were zero.
     """
 
     model: keras.Model
@@ -34,7 +34,7 @@ class Smaller:
 
     @property
     def changed(self):
-        """Whether the network that is stored is another than the model."""
+        """Whether the network that is stored differs from the model."""
         return self.parameters[0] != self.parameters[1]
 
 
@@ -51,7 +51,7 @@ def smaller(model, input_shape, wanted=True):
         try:
             found = compact(model)
         except (ValueError, TypeError, NotImplementedError) as error:  # a layer that cannot be copied
-            log.warning("Dead channels are not taken out, the model's graph cannot be built again: %s", error)
+            log.warning("Dead channels are not taken out, because the model's graph cannot be built again: %s", error)
     if found is None or found.parameters[0] == found.parameters[1]:
         before = _operations(model, input_shape)
         channels = None if found is None else found.channels

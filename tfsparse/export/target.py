@@ -6,7 +6,7 @@ from tfsparse.export.card import card_path, read_card
 def target(path, suffix):
     """The path of an export with its suffix; refuses to replace anything but an earlier export.
 
-    That is told by the card beside it, which holds the sums of the files: of all that lie in a folder.
+    An export is recognised by the card beside it, which holds the checksum of the file, or of every file in the folder.
 
     Args:
         path: `pathlib.Path`.

@@ -35,12 +35,12 @@ class TFLite:
     """A .tflite file that takes one image at a time, [1, height, width, channels].
 
     Batch norms are folded into the weights, which scales every output channel and leaves zeros zeros. Recurrent layers become
-    loops (in int8 every step by itself), never the operation that remembers its state from one call to the next.
+    loops (in int8, unrolled steps), never the operation that remembers its state from one call to the next.
 
     Args:
         dtype: of the weights. `"float32"`. `"float16"`: half the size, computed in float32 on most processors. `"int8"`:
             weights and activations in whole numbers, calibrated on training images; probabilities are float32.
-        sparse: store tensors with enough zeros (30 % and more) sparsely too, and keep the smaller file. The file gets
+        sparse: also try storing tensors with enough zeros (30 % and more) sparsely, and keep the smaller file. It becomes
             small, not fast: most kernels are unpacked when it is loaded (`ts.doctor` says which run sparse).
     """
 
@@ -53,7 +53,7 @@ class TFLite:
 
     @property
     def name(self):
-        """Of the file in a run folder, without its suffix."""
+        """Name of the file in a run folder, without its suffix."""
         return "model" if self.dtype == "float32" else f"model_{self.dtype}"
 
     def variants(self, serving):
@@ -72,7 +72,7 @@ class TFLite:
         return write
 
     def _convert(self, serving, optimizations):
-        # The converter itself makes an 8-bit input of a float one, so that normalisation is in whole numbers too.
+        # The converter itself turns the float input into an 8-bit one, so that normalisation too is in whole numbers.
         whole = self.dtype == "int8"
         function = serving.function(batch=1, dtype=np.dtype("float32") if whole else None)
         module = serving.module(serve=function)
@@ -120,7 +120,7 @@ class TFLite:
         )
 
 
-# Single probabilities may be far off where two classes are close; that many are, or all, would be a fault.
+# A single probability may be far off where two classes are close; if many or all are, something is wrong.
 TOLERANCES = {"float32": EXACT, "float16": Tolerance(0.5, 1e-2), "int8": Tolerance(1.0, 0.2)}
 
 
@@ -137,7 +137,7 @@ def _converted(converter):
 
 @contextlib.contextmanager
 def _no_successor():
-    """TensorFlow's own interpreter announces its successor, ai_edge_litert, which is used where it is installed."""
+    """Hides the notice of TensorFlow's own interpreter about its successor, ai_edge_litert, used here if it is installed."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
         yield

@@ -21,7 +21,7 @@ def constants(content):
         content: the file's bytes.
 
     Returns:
-        List of dense float32 arrays; what is quantised is scaled back, so that its zeros are 0.0.
+        List of dense float32 arrays; quantised values are scaled back, so that their zeros are 0.0.
     """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     found = []
@@ -37,7 +37,7 @@ def constants(content):
 
 
 def _scaled(values, tensor):
-    """Stored numbers as float32; quantised ones less their zero point (weights have one for all channels, 0)."""
+    """Stored numbers as float32; quantised ones minus their zero point (weights have one for all channels: 0), scaled."""
     if tensor.type != schema.TensorType.INT8 or tensor.quantization is None or tensor.quantization.zeroPoint is None:
         return values.astype("float32")
     points = np.unique(tensor.quantization.zeroPoint)
@@ -48,8 +48,8 @@ def _scaled(values, tensor):
 def dense(values, shape, sparsity):
     """Unpacks a sparse TFLite tensor.
 
-    The format is a tree: level after level, in the order `traversalOrder`, of the tensor's axes and then of the axes
-    inside its blocks. A dense level has all children of every node, a sparse one lists those that are there.
+    The format is a tree with a level for each of the tensor's axes and then for each axis inside its blocks, in the order
+    `traversalOrder`. A dense level has all children of every node; a sparse one lists those that exist.
 
     Args:
         values: the stored numbers: the leaves of the tree, in order.
@@ -107,7 +107,7 @@ def _children(level, nodes, shape):
 
 
 def _check_blocks(shape, axis, size):
-    """Refuses blocks that do not fit: TensorFlow 2.21's converter drops what is over, and mixes up the rows."""
+    """Refuses blocks that do not fit: TensorFlow 2.21's converter drops the remainder and mixes up the rows."""
     if shape[axis] % size:
         raise ValueError(
             f"Weights of shape {shape} are stored in blocks of {size} on axis {axis}, which do not divide it: TensorFlow's "

@@ -7,19 +7,19 @@ import tf_keras as keras
 from tfsparse.export.result import ExportError
 
 _LOOPS = {"While", "StatelessWhile"}
-_OWN = "_could_use_gpu_kernel"  # whether a layer computes by a function of its own, for GPUs and CPUs
+_OWN = "_could_use_gpu_kernel"  # whether a layer computes by a special function of Keras, for GPUs and CPUs
 
 
 @contextlib.contextmanager
 def plain_loops(model, *, unrolled):
     """Has recurrent layers traced as a loop over plain operations.
 
-    From Keras' own functions for LSTM the converter makes one operation that keeps its state in a variable from one call to
-    the next: the answer to an image would depend on the images before it, in every program that runs the file.
+    The converter turns Keras' special functions for LSTM into one operation that keeps its state in a variable from one call
+    to the next: the answer to an image would depend on the images before it, in every program that runs the file.
 
     Args:
         model: Keras model.
-        unrolled: every step by itself, for int8: the converter's calibration dies, and the process with it, of a loop.
+        unrolled: lay out every step by itself, for int8: a loop crashes the converter's calibration, and the process with it.
 
     >>> model = keras.Sequential([keras.layers.LSTM(2, input_shape=(3, 4))])
     >>> with plain_loops(model, unrolled=True):

@@ -11,7 +11,7 @@ _DENSIFY, _DENSE_LAYER = schema.BuiltinOperator.DENSIFY, schema.BuiltinOperator.
 
 
 def with_dense_layers_unpacked(content):
-    """A TFLite file in which the weights of dense layers are stored dense; sparse ones of convolutions stay.
+    """A TFLite file in which the weights of dense layers are stored dense; sparse weights of convolutions stay.
 
     LiteRT 2.3 refuses int8 files whose dense layers are sparse, and computes NaN with float16 blocks.
 
@@ -30,7 +30,7 @@ def with_dense_layers_unpacked(content):
 
 
 def _unpack(model, graph):
-    """Has an operation read dense weights where it cannot take sparse ones; returns how many tensors that changed."""
+    """Lets operations that cannot take sparse weights read dense ones; returns the number of changed tensors."""
     unpackers = {int(op.outputs[0]): op for op in graph.operators if _kind(model, op) == _DENSIFY}
     changed = 0
     for operator in graph.operators:
@@ -38,7 +38,7 @@ def _unpack(model, graph):
             continue
         for place, index in enumerate(map(int, operator.inputs)):
             if index in unpackers and _kind(model, operator) == _DENSE_LAYER and _is_int8(graph, index):
-                index = int(unpackers[index].inputs[0])  # the constant itself, not what is made of it
+                index = int(unpackers[index].inputs[0])  # the constant itself, not its unpacked copy
                 operator.inputs = [*operator.inputs[:place], index, *operator.inputs[place + 1 :]]
             if index >= 0 and index not in unpackers and graph.tensors[index].sparsity is not None:
                 _store_dense(model, graph.tensors[index])

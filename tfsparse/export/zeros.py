@@ -18,8 +18,8 @@ def masked_kernels(model, mask):
 
     Args:
         model: Keras model.
-        mask: mapping from weight path to boolean array, False where the weight must be zero; None: no mask, then all
-            weights of two or more axes.
+        mask: mapping from weight path to boolean array, False where the weight must be zero; None: all weights of
+            two or more axes.
 
     Raises:
         ValueError: the mask is for another architecture, or the model is not zero where the mask says so.
@@ -49,9 +49,9 @@ def masked_kernels(model, mask):
 def check_zeros(kernels, constants):
     """Checks that a file's weights are zero wherever the model's are, and counts the zeros.
 
-    Formats rename, transpose, rescale and round weights, so a kernel is recognised by where its zeros are, in any of the
-    layouts in use, each in an array of its own. What the format merged beyond recognition is checked by number:
-    no more non-zero values than the kernels of that size have together, those without a zero included.
+    Formats rename, transpose, rescale and round weights, so a kernel is recognised by the places of its zeros, in any of the
+    layouts in use, and each kernel by an array of its own. Kernels merged beyond recognition are checked by number:
+    the other arrays of that size must hold no more non-zero values than those kernels and the ones without a zero together.
 
     Args:
         kernels: path -> array, from `masked_kernels`: all of the model, with zeros and without.
@@ -67,7 +67,7 @@ def check_zeros(kernels, constants):
     places = matched({name: kernel for name, kernel in kernels.items() if name not in full}, constants)
     zeros = sum(constants[place].size - int(np.count_nonzero(constants[place])) for place in places.values())
     missing = {name: kernel for name, kernel in kernels.items() if name not in places and name not in full}
-    # A kernel without a live weight that the format dropped has no zero to lose; what it computes is compared elsewhere.
+    # A kernel without a live weight, if the format dropped it, has no zero to lose; the outputs are compared elsewhere.
     zeros += sum(kernel.size for kernel in missing.values() if not kernel.any())
     lost = {name: kernel for name, kernel in missing.items() if kernel.any()}
     for size in sorted({kernel.size for kernel in lost.values()}):
@@ -86,7 +86,7 @@ def check_zeros(kernels, constants):
 
 
 def matched(kernels, constants):
-    """Kernel path -> place in `constants` of an array that is zero wherever the kernel is; as many as can be.
+    """Kernel path -> place in `constants` of an array that is zero wherever the kernel is, for as many as possible.
 
     >>> matched({"a": np.eye(2), "b": np.ones((2, 2))}, [np.full((2, 2), 3.0), np.eye(2)])
     {'a': 1, 'b': 0}

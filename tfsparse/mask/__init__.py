@@ -2,8 +2,8 @@
 
 - `Mask`: which weights live; saves, loads, checks itself against a model.
 - `prunable`: which weights of a model a mask is for.
-- `import_mask`, `export_mask`: from PyTorch, and for it.
-- `mask_gradients`: optimizers see those of live weights only.
+- `import_mask`, `export_mask`: read masks from PyTorch, and write them for it.
+- `mask_gradients`: makes optimizers see the gradients of live weights only.
 - `sparsify`: a copy of a model in which a mask holds after every optimizer step.
 """
 

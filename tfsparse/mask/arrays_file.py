@@ -1,4 +1,4 @@
-"""Arrays from files of others, `.npz` and `.safetensors`: sizes and types are checked before memory is taken."""
+"""Arrays from foreign files, `.npz` and `.safetensors`: sizes and types are checked before memory is allocated."""
 
 import io
 import math
@@ -20,7 +20,7 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 def refuse_pickle(path):
-    """Raises ValueError if a file is called as PyTorch's pickles are."""
+    """Raises ValueError if a file's name ends as those of PyTorch's pickles do."""
     if pathlib.Path(path).suffix.lower() in PICKLED:
         raise ValueError(
             f"{path} is a pickle, or may be one: a program, which is not run here. Save its tensors in PyTorch: "
@@ -29,7 +29,7 @@ def refuse_pickle(path):
 
 
 def read_arrays(path, most):
-    """The arrays of a file by name, in the order of the file; safetensors have none, so theirs is that of the names, with
+    """The arrays of a file by name, in the order of the file. Safetensors have no order: theirs are sorted by name, with
     numbers compared as numbers.
 
     Args:
@@ -38,7 +38,7 @@ def read_arrays(path, most):
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: another kind of file, damaged, larger, of other things than numbers.
+        ValueError: another kind of file, damaged, too large, or with entries other than numbers.
 
     >>> import tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "mask.npz"
@@ -55,9 +55,9 @@ def read_arrays(path, most):
         raise FileNotFoundError(f"No mask file {str(path)!r}.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what the parsers think of a damaged header
+            warnings.simplefilter("ignore")  # parsers warn of damaged headers
             return _READERS[suffix](path, most)
-    except Exception as error:  # the parsers of zip files, of numpy and of Python's literals raise whatever there is
+    except Exception as error:  # the parsers of zip files, of numpy and of Python's literals raise all kinds of errors
         message = str(error) or type(error).__name__  # some quote half the file
         raise ValueError(
             f"{path} is not a readable file of arrays ({message[:200]}). "
@@ -84,7 +84,7 @@ def _read_npz(path, most):
 
 def _read_npy(archive, member, name, most):
     with archive.open(member) as stream:
-        # Not more, and not from the stream: a header may claim a length of gigabytes.
+        # A bounded copy, not the stream: a header may claim a length of gigabytes.
         start = io.BytesIO(stream.read(_MOST_HEADER))
     version = np.lib.format.read_magic(start)
     if version not in _HEADERS:

@@ -10,8 +10,8 @@ TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.
 def channel_axes(model):
     """The axes of the input and of the output channels of every weight of two or more axes: path -> (inputs, outputs).
 
-    Both are tuples: the outputs of a depthwise kernel (height, width, channels, multiplier) are its last two axes, those of an
-    attention's query (`EinsumDense`, after its equation) heads and their channels.
+    Both are tuples: the outputs of a depthwise kernel (height, width, channels, multiplier) are its last two axes; those of an
+    attention's query (`EinsumDense`, read from its equation) are the heads and their channels.
 
     >>> model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="head")])
     >>> channel_axes(model)
@@ -32,7 +32,7 @@ def _axes(path, rank, owner):
 
 
 def of_equation(equation):
-    """Axes of the kernel in the equation of an `EinsumDense`: those that the inputs have, those that the outputs have.
+    """Axes of the kernel in the equation of an `EinsumDense`: those shared with the inputs, those shared with the outputs.
 
     >>> of_equation("abc,cde->abde")
     ((0,), (1, 2))

@@ -34,7 +34,7 @@ class MaskConstraint(keras.constraints.Constraint):
 
 
 def offer(layer):
-    """Gives an unbuilt layer's kernels a mask constraint through its public attributes; returns a way to take it back.
+    """Gives an unbuilt layer's kernels a mask constraint through its public attributes; returns a function that takes it back.
 
     The layer's own attributes must not keep it: they are the layer's configuration, saved with the model.
     """
@@ -52,7 +52,7 @@ def offer(layer):
 def enforce(variable, mask):
     """Makes `variable` follow `mask` (a variable of its shape) from the next optimizer step on."""
     if not isinstance(variable.constraint, MaskConstraint):
-        # Built before we came, or by a layer without a public constraint (composite and custom layers).
+        # Built before `offer`, or by a layer without a public constraint (composite and custom layers).
         _set_constraint(variable, MaskConstraint(inner=variable.constraint))
     variable.constraint.mask = mask
 
@@ -64,7 +64,7 @@ def release(variable):
 
 
 def _set_constraint(variable, constraint):
-    """A variable's constraint can be set at its creation only; afterwards TensorFlow has no public way."""
+    """Sets the constraint of a variable that exists already, for which TensorFlow has no public way."""
     inner = getattr(variable, "_variable", variable)  # inside mixed precision's AutoCastVariable
     for copy in getattr(inner, "values", [inner]):  # one per device under a distribution strategy
         copy._constraint = constraint

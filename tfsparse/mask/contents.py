@@ -51,7 +51,7 @@ def rewind(weights, model):
         ValueError: there are none (None), or a path or a shape does not fit.
     """
     if weights is None:
-        raise ValueError("This mask holds no weights to start from: its method means the model's own.")
+        raise ValueError("This mask holds no weights to start from: training starts from the model's own.")
     places = paths.weights(model)
     for path, array in weights.items():
         found = f"the weight there {tuple(places[path].shape)}" if path in places else "the model no such weight"

@@ -13,11 +13,11 @@ from safetensors.numpy import save
 from tfsparse.files import written_aside
 
 CHECKSUM = "checksum"
-START = "weights::"  # before the paths of weights that training shall start from
-MAX_BYTES = 1 << 33  # 8 GiB; as many booleans: above it a header is damaged, or not ours
+START = "weights::"  # before the paths of weights that training is to start from
+MAX_BYTES = 1 << 33  # 8 GiB, or as many booleans: a header that claims more is damaged, or not ours
 
 SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "F16": 2, "U32": 4, "I32": 4, "F32": 4}
-SIZES |= {"U64": 8, "I64": 8, "F64": 8}  # bytes a number; the types of safetensors that numpy has
+SIZES |= {"U64": 8, "I64": 8, "F64": 8}  # bytes per number, for the safetensors types that numpy has
 
 
 def write(path, arrays, metadata, weights=None):
@@ -27,7 +27,7 @@ def write(path, arrays, metadata, weights=None):
         path: file name, by convention ending in `.safetensors`.
         arrays: weight path -> boolean array.
         metadata: strings to anything that `str` can show.
-        weights: weight path -> array that training shall start from, or None.
+        weights: weight path -> array that training is to start from, or None.
 
     Returns:
         `pathlib.Path` of the file.
@@ -42,7 +42,7 @@ def write(path, arrays, metadata, weights=None):
 
 
 def read(path):
-    """Reads a mask file; sizes are checked before any array is read. Files of before there were checksums are read, too.
+    """Reads a mask file; sizes are checked before any array is read. Files from before there were checksums are read, too.
 
     Returns:
         (dict from weight path to array, dict of metadata, dict of start weights or None).
@@ -72,7 +72,7 @@ def read_tensors(path, most):
         most: bytes that all arrays may take together.
 
     Raises:
-        ValueError: damaged, larger, or of types that numpy lacks.
+        ValueError: damaged, too large, or of types that numpy lacks.
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as content:
@@ -99,12 +99,12 @@ def unreadable(path, error):
 
 
 def with_start(arrays, weights):
-    """The arrays of a mask and the weights that training shall start from (or None), as a file holds them."""
+    """The arrays of a mask and the weights that training is to start from (or None), as a file holds them."""
     return {**arrays, **{START + name: array for name, array in (weights or {}).items()}}
 
 
 def checksum(arrays, metadata):
-    """Of all that a mask file says; a flipped bit in a mask could not be told otherwise."""
+    """The checksum of all that a mask file says; without it, a flipped bit in a mask would go unnoticed."""
     digest = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -114,10 +114,10 @@ def checksum(arrays, metadata):
 
 
 def _verify(arrays, metadata):
-    """Raises ValueError if there is a checksum, under its name or under one that damage has made of it, and it is wrong."""
+    """Raises ValueError if there is a checksum that is wrong, or one that stands under another name because of damage."""
     rest = {key: value for key, value in metadata.items() if key != CHECKSUM}
     if CHECKSUM in metadata and metadata[CHECKSUM] != checksum(arrays, rest):
-        raise ValueError("its checksum is not that of its content")
+        raise ValueError("its checksum does not match its content")
     if CHECKSUM not in metadata and any(re.fullmatch("[0-9a-f]{64}", value) for value in rest.values()):
         raise ValueError("its checksum has lost its name")
 
@@ -133,7 +133,7 @@ def _in_order(content):
 
 
 def check_booleans(name, array):
-    """The array; a boolean is one byte, and a damaged file may hold others than 0 and 1 in it."""
+    """The array, checked: a boolean is one byte, which in a damaged file may be other than 0 and 1."""
     if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
         raise ValueError(f"{name!r} holds values other than 0 and 1")
     return array

@@ -13,7 +13,7 @@ from tfsparse.mask.prunable import prunable
 _KEEP_ORDER = (keras.layers.BatchNormalization, keras.layers.LayerNormalization, keras.layers.PReLU)
 _CONVOLUTIONS_1D = (keras.layers.Conv1D, keras.layers.DepthwiseConv1D, keras.layers.SeparableConv1D)
 _CHANNELS_FIRST = "channels first"
-UNSEEN = "unseen"  # of a dense layer of which it is not known what it reads
+UNSEEN = "unseen"  # for a dense layer whose input is not known
 _UNSEEN_SEQUENCE = "unseen sequence"
 
 
@@ -21,8 +21,9 @@ def flattened_images(model):
     """The images that dense layers of `model` read flattened, with channels last: id of the layer -> (places ..., channels).
 
     Left out: images whose order is the same in PyTorch (one pixel, one channel, or with channels first), and
-    sequences (length, channels), unless the model has convolutions over sequences. The graph must show the way: `UNSEEN` stands
-    for what may be a flattened image behind a function such as `tf.reshape` or a concatenation, or in a subclassed model.
+    sequences (length, channels), unless the model has convolutions over sequences. This is read from the graph: where that does
+    not show it (behind a function such as `tf.reshape` or a concatenation, or in a subclassed model), `UNSEEN` stands for what
+    may be a flattened image.
 
     >>> head = keras.layers.Dense(2, name="head")
     >>> model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dropout(0.5), head])
@@ -42,7 +43,7 @@ def _is_sequence(image):
 
 
 def _hidden(model):
-    """Dense layers of subclassed models that may read flattened images: those with a number of inputs that no kernel writes."""
+    """Dense layers of subclassed models that may read flattened images: no kernel has as many outputs as they have inputs."""
     graphless = [one for _, one in paths.models(model) if not _shows_its_graph(one)]
     if not graphless:
         return []
@@ -60,7 +61,7 @@ def _shows_its_graph(model):
 
 
 def _walk(model, given, found):
-    """Follows what is known of each tensor (an image that it is, flattened; or that its channels come first) through a model.
+    """Follows what is known of each tensor (which image it is, flattened, or that its channels come first) through a model.
 
     Args:
         model: outer or nested model.
@@ -121,5 +122,5 @@ def _after(layer, tensor, output, states, found):
 
 
 def _of_another_order(image):
-    """`image`, if PyTorch flattens it in another order; None: there is one pixel or one channel."""
+    """`image` if PyTorch flattens it in another order; None if there is only one pixel or one channel."""
     return image if len(image) > 1 and math.prod(image[:-1]) > 1 and image[-1] > 1 else None

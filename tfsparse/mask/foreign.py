@@ -1,4 +1,4 @@
-"""What in a foreign file is a mask."""
+"""Which entries of a foreign file are masks."""
 
 import json
 import pathlib
@@ -11,9 +11,9 @@ _SUFFIX = "_mask"  # `weight_mask`, `bias_mask`: Synaptic Flow and torch.nn.util
 def kernels(arrays, layouts, table=None):
     """The entries that are masks of kernels.
 
-    If names end in `_mask`, only those count; with a table, those in it. What has fewer than two axes (biases, norms,
-    counters) is left out, and so are scales of channels, (channels, 1, 1), which Synaptic Flow puts on its shortcuts.
-    Entries that are not 0 and 1 are weights: they live where they are not 0.
+    If some names end in `_mask`, only those count; with a table, those in it. Entries with fewer than two axes (biases,
+    norms, counters) are left out, and so are scales of channels, (channels, 1, 1), which Synaptic Flow puts on its
+    shortcuts. Entries with values other than 0 and 1 are taken as weights, which live where they are not 0.
 
     Args:
         arrays: name -> array.
@@ -21,14 +21,14 @@ def kernels(arrays, layouts, table=None):
         table: names that count, or None.
 
     Returns:
-        (name -> boolean array, names left out, names of those left out in which zeros would prune something).
+        (name -> boolean array, names left out, names of masks left out whose zeros would prune something).
 
     >>> arrays = {"fc.weight": np.eye(2), "fc.weight_mask": np.ones((2, 2)), "fc.bias_mask": np.array([1, 0])}
     >>> kernels(arrays, {})[1:]
     (['fc.weight', 'fc.bias_mask'], ['fc.bias_mask'])
 
     Raises:
-        ValueError: there is nothing, or weights without a zero, or NaN, or a mask of other values than 0 and 1.
+        ValueError: there is no kernel's entry, or weights without a zero, or NaN, or a mask with values other than 0 and 1.
     """
     masked = {name: array for name, array in arrays.items() if name.endswith(_SUFFIX)} or arrays
     masked = masked if table is None else {name: arrays[name] for name in table}
@@ -47,17 +47,17 @@ def kernels(arrays, layouts, table=None):
 
 
 def _is_scale(shape, shapes):
-    """Whether this is (channels, 1, 1) or (1, channels, 1, 1), and no kernel of the model that happens to be so."""
+    """Whether this is (channels, 1, 1) or (1, channels, 1, 1), and not a kernel of the model that happens to be so shaped."""
     return shape not in shapes and (shape[1:] == (1, 1) or (shape[0], shape[2:]) == (1, (1, 1)))
 
 
 def _check_weights(found, others):
     for name in others:
-        # Of the weights of a network hardly any is 1: this is a mask that something has changed.
+        # Hardly any weight of a network is exactly 1, so this is a mask that something has changed.
         if name.endswith(_SUFFIX) or np.count_nonzero(found[name] == 1) > 0.5 * np.count_nonzero(found[name]):
             raise ValueError(f"holds values other than 0 and 1 in {name!r}, a mask.")
     if all(array.all() for array in found.values()):
-        raise ValueError("holds weights none of which is 0: it is no mask, and no masked network.")
+        raise ValueError("holds weights none of which is 0: it is neither a mask nor a masked network.")
 
 
 def read_table(names, arrays, known):

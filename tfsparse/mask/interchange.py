@@ -24,17 +24,17 @@ def import_mask(path, model, *, names=None):
     """Reads a mask that was made elsewhere: a `.safetensors` or `.npz` file of tensors in PyTorch's layouts.
 
     Takes masks (0 and 1), whole state dicts with masks in them (`weight_mask`), and weights that are 0 where they are pruned,
-    as the code of ToST, Synaptic Flow and torch.nn.utils.prune has them. Entries find their weights by name, else in order
+    as the code of ToST, Synaptic Flow and torch.nn.utils.prune has them. Entries are matched to weights by name, else in order
     and by shape. Kernels are transposed (a file in Keras' own layout is recognised by its shapes); the inputs of a dense layer
     after a `Flatten` are put into Keras' order (where the graph hides whether they were flattened, a warning says so). Biases
-    and norms, which masks do not cover, are left out; weights that the file does not have are outside the mask: they stay
+    and norms, which masks do not cover, are left out; weights that are not in the file are outside the mask and stay
     dense. All this is logged, and kept in the mask's metadata.
 
     Args:
         path: file.
         model: built tf_keras model.
-        names: dict from names in the file to weight paths, or a JSON file that holds one; only its entries count. None: see
-            above.
+        names: dict from names in the file to weight paths, or a JSON file that holds one; only its entries count. None:
+            matched as above.
 
     Returns:
         `Mask`. Its metadata `entries` and `left_out` are JSON.
@@ -76,8 +76,8 @@ def export_mask(mask, model, path, *, names=None):
     Args:
         mask: `Mask`.
         model: built tf_keras model that it fits.
-        path: `.safetensors` or `.npz` file; appears when it is complete.
-        names: dict from weight paths to the names wanted; None, and what is not in it: as above.
+        path: `.safetensors` or `.npz` file; it appears only when it is complete.
+        names: dict from weight paths to the names wanted; weights that are not in it (None: all) are named as above.
 
     Returns:
         `pathlib.Path` of the file.
@@ -93,7 +93,7 @@ def export_mask(mask, model, path, *, names=None):
     for place in names:
         if place not in mask:
             raise ValueError(f"The table of names has {place!r}, which the mask does not cover.")
-    # In the order of the model: a mask that was read from a file is in that of its names.
+    # In the order of the model: a mask that was read from a file is in the order of its names.
     targets = {place: names.get(place, torch_name(place)) for place in known if place in mask}
     twice = [name for name, count in Counter(targets.values()).items() if count > 1]
     if twice:
@@ -108,7 +108,7 @@ def export_mask(mask, model, path, *, names=None):
 
 
 def _write_npz(path, arrays):
-    """As `np.savez_compressed`, which appends a suffix of its own and takes no array named `file`."""
+    """Writes what `np.savez_compressed` would, which appends a suffix of its own and takes no array named `file`."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -118,7 +118,7 @@ def _write_npz(path, arrays):
 def _warn_of_unseen(dense):
     if dense:
         log.warning(
-            "It is not seen whether %s read flattened images: their inputs stay in the order that they have. PyTorch flattens "
+            "It is not seen whether %s read flattened images: their inputs keep the order that they have. PyTorch flattens "
             "(channels, height, width), Keras (height, width, channels).",
             ", ".join(dense),
         )
@@ -139,7 +139,7 @@ def _log(report, left_out, lost, dense):
     for line in report:
         log.info("%(entry)s %(shape)s -> %(weight)s %(to)s (%(how)s; found %(found)s)", line)
     if left_out:
-        log.info("Left out, no kernels' masks: %s", ", ".join(left_out))
+        log.info("Left out, because they are not masks of kernels: %s", ", ".join(left_out))
     if lost:
         log.warning("Pruned there and dense here, where masks are for kernels only: %s", ", ".join(lost))
     if dense:

@@ -14,16 +14,16 @@ from tfsparse.mask.prunable import prunable
 class Layout:
     """The layout of one kernel.
 
-    - convolution: (places ..., in, out) in Keras, (out, in, places ...) in PyTorch; grouped ones, too
+    - convolution: (places ..., in, out) in Keras, (out, in, places ...) in PyTorch; the same for grouped ones
     - transposed convolution: (places ..., out, in) and (in, out, places ...)
     - depthwise: (places ..., channels, multiplier) and (channels * multiplier, 1, places ...)
     - dense: (in, out) and (out, in)
 
     Args:
         shape: in Keras.
-        kind: "kernel", "depthwise", or "same" for what PyTorch has no layer for (`EinsumDense`).
-        image: (height, width, channels) that were flattened before a dense kernel: PyTorch flattens (channels, height, width).
-        unseen: whether it is not known what a dense kernel reads, and whether it was flattened.
+        kind: "kernel", "depthwise", or "same" where PyTorch has no such layer (`EinsumDense`).
+        image: (height, width, channels) of an image that a dense kernel reads flattened; PyTorch has (channels, height, width).
+        unseen: True if it is not known whether a dense kernel reads a flattened image.
 
     >>> Layout((3, 3, 8, 16)).torch_shape
     (16, 8, 3, 3)

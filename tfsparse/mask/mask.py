@@ -15,9 +15,9 @@ class Mask(Mapping):
     Args:
         arrays: path -> array of 0 and 1 (or booleans), for example `{"stage1/block0/conv1/kernel": ...}`.
         metadata: what the mask file should say about its origin: strings to strings.
-        weights: what the method that found the mask means training to start from (late rewinding, Gem-Miner): path ->
-            array of any weights of the model, biases and statistics of norms, too; None: the model's own. `rewind` gives
-            them to a model; they are saved in the file, and no part of the mapping.
+        weights: the weights from which the method that found the mask wants training to start (late rewinding, Gem-Miner):
+            path -> array, of any weights of the model, also biases and statistics of norms; None: the model's own. `rewind`
+            gives them to a model; they are saved in the file, but are not part of the mapping.
 
     >>> mask = Mask({"head/kernel": [[1, 0], [0, 0]]})
     >>> mask.sparsity, mask.live, mask.total
@@ -48,12 +48,12 @@ class Mask(Mapping):
         return len(self._arrays)
 
     def __eq__(self, other):
-        """Same paths, same shapes, same values; metadata do not count. (Mapping's own would ask an array for its truth.)"""
+        """Same paths, same shapes, same values; metadata do not count. (Mapping's own asks arrays for their truth value.)"""
         if not isinstance(other, Mapping):
             return NotImplemented
         return self.keys() == other.keys() and all(np.array_equal(self[name], other[name]) for name in self)
 
-    __hash__ = None  # as of every mapping
+    __hash__ = None  # as for every mapping
 
     def __repr__(self):
         return f"Mask({len(self)} weights, {self.live:,} of {self.total:,} live, sparsity {self.sparsity:.4f})"
@@ -75,7 +75,7 @@ class Mask(Mapping):
 
     @property
     def empty(self):
-        """Paths of the weights of which nothing lives: their layers pass on nothing but biases."""
+        """Paths of the weights that are dead throughout: their layers pass on nothing but biases."""
         return [name for name, array in self.items() if not array.any()]
 
     @property
@@ -85,7 +85,7 @@ class Mask(Mapping):
 
     @property
     def digest(self):
-        """The same text for masks that are the same, start weights included, whatever their metadata say."""
+        """A text that is the same for equal masks with equal start weights, whatever their metadata say."""
         return files.checksum(files.with_start(dict(self.items()), self.weights), {})
 
     def check(self, model):
@@ -132,7 +132,7 @@ class Mask(Mapping):
             raise files.unreadable(path, error) from error
 
     def rewind(self, model):
-        """Gives `model` the weights that training shall start from.
+        """Gives `model` the weights that training is to start from.
 
         >>> import tf_keras as keras
         >>> model = keras.Sequential([keras.layers.Dense(1, input_shape=(2,), name="head")])
@@ -156,5 +156,5 @@ class Mask(Mapping):
         return cls({name: np.ones(variable.shape, bool) for name, variable in _prunable(model, prunable).items()})
 
 
-_FOREIGN = "That is PyTorch's layout: read the file with import_mask(path, model), which turns it."
+_FOREIGN = "That is PyTorch's layout: read the file with import_mask(path, model), which converts it."
 _prunable = prunable  # the class methods above have an argument of that name

@@ -1,4 +1,4 @@
-"""What is a mask file, and its mask: ours, or PyTorch's."""
+"""Recognises, checks and reads mask files: ours, and PyTorch's."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ _OURS, _PYTORCH = ".safetensors", ".npz"
 
 def is_mask_file(thing):
     """Whether `thing` is the path of a mask file and not, say, the name of a method: by its type, or by how it ends. (Pickles
-    are refused where they would be read.)
+    count too; they are refused when they are read.)
 
     >>> [is_mask_file(thing) for thing in ("masks/mine.npz", pathlib.Path("mine"), "snip(batches=4)", None)]
     [True, True, False, False]
@@ -21,8 +21,8 @@ def is_mask_file(thing):
 
 
 def check_mask_file(path):
-    """Raises FileNotFoundError if there is no such file, ValueError if it is damaged. PyTorch's needs a model to be read, and
-    is only looked for."""
+    """Raises FileNotFoundError if there is no such file, ValueError if it is damaged. For PyTorch's,
+    which needs a model to be read, only the existence is checked."""
     path = pathlib.Path(path)
     refuse_pickle(path)
     if path.suffix != _PYTORCH:
@@ -32,7 +32,7 @@ def check_mask_file(path):
 
 
 def read_mask_file(path, model):
-    """The `Mask` of a file; `.npz` files are taken as PyTorch's, and turned into the layout of `model`.
+    """The `Mask` of a file; `.npz` files are taken as PyTorch's, and converted to the layout of `model`.
 
     Raises:
         FileNotFoundError: no such file. ValueError: damaged, or not a mask.

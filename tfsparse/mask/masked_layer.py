@@ -30,7 +30,7 @@ class MaskedLayer(PruneLowMagnitude):
         self.masked = masked
         # TF-MOT's registry refuses most layers; a layer that names its prunable weights is always taken.
         layer.get_prunable_weights = lambda: list(self._chosen().values())
-        # The layer itself casts what it is given; the wrapper would cast half precision to full before it.
+        # The layer itself casts what it is given; before that, the wrapper would cast half precision to full.
         super().__init__(layer, pruning_schedule=tfmot.ConstantSparsity(0.0, 0), **{"autocast": False, **kwargs})
         self.supports_masking = layer.supports_masking
 
@@ -84,13 +84,13 @@ def call_wrapped(layer, inputs, args, kwargs, training):
     taken = inspect.signature(layer.call).parameters
     if "training" in taken:
         kwargs["training"] = training
-    if "mask" not in taken:  # Keras hands it to every layer whose call takes anything
+    if "mask" not in taken:  # Keras passes it to every layer whose call takes any keyword
         kwargs.pop("mask", None)
     return layer(inputs, *args, **kwargs)
 
 
 def of_training(model):
-    """The first layer of `model` that belongs to training, ours or TF-MOT's; None of a plain model."""
+    """The first layer of `model` that belongs to training, ours or TF-MOT's; None for a plain model."""
     for layer in model._flatten_layers(include_self=False):
         if hasattr(layer, "pruning_vars") or type(layer).__module__.startswith("tfsparse."):
             return layer

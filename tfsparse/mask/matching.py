@@ -27,8 +27,8 @@ class Match:
 def match(entries, layouts, table=None):
     """Finds a weight for every entry: by an explicit table, else by name, else in order and by shape.
 
-    All entries are in PyTorch's layout if they fit so, else all in that of Keras; the other way round where all are named as
-    weights are here, which is how mask files of ours name them.
+    All entries are taken to be in PyTorch's layout if they fit it, else all in Keras' layout. Where all names are weight
+    paths, as in our own mask files, Keras' layout is tried first.
 
     Args:
         entries: name -> array.
@@ -53,7 +53,7 @@ def match(entries, layouts, table=None):
             return [Match(n, pairs[n], torch, found if n in named else "in order") for n in entries]
         except ValueError as error:
             problems[torch] = error
-    raise problems[True]  # whose shapes the message speaks of
+    raise problems[True]  # the message lists shapes in PyTorch's layout
 
 
 def _by_name(entries, shapes, named):
@@ -64,7 +64,7 @@ def _by_name(entries, shapes, named):
 
 
 def _in_order(entries, free):
-    """name -> path: the next weight of the same shape, for orders alike; else the first that is unused."""
+    """name -> path: the next weight of the same shape, if file and model have one order; else the first that is unused."""
     several = [shape for shape, count in Counter(entries.values()).items() if count < list(free.values()).count(shape)]
     try:
         pairs, after = {}, iter(free.items())
@@ -81,20 +81,20 @@ def _in_order(entries, free):
         _warn_of_orders(entries, pairs)
     for shape in several:
         log.warning(
-            "There are fewer masks of shape %s than weights: they were given out in order. names= says it for sure.",
+            "There are fewer masks of shape %s than weights: they were assigned in order. Pass names= to be sure.",
             shape,
         )
     return pairs
 
 
 def _warn_of_orders(entries, pairs):
-    """Says which entries may have been given to each other's weights: file and model have other orders, and shapes repeat."""
+    """Warns of entries that may have been given each other's weights: file and model differ in order, and shapes repeat."""
     counts = Counter(entries.values())
     doubtful = [f"{name} -> {pairs[name]}" for name, shape in entries.items() if counts[shape] > 1]
     if doubtful:
         log.warning(
-            "The file's order is not the model's, and these entries share their shapes with others; they were given out in "
-            "order, which may be wrong: %s. names= says it for sure.",
+            "The file's order is not the model's, and these entries share their shapes with others; they were assigned in "
+            "order, which may be wrong: %s. Pass names= to be sure.",
             "; ".join(doubtful),
         )
 
@@ -103,7 +103,7 @@ def _misfit(name, shape, wanted):
     listed = ", ".join(f"{path} {other}" for path, other in list(wanted.items())[:4]) or "none is left"
     more = f", ... ({len(wanted)} in all)" if len(wanted) > 4 else ""
     return (
-        f"holds {name!r} of shape {shape}, which fits none of the weights it may be of (shapes in PyTorch's layout): "
+        f"holds {name!r} of shape {shape}, which fits none of the weights it may belong to (shapes in PyTorch's layout): "
         f"{listed}{more}. Is it of another architecture? Pass names={{name in the file: weight path}} if names mislead."
     )
 
@@ -117,7 +117,7 @@ def _equal_names(entries, layouts):
 
 
 def torch_name(path):
-    """The name that a weight has in PyTorch's manner.
+    """The name of a weight in PyTorch's style.
 
     >>> torch_name("stage1/block0/conv1/kernel")
     'stage1.block0.conv1.weight'

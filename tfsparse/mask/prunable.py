@@ -28,7 +28,7 @@ def prunable(model, kind="all"):
             kernels only (the rule of the ToST paper, which keeps the classifier dense); `"pointwise"`, 1x1 convolution
             kernels only, the ones that phones run sparsely.
 
-    Biases, norms, embeddings and the kernels of recurrent layers (those of their inputs, too) are never prunable.
+    Biases, norms, embeddings and the kernels of recurrent layers (also those for their inputs) are never prunable.
 
     >>> model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="head")])
     >>> list(prunable(model))
@@ -64,7 +64,7 @@ def check_model(model):
         raise TypeError(f"Expected a tf_keras model, received {type(model).__name__} ({module}).")
     if not model.built or not model.weights:
         raise ValueError(
-            f"Model {model.name!r} has no weights yet. Call it on a batch, or model.build(input_shape), before."
+            f"Model {model.name!r} has no weights yet. Call it on a batch, or model.build(input_shape), first."
         )
 
 

@@ -42,7 +42,7 @@ def sparsify(model, mask):
     variables = masks(sparse)
     for name, array in mask.items():
         variables[name].assign(array.astype(variables[name].dtype.as_numpy_dtype))
-    sparse.output_names = list(model.output_names)  # by which losses and labels are given
+    sparse.output_names = list(model.output_names)  # losses and labels are given by these names
     return apply_mask(sparse, mask)
 
 
@@ -50,7 +50,7 @@ def checked(mask, model):
     """`mask` as a `Mask` that fits `model`; None, for a dense model, stays None.
 
     Raises:
-        ValueError: it does not fit, or is a text: a mask must be found or loaded before.
+        ValueError: it does not fit, or is a text: a mask must be found or loaded first.
     """
     if mask is None:
         return None
@@ -61,7 +61,7 @@ def checked(mask, model):
 
 
 def refuse_text(mask):
-    """Raises ValueError for a text, a method's or a path, in the place of a mask."""
+    """Raises ValueError for a text (a method or a path) in the place of a mask."""
     if isinstance(mask, str | os.PathLike):
         raise ValueError(
             f"mask must be a Mask, received {mask!r}: find_mask(model, ...) finds one, Mask.load(path) reads one."
@@ -69,10 +69,10 @@ def refuse_text(mask):
 
 
 def hold(model):
-    """Sets weights that the masks in `model` remove to 0 where something else than an optimizer has changed them.
+    """Sets the dead weights of `model` back to 0 where something other than an optimizer has changed them.
 
     Returns:
-        Path of one that was not 0, or None.
+        Path of a kernel in which some were not 0, or None.
     """
     found = None
     for path, variable in prunable(model).items():
@@ -80,14 +80,15 @@ def hold(model):
         if mask is None:
             continue
         values, dead = tf.convert_to_tensor(variable), tf.equal(tf.convert_to_tensor(mask), 0)
-        if bool(tf.reduce_any(dead & tf.not_equal(values, 0))):  # on several devices, of the first: all have the same
+        # On several devices these are the values of the first; all hold the same.
+        if bool(tf.reduce_any(dead & tf.not_equal(values, 0))):
             found = path
             variable.assign(tf.where(dead, tf.zeros_like(values), values))
     return found
 
 
 def release(model):
-    """Takes what `sparsify` left on a subclassed model off it again: its weights are free to change."""
+    """Takes off a subclassed model what `sparsify` put on it: its weights are free to change again."""
     for variable in prunable(model).values():
         constraint.release(variable)
 

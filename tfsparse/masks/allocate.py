@@ -16,32 +16,32 @@ def live_count(sparsity, total):
     123
 
     Raises:
-        ValueError: `sparsity` is outside [0, 1), or leaves nothing.
+        ValueError: `sparsity` is outside [0, 1), or leaves no weight.
     """
     if not isinstance(sparsity, (int, float, np.number)) or not 0 <= sparsity < 1:
         raise ValueError(f"sparsity is the share of weights that are zero, in [0, 1); received {sparsity!r}.")
     count = round((1 - float(sparsity)) * total)
     if count == 0:
         raise ValueError(
-            f"sparsity={sparsity!r} leaves none of {total:,} prunable weights. Keep one at least: {1 - 1 / total}."
+            f"sparsity={sparsity!r} leaves none of {total:,} prunable weights. Keep at least one: sparsity={1 - 1 / total}."
         )
     return count
 
 
 def keep_top(scores, live, count, random, *, allocation="global", pattern=None, least=None):
-    """Keeps the `count` live weights of the highest scores; what is not live stays so.
+    """Keeps the `count` live weights with the highest scores; dead weights stay dead.
 
     Args:
         scores: path -> array.
         live: path -> boolean array; only these weights are ranked.
-        count: how many stay, in all layers together.
+        count: how many weights stay, in all layers together.
         random: `np.random.Generator` that decides between equal scores.
-        allocation: what `find_allocation` takes, or gives.
-        pattern: what `find_pattern` gives; None: single weights.
-        least: path -> weights that a layer keeps, if it has them, in whole cells; None: 0.
+        allocation: an argument for `find_allocation`, or a function that it returns.
+        pattern: as `find_pattern` returns it; None: single weights.
+        least: path -> number of weights that a layer keeps at least, in whole cells, if it has as many; None: 0.
 
     Returns:
-        path -> boolean array, exactly `count` of them True; with a pattern of blocks or filters as near as whole ones come.
+        path -> boolean array, exactly `count` entries True; with a pattern of blocks or filters, as near as whole ones allow.
 
     >>> scores, everything = {"a": np.array([3.0, 1.0]), "b": np.array([2.0])}, {"a": np.ones(2, bool), "b": np.ones(1, bool)}
     >>> kept = keep_top(scores, everything, 2, np.random.default_rng(0))
@@ -92,7 +92,7 @@ class _Layer:
 
 
 def _fill(layers, count, random):
-    """Takes the best open cells of all `layers` together, `count` weights or as near as whole cells come."""
+    """Takes the best open cells of all `layers` together, `count` weights or as near as whole cells allow."""
     sizes = {layer.size for layer in layers}
     if len(sizes) == 1:
         _take(layers, round(count / sizes.pop()), random)
@@ -101,7 +101,7 @@ def _fill(layers, count, random):
 
 
 def _take(layers, cells, random):
-    """Takes the best `cells` open cells of `layers`; `random` draws among those equal to the last one in."""
+    """Takes the best `cells` open cells of `layers`; `random` decides between those that tie with the last one in."""
     if cells <= 0:
         return
     threshold = nth_highest([layer.scores for layer in layers], [layer.open for layer in layers], cells)

@@ -1,4 +1,4 @@
-"""How the budget spreads over the layers.
+"""How the budget is spread over the layers.
 
 - `global`: one ranking over all layers.
 - `uniform`: the same density in every layer.
@@ -23,7 +23,7 @@ def budgets(allocation, shapes, count, room=None, least=None):
     Args:
         allocation: function (shapes, count) -> path -> ideal count, as `find_allocation` gives it.
         shapes: path -> shape of the weight, in the order of the layers.
-        count: of weights in all layers.
+        count: number of weights in all layers together.
         room: path -> upper limit of a layer; None: its size.
         least: path -> lower limit of a layer, as far as it has room; None: 0.
 
@@ -51,7 +51,7 @@ def budgets(allocation, shapes, count, room=None, least=None):
             if missing > 0 and counts[path] < room[path]:
                 counts[path] += 1
                 missing -= 1
-    for _ in range(-missing):  # the lower limits took more than there is: who is furthest above gives it back
+    for _ in range(-missing):  # the lower limits took more than the budget: layers furthest above theirs give it back
         counts[max(counts, key=lambda path: counts[path] - least[path])] -= 1
     return counts
 
@@ -77,7 +77,7 @@ def together(shapes, count):
 
 
 def copied(shapes, count, mask):
-    """The densities of another mask; they all grow or shrink by one factor if the budget is another."""
+    """The densities of another mask; if the budget differs, one factor scales them all."""
     for path, shape in shapes.items():
         if path not in mask or mask[path].shape != tuple(shape):
             raise ValueError(f"The mask that the allocation is copied from says nothing of {path!r} {tuple(shape)}.")
@@ -95,19 +95,19 @@ def erk(shapes, count):
 
 
 def balanced(shapes, count):
-    """Equal numbers; layers that are smaller than their share stay dense, and the others share what is left over."""
+    """The same number in every layer; layers smaller than their share stay dense, and the others share what is left over."""
     return _scaled(dict.fromkeys(shapes, 1), shapes, count)
 
 
 def smart_ratio(shapes, count, *, classifier=0.3, vgg=False):
     """density of layer l of L proportional to (L - l + 1)^2 + (L - l + 1), divided by l^2 with `vgg=True`. If the last layer
-    is dense, it is taken for the classifier and keeps the share `classifier`, but no more than half of the budget (ours:
-    published sparsities end before that)."""
+    is a dense one, it counts as the classifier and keeps the share `classifier` of its weights, but no more than half of the
+    budget (a limit of ours: the published sparsities do not reach it)."""
     classifier = real(classifier, "smart_ratio's classifier", "(0, 1]", "a share")
     vgg = switch(vgg, "smart_ratio's vgg")
     size, depth = {path: math.prod(shape) for path, shape in shapes.items()}, len(shapes)
     last = list(shapes)[-1]
-    # Without the classifier (`prunable="conv"`) the last convolution is the deepest layer, and would take the whole budget.
+    # Without the classifier (`prunable="conv"`) a convolution comes last: as the classifier it could take half the budget.
     body = [path for path in shapes if path != last or len(shapes[path]) != 2]
     density = {}
     for number, path in enumerate(body, 1):
@@ -122,8 +122,8 @@ def smart_ratio(shapes, count, *, classifier=0.3, vgg=False):
 
 
 def _scaled(parts, shapes, count):
-    """Counts proportional to `parts` that sum to `count`, at most the layers' sizes: whenever the fullest layers would be
-    more than full, they stay dense, and the others are scaled anew."""
+    """Counts proportional to `parts` that sum to `count`, each at most the layer's size: as long as the fullest layers
+    would be more than full, they stay dense and the others are scaled again."""
     size = {path: math.prod(shapes[path]) for path in parts}
     ideal = {path: float(number) for path, number in size.items()}
     sparse = list(parts)

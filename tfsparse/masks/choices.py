@@ -15,18 +15,18 @@ SANITY = ("shuffle", "reinitialize", "invert")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Choices:
-    """How the budget is spent, whatever the scores; options of every mask method: `"snip(batches=4, pattern='2:4')"`.
+    """How the budget is spent, whatever the scores are: options of every mask method, as in `"snip(batches=4, pattern='2:4')"`.
 
     Args:
-        allocation: how it spreads over the layers: `"global"`, `"uniform"`, `"erk"`, `"balanced"`, `"smart_ratio"`, another
-            `Mask` or mask file (`.safetensors`, `.npz`) whose densities are copied; None: the method's own.
-        pattern: which weights live or die together: `"2:4"`, `"block(1x4)"`, `"filter"`; None: every weight for itself.
-        min_per_layer: weights that each layer keeps at least, if it has as many; with blocks or filters as many whole ones
-            as it takes.
+        allocation: how the budget is spread over the layers: `"global"`, `"uniform"`, `"erk"`, `"balanced"`, `"smart_ratio"`,
+            another `Mask` or mask file (`.safetensors`, `.npz`) whose densities are copied; None: the method's own.
+        pattern: which weights live or die together: `"2:4"`, `"block(1x4)"`, `"filter"`; None: single weights.
+        min_per_layer: the least number of weights that each layer keeps, if it has as many; with blocks or filters, as many
+            whole ones as this takes.
         sanity: one of the literature's sanity checks (Frankle et al., "Pruning Neural Networks at Initialization: Why Are
             We Missing the Mark?", 2021; Su et al., 2020). A method that knows which weights matter should lose by them.
-            `"shuffle"`: the mask's weights are drawn anew in each layer, their number stays; `"reinitialize"`: the mask
-            is found on other initial weights than it will be trained with; `"invert"`: the lowest scores are kept.
+            `"shuffle"`: each layer's live weights are drawn anew, in the same number; `"reinitialize"`: the mask is
+            found on initial weights other than those it will be trained with; `"invert"`: the lowest scores are kept.
 
     Raises:
         ValueError: unknown name, or out of range. FileNotFoundError: no such mask file.
@@ -47,7 +47,7 @@ class Choices:
         one_of(self.sanity, "sanity", (None, *SANITY))
 
     def read(self, model):
-        """The same, with the mask itself in the place of the path of an allocation's mask file."""
+        """The same choices; if `allocation` is the path of a mask file, the mask itself takes its place."""
         if not is_mask_file(self.allocation):
             return self
         return dataclasses.replace(self, allocation=read_mask_file(self.allocation, model))

@@ -1,20 +1,20 @@
-"""Layers without a weight: said before work starts where it cannot be helped, and of every mask that has some."""
+"""Layers without a weight: reported before work starts if they cannot be avoided, and for every mask that has some."""
 
 import warnings
 
 
 def check_room(search, strict):
-    """Warns, with `strict` raises ValueError, if fewer weights shall live than there are layers."""
+    """Warns (with `strict`: raises ValueError) if fewer weights are to live than there are layers."""
     if search.count < len(search.weights):
         _say(
             f"sparsity={search.sparsity} leaves {search.count} weights for {len(search.weights)} layers: some will be left "
-            f"without a weight. Keep one for each, at least: sparsity={1 - len(search.weights) / search.total:.7f}.",
+            f"without a weight. Keep at least one for each: sparsity={1 - len(search.weights) / search.total:.7f}.",
             strict,
         )
 
 
 def check_collapse(mask, strict):
-    """Warns, with `strict` raises ValueError, if a mask leaves a layer without a weight; always raises if it leaves none."""
+    """Warns (with `strict`: raises ValueError) if a mask leaves a layer without a weight; always raises if none is left."""
     if not mask.live:
         raise ValueError("The mask leaves no weight at all.")
     if mask.empty:

@@ -4,7 +4,7 @@ from tfsparse.masks.search import Ranking
 
 
 def random(search):
-    """Draws the living weights, every one of a layer equally likely.
+    """Draws the live weights at random; all weights of a layer are equally likely.
 
     A surprisingly strong baseline (Liu et al., "The Unreasonable Effectiveness of Random Pruning", 2022). The budgets are
     those of `allocation`: `"uniform"` if none is named, `"erk"`, `"balanced"`, `"smart_ratio"`, another mask's.

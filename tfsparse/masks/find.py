@@ -38,7 +38,7 @@ def find_mask(
 
     Args:
         train: `train(model, task, mask, folder, steps)` trains a model in place over a part of the task's steps and
-            returns its accuracies; for methods that train. None: those are refused.
+            returns its accuracies; for methods that train. None: such methods are refused.
     """
     started = time.monotonic()
     if isinstance(method, Mask) or is_mask_file(method):
@@ -83,7 +83,7 @@ def scores(model, method, task=None, *, prunable="all", exclude=(), **options):
 
     Raises:
         ValueError: as `find_mask`; or the method has no scores (`random`, `erk`), or trains for them (`imp`, `gem_miner`,
-            `gradual`); or an option says how many are kept and where (`allocation`, `pattern`, `min_per_layer`, `sanity`).
+            `gradual`); or an option says how many are kept, or where (`allocation`, `pattern`, `min_per_layer`, `sanity`).
     """
     _, _, choices = read_method(method, options)
     spent = [name for name, value in vars(choices).items() if value]
@@ -115,5 +115,5 @@ def _search(start, folder):
         arrays = rank(search, ranking, start.choices, rounds)
         weights = ranking.weights and ranking.weights(arrays)
     if start.choices.sanity == "reinitialize" or (start.choices.sanity and ranking.trained):
-        weights = None  # of the other initialisation, or of the network that had another mask
+        weights = None  # they belong to the other initialisation, or were trained under another mask
     return Mask(arrays, start.metadata(search.notes), weights)

@@ -1,4 +1,4 @@
-"""The synaptic flow through a positive copy of a network, in as many digits as it needs."""
+"""The synaptic flow through a positive copy of a network, in as high a precision as it needs."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,7 +8,7 @@ from tfsparse import paths
 from tfsparse.masks.thinned import strided_pointwise, thinned
 from tfsparse.positive import ones, positive
 
-# dtype of the network, of the scores, factor for the input and all that is added on the way, factor for R
+# dtype of the network, dtype of the scores, factor for the input and for all that is added on the way, factor for R
 _LADDER = (
     ("float32", "float32", 1.0, 1.0),
     ("float64", "float32", 1.0, 1.0),
@@ -22,17 +22,17 @@ _POOLING = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.M
 class Flow:
     """|w * dR/dw| of every kernel, R the sum of the outputs for an input of ones.
 
-    The products of many layers leave the range of float32, and those of hundreds of wide ones that of float64. The first step
-    of a ladder whose range is enough is taken: float32 (not with max pooling: equal values would differ in their last
-    digits, and these decide where the flow goes); float64; float64 with the inputs and all that is added on the way
-    (biases, norm shifts and means) times c and R times c', which multiplies every score by c * c' where the activations are
-    positively homogeneous, as ReLU's are: the ranking is the same. When pruning has made the flow small again, a step is
-    taken back.
+    The products of many layers exceed the range of float32, and those of hundreds of wide layers that of float64. So there is
+    a ladder of precisions, climbed to the first step whose range is enough: float32 (skipped with max pooling: equal values
+    would differ in their last digits, and these decide where the flow goes); float64; float64 with the inputs and all that
+    is added on the way (biases, norm shifts and means) times c, and R times c'. Where activations are positively
+    homogeneous, as ReLU is, that multiplies every score by c * c': the ranking is the same. When pruning has made the flow
+    small again, it goes back one step.
 
     Args:
         model: built functional or Sequential model; left as it is.
         names: paths of the kernels.
-        data: `Data` that says the size of the images where the model does not, or None.
+        data: `Data` that gives the size of the images where the model does not, or None.
     """
 
     def __init__(self, model, names, data=None):
@@ -53,7 +53,7 @@ class Flow:
             self._build()
 
     def _step(self, scores):
-        """Where to go on the ladder: 0, all are finite and none so small that it, or something of it, may be lost; 1; or -1."""
+        """Step on the ladder: 1 if scores overflow or float32 may lose small ones, -1 if scaled ones are small, else 0."""
         _, digits, scale, _ = _LADDER[self._rung]
         highest = np.max([array.max() for array in scores.values()])  # NaN if there is one
         if not np.isfinite(highest):
@@ -68,7 +68,7 @@ class Flow:
         copy = positive(self.model, dtype, lambda layer: thinned(layer, dtype))
         layers = copy._flatten_layers()
         if dtype == "float32" and any(isinstance(layer, _POOLING) or strided_pointwise(layer) for layer in layers):
-            self._rung = 1  # those that are still there are inside composite layers
+            self._rung = 1  # strided 1x1 convolutions that are still there are inside composite layers
             return self._build()
         example = ones(self.model, self.data, dtype)
         example = tf.nest.map_structure(

@@ -8,7 +8,7 @@ from tfsparse import paths
 from tfsparse.task.batch_loss import batch_loss
 from tfsparse.task.sgd import SGD
 
-SCORES = {  # The reference's constant 0.5 is missing: with no score above it the network is empty, and no gradient comes.
+SCORES = {  # Without the reference's constant 0.5: no score would be above it, the network empty and without gradients.
     "uniform": lambda random, shape: random.random(shape),
     "bernoulli": lambda random, shape: random.integers(0, 2, shape),
     "beta": lambda random, shape: random.beta(0.1, 0.1, shape),
@@ -22,11 +22,11 @@ PENALTIES = {"L2": lambda scores: 2 * scores, "L1": tf.ones_like}  # their slope
 
 
 class ScoredNetwork:
-    """The model of a search with other kernels at every step.
+    """The model of a search, given new kernels at every step.
 
     Args:
         search: `Search`.
-        start: path -> array, all weights of the model; among them the w.
+        start: path -> array, all weights of the model, the w among them.
         scores: path -> array, the first p.
         optimizer: Keras optimizer of the scores.
         slope: p -> gradient of the penalty.
@@ -43,8 +43,8 @@ class ScoredNetwork:
         self.step = tf.function(self._step, reduce_retracing=True)
 
     def load(self, forward, live):
-        """Gives the model the weights of the search, and the steps their forward pass and F; the model is the caller's to put
-        back.
+        """Gives the model the weights of the search, and the training steps their forward pass and F; the caller restores
+        the model afterwards.
 
         Args:
             forward: the model's outputs, as `frozen` gives it.
@@ -87,7 +87,7 @@ class ScoredNetwork:
         return sum(int(np.count_nonzero((p.numpy() > 0.5) & (live.numpy() > 0))) for p, live in pairs)
 
     def variables(self):
-        """All that a search goes on from: name -> variable."""
+        """All that a search resumes from: name -> variable."""
         scores = {f"scores::{path}": p for path, p in zip(self.names, self.scores, strict=True)}
         return scores | {f"optimizer::{number}": v for number, v in enumerate(self.optimizer.variables)}
 

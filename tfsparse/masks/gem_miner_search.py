@@ -1,4 +1,4 @@
-"""The epochs of Gem-Miner's search, and its end: what the network does before any weight is trained."""
+"""The epochs of Gem-Miner's search, and its end: how the network does before any weight is trained."""
 
 import logging
 import math
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Mining:
-    """One search; its state after every epoch is left in the search's folder, and picked up from there.
+    """One search. Its state is saved in the search's folder after every epoch, and it resumes from there.
 
     Args:
         search: `Search`.
@@ -30,7 +30,7 @@ class Mining:
         self.state = None
 
     def score(self, live, number):
-        """The scores at pruning `number`, of which `live` tells what the ones before have left: path -> array."""
+        """The scores for pruning `number`, path -> array; `live` is what the prunings before it have left."""
         if self.state is None:
             self._resume(number)
         end = number * self.period + 1
@@ -41,7 +41,7 @@ class Mining:
         return self.network.values()
 
     def finish(self, rounds, mask):
-        """What training starts from, path -> array; notes how the network does there under `mask`."""
+        """The weights that training starts from, path -> array; notes the accuracy that they have under `mask`."""
         if self.state is None:
             self._resume(rounds)
         if self.stopped:
@@ -60,8 +60,8 @@ class Mining:
         first = (number - 1) * self.period + 1 if number > 1 else 0
         if not self.stopped and not first <= self.completed <= number * self.period + 1:
             raise ValueError(
-                f"{self.state.file} is of epoch {self.completed}, the pruned masks beside it of epoch {first}: files of "
-                "two searches, or one is missing. Delete the folder to search anew."
+                f"{self.state.file} is of epoch {self.completed}, the pruned masks beside it of epoch {first}: these are "
+                "files of two searches, or a file is missing. Delete the folder to search anew."
             )
 
     def _train(self, end):

@@ -1,4 +1,4 @@
-"""The weights that Gem-Miner leaves as they are, and the accuracy that a mask gives them."""
+"""The weights that Gem-Miner never trains, and the accuracy that a mask gives them."""
 
 import contextlib
 import math
@@ -24,7 +24,7 @@ _BATCHES = 100  # for BatchNorm's averages
 
 
 def _signs(random, values):
-    """The signs of the values; of zeros they are drawn."""
+    """The signs of the values; those of zeros are drawn."""
     return np.where(values == 0, random.choice([-1.0, 1.0], values.shape), np.sign(values))
 
 
@@ -36,7 +36,7 @@ WEIGHTS = {  # (random, the model's own) -> weights of mean square 1; None: no c
 
 
 def start_weights(search, kind, random):
-    """The weights of a search, all of the model: path -> array.
+    """The weights that a search works with, all of the model: path -> array.
 
     Args:
         search: `Search`.
@@ -53,7 +53,7 @@ def start_weights(search, kind, random):
         fan_in = values[path].size / outputs
         values[path] = (draw(random, values[path]) * math.sqrt(gain / fan_in)).astype(values[path].dtype)
     for path, variable, owner in paths.owned_weights(search.model):
-        if not isinstance(owner, _NORMS) or not owner.trainable:  # frozen ones are of a network that has learned
+        if not isinstance(owner, _NORMS) or not owner.trainable:  # frozen ones belong to a network that has learned
             continue
         if variable is owner.gamma:
             values[path] = np.ones_like(values[path])
@@ -63,7 +63,7 @@ def start_weights(search, kind, random):
 
 
 def measured(search, start, mask):
-    """The network of the weights `start` under a mask, before any weight is trained.
+    """Measures the network that has the weights `start` under a mask, before any weight is trained.
 
     Args:
         search: `Search`, whose model is left as it was.
@@ -71,7 +71,7 @@ def measured(search, start, mask):
         mask: `Mask`.
 
     Returns:
-        (`start` with BatchNorm's moving averages as they are under the mask, accuracy there; None where labels are no classes).
+        (`start` with BatchNorm's moving averages as measured under the mask, the accuracy; None if labels are not classes).
     """
     model, variables = search.model, paths.weights(search.model)
     with frozen(model) as forward:
@@ -100,7 +100,7 @@ def _average_statistics(model, forward, data):
 
 @contextlib.contextmanager
 def _in_training(norm):
-    """Lets one layer compute as in training, moving averages too. Keras' bookkeeping of attributes is passed by."""
+    """Lets one layer compute as in training, and update its moving averages. Bypasses Keras' bookkeeping of attributes."""
     own, call = vars(norm), norm.call
     own["call"] = lambda inputs, *args, **kwargs: call(inputs, *args, **{**kwargs, "training": True})
     try:
@@ -110,7 +110,7 @@ def _in_training(norm):
 
 
 def _accuracy(model, forward, task):
-    """Of the validation, else the test, else the training data."""
+    """The accuracy on the validation, else the test, else the training data."""
     part = task.data.validation or task.data.test or task.data.epochs(0, 1)
     counted = {"threshold": threshold_of(model), "ignored": ignored(task.loss)}
     return accuracy(tf.function(forward, reduce_retracing=True), part, **counted)

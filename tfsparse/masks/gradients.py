@@ -1,4 +1,4 @@
-"""Gradients of a network under a mask, as mask methods look at them."""
+"""Gradients of a network under a mask, as mask methods use them."""
 
 import contextlib
 
@@ -11,7 +11,7 @@ from tfsparse.task.batch_loss import batch_loss
 
 @contextlib.contextmanager
 def masked(search, live, bn_mode):
-    """Gives `forward` of the network whose dead weights are 0; afterwards the model is as it was."""
+    """Yields `forward` of the network with its dead weights at 0; restores the model afterwards."""
     with frozen(search.model, bn_mode) as forward:
         for path, variable in search.weights.items():
             if not live[path].all():
@@ -20,7 +20,7 @@ def masked(search, live, bn_mode):
 
 
 def gradient(loss, forward, variables, x, y):
-    """Gradients of the batch's mean loss in `variables`; 0 for those that the loss does not reach."""
+    """Gradients of the batch's mean loss with respect to `variables`; 0 for those that the loss does not reach."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(variables)
         value = batch_loss(loss, y, forward(x))
@@ -28,7 +28,7 @@ def gradient(loss, forward, variables, x, y):
 
 
 class Mean:
-    """The mean over all examples of what a step gives for each batch, also when the last batch is short.
+    """The mean over all examples of what a step returns for each batch; right even if the last batch is short.
 
     Traced once, however often it is called.
 
@@ -58,6 +58,6 @@ class Mean:
 
 
 def normalised(scores):
-    """Scores over the sum of their absolute values: the ranking stays, the scale is the same for every network."""
+    """Scores divided by the sum of their absolute values: the ranking stays, the scale is the same for every network."""
     total = sum(float(np.abs(array).sum(dtype=np.float64)) for array in scores.values())
     return {path: array / (total or 1.0) for path, array in scores.items()}

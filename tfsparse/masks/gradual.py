@@ -12,21 +12,21 @@ from tfsparse.values import real, whole
 
 
 def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100, power=3, epochs=None):
-    """Trains by the task while TF-MOT zeroes the smallest weights |w| of each layer, more and more of them (Zhu & Gupta,
+    """Trains as the task says while TF-MOT zeroes more and more of the smallest weights |w| of each layer (Zhu & Gupta,
     "To prune, or not to prune: exploring the efficacy of pruning for model compression", 2017).
 
     At training step t, every `frequency` steps from `begin` to `end`, the sparsity of every layer becomes
     s + (s0 - s) * (1 - (t - begin) / (end - begin))**power: TF-MOT's `PolynomialDecay` and `PruneLowMagnitude` with
-    `UpdatePruningStep`. Zeroed weights may come back at the next such step, until `end`. Then training goes on with the
-    mask as it is.
+    `UpdatePruningStep`. Zeroed weights may come back at the next such step, until `end`. After that, training goes
+    on with a fixed mask.
 
-    The mask is TF-MOT's final one, its counts made exact: TF-MOT rounds in each layer, keeps a weight of every layer at least
-    and all that tie with the last one in. `pattern` and `min_per_layer` are applied to the trained weights, many of which are 0
-    by then, and what they need besides is drawn among those; another `allocation` is refused. Training on may start from the
-    trained weights, the mask's `weights` (a shuffled or inverted mask has none); their accuracy is in the notes: `accuracies`,
-    if labels are classes.
+    The mask is TF-MOT's final one with exact counts: TF-MOT rounds in each layer, keeps at least one weight of every layer,
+    and keeps all that tie with the last one in. `pattern` and `min_per_layer` are applied to the trained weights, many of which
+    are 0 by then; any weights that these options need beyond the others are drawn among the zeros. Another `allocation` is
+    refused. Further training may start from the trained weights, which are the mask's `weights` (a shuffled or inverted mask
+    has none); the note `accuracies` holds their accuracies, if labels are classes.
 
-    `end` is taken down to a whole number of `frequency` steps from `begin`, so that the last pruning reaches the sparsity
+    `end` is rounded down to a whole number of `frequency` steps from `begin`, so that the last pruning reaches the sparsity
     asked for (TF-MOT may stop short of it). Weights of a layer that the model calls n times are pruned n times as early.
     It trains on one device, in the model's own precision, whatever `find_mask`'s `training` says.
 
@@ -52,8 +52,8 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
         task = dataclasses.replace(task, epochs=whole(epochs, "epochs"))
     if getattr(task.make_optimizer(), "use_ema", False):
         raise ValueError(
-            "The task's optimizer has use_ema=True, and 'gradual' trains by one fit an epoch: Keras puts the averages in the "
-            "weights' place at the end of each, and their training is lost. Give an optimizer without it."
+            "The task's optimizer has use_ema=True: Keras puts averages in the weights' place when a training ends, and in "
+            "them the weights that 'gradual' has pruned on the way are not 0. Give an optimizer without it."
         )
     frequency, power = whole(frequency, "frequency"), real(power, "power", "(0, inf)")
     real(initial_sparsity, "initial_sparsity", f"[0, {search.sparsity}]", "from nothing to the sparsity asked for")
@@ -72,7 +72,7 @@ def gradual(search, *, initial_sparsity=0.0, begin=0.0, end=0.75, frequency=100,
 
 
 def _ranked(sizes, mask):
-    """The sizes of the trained weights: above 0 where TF-MOT's mask lets live, 0 elsewhere."""
+    """The sizes of the trained weights: above 0 where TF-MOT's mask keeps them, 0 elsewhere."""
     return np.where(mask, np.maximum(sizes, np.finfo(sizes.dtype).tiny), 0)
 
 

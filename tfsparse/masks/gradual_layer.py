@@ -11,7 +11,7 @@ class GradualLayer(PruneLowMagnitude):
     """TF-MOT's wrapper, which prunes its layer's smallest weights while it trains, for layers of every kind.
 
     Schedule, thresholds, masks and the moments at which weights become 0 are TF-MOT's. Its registry, which refuses most
-    layers, is passed by; layers may take several inputs, and may make weights only when they are called.
+    layers, is bypassed; layers may take several inputs, and may create their weights only when they are called.
 
     Args:
         layer: any Keras layer.
@@ -27,7 +27,7 @@ class GradualLayer(PruneLowMagnitude):
     def __init__(self, layer, names, schedule):
         self.names = names
         layer.get_prunable_weights = lambda: list(self._chosen().values())
-        # Masks are of the weights' own precision, and the layer itself casts what it is given.
+        # Masks have the weights' own precision, and the layer itself casts its inputs.
         super().__init__(layer, pruning_schedule=schedule, dtype=layer.dtype, autocast=False)
         self.supports_masking = layer.supports_masking
 
@@ -55,8 +55,8 @@ class GradualLayer(PruneLowMagnitude):
         return outputs
 
     def _prune(self):
-        """What TF-MOT's own `call` does before the layer's, where that is told to train. A part of a network that is called
-        with `training=False` (frozen features) never is, and would stay dense."""
+        """What TF-MOT's own `call` does before it calls a layer in training. A part of a network that is called with
+        `training=False` (frozen features) is never told to train, and would stay dense."""
         self.pruning_step.assign_add(1)
         self.pruning_obj.conditional_mask_update()
         self.pruning_obj.weight_mask_op()

@@ -21,19 +21,19 @@ log = logging.getLogger(__name__)
 
 
 class GradualTraining:
-    """One training of a copy of the search's model; its state after every epoch, and its end, are in the search's folder.
+    """One training of a copy of the search's model; its state after every epoch and its result are kept in the search's folder.
 
     Args:
         search: `Search`.
         task: `Task`, what is trained.
-        schedule: TF-MOT's `PruningSchedule`, of all weights that the mask is for.
+        schedule: TF-MOT's `PruningSchedule`, for all weights that the mask is for.
     """
 
     def __init__(self, search, task, schedule):
         self.search, self.task, self.schedule = search, task, schedule
 
     def result(self):
-        """TF-MOT's final masks and the trained weights, both path -> array; trains first if that is not done."""
+        """TF-MOT's final masks and the trained weights, both path -> array; trains first if that has not been done."""
         file = self.search.folder / "trained.safetensors"
         if not file.is_file():
             model = self._trained()
@@ -58,11 +58,11 @@ class GradualTraining:
             epochs = iter(self.search.shown(range(completed, self.task.epochs), "Training and pruning"))
             # Keras' own way to resume a fit would begin with the data of epoch 0.
             span = {"initial_epoch": completed, "epochs": self.task.epochs, "steps_per_epoch": data.steps_per_epoch}
-            # In this order: the state of an epoch has the zeros that TF-MOT sets at its end.
+            # In this order, so that the state saved after an epoch has the zeros that TF-MOT sets at its end.
             callbacks = [tfmot.UpdatePruningStep(), _Saves(state, epochs)]
             with _fitting(model):
                 model.fit(data.epochs(completed, self.task.epochs), **span, callbacks=callbacks, verbose=0)
-            next(epochs, None)  # its bar goes
+            next(epochs, None)  # closes the progress bar
         return model
 
     def _wrapped(self):
@@ -84,7 +84,7 @@ class GradualTraining:
 
 @contextlib.contextmanager
 def _fitting(model):
-    """Calls of the model's wrappers are steps of a training."""
+    """Inside it, calls of the model's wrappers count as training steps, and prune."""
     wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, GradualLayer)]
     for wrapper in wrappers:
         wrapper.fitting = True

@@ -13,15 +13,15 @@ from tfsparse.values import real, switch, whole
 
 
 def grasp(search, *, batches=1, temperature=200.0, bn_mode="batch", rounds=1, magnitude=False):
-    """Scores a weight by what its removal takes from the gradient flow: w * (H g), the highest kept (Wang et al., "Picking
+    """Scores a weight by what its removal takes from the gradient flow: w * (H g). The highest stay (Wang et al., "Picking
     Winning Tickets Before Training by Preserving Gradient Flow", 2020).
 
-    g is the gradient of the loss over the whole sample, H its Hessian, both in the prunable weights that live; the
-    logits are divided by `temperature`. Scores have a sign, as published; `magnitude=True` keeps the highest |w * (H
-    g)| instead (Frankle et al., "Pruning Neural Networks at Initialization: Why Are We Missing the Mark?", 2021).
-    Unlike the reference code, batches count by their examples, scores are divided by the sum of their absolute values
-    (the sum of signed ones, which the reference takes, all but cancels in training mode), only weights that still
-    live are ranked in later rounds, and no weight of the model is drawn anew.
+    g is the gradient of the loss over the whole sample, H its Hessian, both with respect to the live prunable
+    weights; the logits are divided by `temperature`. Scores have a sign, as published; `magnitude=True` keeps the highest
+    |w * (H g)| instead (Frankle et al., "Pruning Neural Networks at Initialization: Why Are We Missing the Mark?", 2021).
+    Unlike in the reference code, batches are weighted by their number of examples, scores are divided by the sum of
+    their absolute values (the reference sums the signed ones, which nearly cancel in training mode), only weights that
+    still live are ranked in later rounds, and no weight of the model is drawn anew.
 
     Args:
         search: `Search`; needs a task.
@@ -52,7 +52,7 @@ def grasp(search, *, batches=1, temperature=200.0, bn_mode="batch", rounds=1, ma
             for path, total in zip(search.weights, flow.sums, strict=True):
                 if not live[path].all():  # what is pruned takes no part in the flow
                     total.assign(total * tf.cast(live[path], total.dtype))
-            with needed("grasp", "snip, taylor and synflow do with first ones."):
+            with needed("grasp", "snip, taylor and synflow need only first ones."):
                 products = change(search.shown(data, "Change of gradient flow", total=batches))
             scores = {p: (v * h).numpy() for (p, v), h in zip(search.weights.items(), products, strict=True)}
         scores = {path: abs(array) for path, array in scores.items()} if magnitude else scores
@@ -62,13 +62,13 @@ def grasp(search, *, batches=1, temperature=200.0, bn_mode="batch", rounds=1, ma
 
 
 def _flow(gradients, variables):
-    """Two means: of the gradients g, and, once that is taken, of H g."""
+    """Two means: that of the gradients g, and that of H g, to be taken after it."""
     flow = Mean(gradients, variables)
 
     def change(x, y):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            # The sum of g, not its mean, is held constant: a factor, which goes when scores are normalised.
+            # g enters as a constant, its sum in place of its mean: a factor that normalising the scores removes.
             product = tf.add_n([tf.reduce_sum(g * h) for g, h in zip(flow.sums, gradients(x, y), strict=True)])
         return tape.gradient(product, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
@@ -76,8 +76,8 @@ def _flow(gradients, variables):
 
 
 def _at_temperature(loss, temperature):
-    """The loss of the logits divided by `temperature`, times the power of two next to that: else its gradients would be too
-    small for float16. Where scores are normalised, the factor goes without a trace."""
+    """The loss of the logits divided by `temperature`, times the power of two nearest to it: otherwise its gradients would be
+    too small for float16. Normalising the scores removes the factor without a trace."""
     if real(temperature, "temperature", "(0, inf)") == 1:
         return loss
     if type(loss) not in (keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy):
@@ -89,6 +89,6 @@ def _at_temperature(loss, temperature):
     of_logits = type(loss).from_config({**config, "from_logits": True})
     if config.get("from_logits", False):
         return lambda y, outputs: factor * of_logits(y, outputs / temperature)
-    # Logarithms of probabilities are logits, up to a constant that the softmax does not see. Their second derivative, one
-    # over the probability squared, must stay finite.
+    # Logarithms of probabilities are logits, up to a constant that does not change the softmax. Their second derivative,
+    # one over the probability squared, must stay finite.
     return lambda y, outputs: factor * of_logits(y, tf.math.log(outputs + 1e-12) / temperature)

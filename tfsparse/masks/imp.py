@@ -25,19 +25,19 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
     (Frankle & Carbin, "The Lottery Ticket Hypothesis", 2019; Frankle et al., "Linear Mode Connectivity and the Lottery
     Ticket Hypothesis", 2020; Renda et al., "Comparing Rewinding and Fine-tuning in Neural Network Pruning", 2020).
 
-    The density falls geometrically to the one asked for: `rounds` to d prune the share 1 - d**(1 / rounds) of what is left
-    in each round (20 % a round: 10 rounds to 0.107). Training is the task's, by the default protocol, without a recipe; data
-    and learning rate at step k are those of an unbroken training, the momentum is 0 after rewinding, as in the authors'
-    code. BatchNorm's statistics rewind too. Costs `rounds` trainings, one more for the ticket itself.
+    The density falls geometrically to the one asked for, d: each round prunes the share 1 - d**(1 / rounds) of what is left
+    (20 % a round: 10 rounds to 0.107). Training follows the task and the default protocol, without a recipe. Data and
+    learning rate at step k are those of an uninterrupted training; the momentum is 0 after rewinding, as in the authors'
+    code. BatchNorm's statistics are rewound too. The cost is `rounds` trainings, and one more for the ticket itself.
 
     Args:
         search: `Search`; needs a task. Each round's accuracy is in its notes, the mask's metadata and `rounds.json`.
-        rounds: of training and pruning.
+        rounds: number of rounds of training and pruning.
         rewind_steps: the step k that rounds after the first begin at; 0 is the original lottery ticket, some hundred to
             two thousand steps are late rewinding.
         retrain: what rounds after the first begin with: `"weight_rewinding"`, the weights and the learning rate of step k;
             `"learning_rate_rewinding"`, the trained weights and the learning rate of step k; `"fine_tuning"`, the trained
-            weights and the last learning rate, for as many steps; it must not be below a thousandth of the largest.
+            weights and the last learning rate, for as many steps; that rate must be at least a thousandth of the largest.
         epochs: of each training; None: the task's.
 
     Returns:
@@ -72,7 +72,7 @@ def imp(search, *, rounds=5, rewind_steps=0, retrain="weight_rewinding", epochs=
 
 
 class _Tickets:
-    """The trainings of one search; the last one is in the search's folder, as a mask file with weights."""
+    """The trainings of one search; the last one's result is in the search's folder, as a mask file with weights."""
 
     def __init__(self, search, task, step, retrain):
         self.search, self.task, self.step, self.retrain = search, task, step, retrain
@@ -98,7 +98,7 @@ class _Tickets:
         return Mask.load(self._file(number - 1)).weights if number > 1 else None
 
     def end(self, rounds):
-        """What training shall begin with after the last round; tells how all of them did."""
+        """What training is to begin with after the last round; notes how all rounds did."""
         self.search.notes["rounds"] = self._rows(rounds)
         return self.start(rounds + 1)
 
@@ -110,7 +110,7 @@ class _Tickets:
         return Mask.load(file).weights
 
     def _train(self, file, live, start, task, steps):
-        """Trains the masked model over a span of steps and writes `file`. All it needs on the way is beside the file."""
+        """Trains the masked model over a span of steps and writes `file`; keeps its working files in a folder beside it."""
         model, place = self.search.model, file.with_suffix("")
         log.info("%s: steps %d to %d, density %.4f.", file.stem, *steps, _density(live))
         with frozen(model):
@@ -124,14 +124,14 @@ class _Tickets:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def _note(self, number, ticket):
-        """Tells how a round did; the accuracy is that of the mask it trained, before it pruned."""
+        """Records how a round did; the accuracy is that under the mask it trained with, before it pruned."""
         rows = self._rows(number - 1)
         rows.append({"round": number, "sparsity": ticket.sparsity, **json.loads(ticket.metadata["accuracies"])})
         write_json(self._table, rows)
         log.info("Round %d: %s", number, ", ".join(f"{name} {value:.4f}" for name, value in list(rows[-1].items())[1:]))
 
     def _rows(self, count):
-        """What the first `count` rounds left, these and earlier calls of the same search together."""
+        """The records of the first `count` rounds, whether made now or by earlier calls of the same search."""
         return json.loads(self._table.read_text(encoding="utf-8"))[:count] if self._table.is_file() else []
 
     @property

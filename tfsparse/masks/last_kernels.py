@@ -8,7 +8,7 @@ from tfsparse.task.endings import function_name
 
 
 def last_kernels(model):
-    """Paths of the last kernels on the way to each of the model's outputs; of a subclassed model the last that it made.
+    """Paths of the last kernels on the way to each of the model's outputs; for a subclassed model, the last that it made.
 
     >>> x = keras.Input((3,))
     >>> last_kernels(keras.Model(x, [keras.layers.Dense(2, name=name)(x) for name in "ab"]))
@@ -22,7 +22,7 @@ def _before(model, outputs, places):
     """The last kernels on the way to some tensors in the graph of `model`.
 
     Args:
-        model: built model; of one without a graph all is believed to lead to its outputs.
+        model: built model; without a graph, all of it is taken to lead to its outputs.
         outputs: tensors of its graph, or None.
         places: id of a kernel -> its path.
     """
@@ -43,13 +43,13 @@ def _before(model, outputs, places):
 
 
 def _last(layer, places):
-    """The last kernel of a layer, composite or not; nothing of one without."""
+    """The last kernel of a layer, composite or not; nothing if it has none."""
     return [places[id(weight)] for weight in layer.weights if id(weight) in places][-1:]
 
 
 def _sources(node, depths):
-    """The nodes that feed one. Of a sum only those next to it: what a shortcut leads around them comes from further up, and
-    an output lives on if one of the terms does."""
+    """The nodes that feed `node`. For a sum, only the nearest of them: a shortcut around these comes from further up, and an
+    output stays alive if one of the terms does."""
     nodes = [tensor.node for tensor in tf.nest.flatten(node.keras_inputs)]
     if not isinstance(node.layer, keras.layers.Add) and function_name(node.layer) != "add":
         return nodes

@@ -24,7 +24,7 @@ def at_last_rate(task):
 
 
 def check_last_rate(task):
-    """Raises ValueError if the last learning rate is next to nothing: at it no weight would move."""
+    """Raises ValueError if the last learning rate is next to nothing: no weight would move."""
     _, schedule = schedule_of(task.make_optimizer())
     if schedule is None:
         return

@@ -23,9 +23,9 @@ METHODS = {
     "taylor": taylor,
 }
 
-# Methods that prune each layer as far as it goes while they train, and the one `allocation` that they know.
+# Methods that prune each layer to its final count while they train, and the one `allocation` that they allow.
 WITHIN_LAYERS = {"gradual": "uniform"}
-# Methods whose trainings take the settings of a run, its precision too.
+# Methods whose trainings take the settings of a run, including its precision.
 TRAINED = ("imp",)
-# On one device and in the model's own precision; the others do not train.
+# Methods that train on one device and in the model's own precision. Those in neither tuple do not train.
 OWN_TRAINING = ("gem_miner", "gradual")

@@ -23,13 +23,13 @@ def read_method(method, further=None):
     if own and choices.allocation not in (None, own):
         raise ValueError(
             f"{method} prunes within each layer while it trains: allocation={choices.allocation!r} would come too late, and "
-            f"fill up with weights that are pruned. Leave it out: it is {own!r}."
+            f"would fill up with pruned weights. Leave it out: the method always uses {own!r}."
         )
     return entry, {name: value for name, value in given.items() if name not in common}, choices
 
 
 def meaning(method):
-    """One text for all that find the same: an option only where it is not the default, in one order.
+    """One text for all spellings that mean the same: only options that differ from their defaults, in a fixed order.
 
     >>> meaning("snip(pattern='2:4', batches=1)"), meaning("snip(batches=4.0)")
     ("snip(pattern='2:4')", 'snip(batches=4)')
@@ -45,5 +45,5 @@ def meaning(method):
 
 
 def of_python(value):
-    """A number of NumPy's, as loops over its ranges give them, as Python's: JSON, which keeps the settings, knows no other."""
+    """Turns NumPy's numbers (from loops over its ranges) into Python's: JSON, which keeps the settings, knows no others."""
     return value.item() if isinstance(value, np.generic) else value

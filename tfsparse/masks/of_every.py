@@ -30,7 +30,7 @@ class OfEvery(Pattern):
         return {path: self._best(path, scores[path], live[path], most, random) for path in scores}
 
     def count(self, shapes, density, count):
-        """As long as more live than the pattern has room for, every group keeps the same number: none falls below n."""
+        """While more live than the pattern has room for, every group keeps the same number, so that none falls below n."""
         most = math.ceil(self.m * density - 1e-9)
         return sum(map(math.prod, shapes.values())) // self.m * most if most > self.n else count
 

@@ -1,4 +1,4 @@
-"""What a pattern of live weights is; here the one that has none."""
+"""What a pattern of live weights is; the base class stands for no pattern."""
 
 import math
 
@@ -14,7 +14,7 @@ class Pattern:
         return 1
 
     def whole_cells(self, path, shape, count):
-        """The least number of weights in whole cells that is `count` or more; at most all."""
+        """The least number of weights that fills whole cells and is at least `count`; at most all weights."""
         size = self.size(path, shape)
         return min(-(-count // size) * size, math.prod(shape))
 
@@ -26,7 +26,7 @@ class Pattern:
         return live
 
     def count(self, shapes, density, count):
-        """How many weights live on the way, at `density`, where without a pattern `count` would."""
+        """How many weights live at `density`, in a round before the last; without a pattern, `count`."""
         return count
 
     def whole(self, shapes):

@@ -1,6 +1,6 @@
 """Patterns: which weights live or die together.
 
-- `"2:4"` (n:m): of every m consecutive input channels at most n live, for each output and each place of the kernel.
+- `"2:4"` (n:m): of every m consecutive input channels, at most n live, for each output and each place of the kernel.
 - `"block(1x4)"` (a x b): blocks of a output units by b consecutive input channels.
 - `"filter"`: whole filters, all weights that lead to one output channel. The last layers, whose filters are
   the network's outputs, are kept whole.

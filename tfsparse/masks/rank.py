@@ -14,14 +14,14 @@ _NUMBERS = "fiuV"  # kinds of dtypes; V is that of bfloat16
 def rank(search, ranking, choices, rounds=None):
     """The mask that a ranking leads to: path -> boolean array. A pruned weight stays pruned.
 
-    On the way a fraction of a weight is kept, as SynFlow's reference code does: one weight more or less early on changes
-    many later. Ties of every round are drawn from a generator of its own, so that a search can go on at any round.
+    Before the last round, counts are rounded up, as in SynFlow's reference code: one weight more or less early on changes
+    many later. Every round draws ties from a generator of its own, so that a search can resume at any round.
 
     Args:
         search: `Search`.
         ranking: `Ranking`.
         choices: `Choices`.
-        rounds: `Rounds` that were done before, and where new ones are kept; None: all are done here, and none is kept.
+        rounds: `Rounds` with those done before, where new ones are kept, too; None: all are done here, and none is kept.
     """
     pattern = choices.pattern_for(search)
     allocation = find_allocation(choices.allocation or ranking.allocation)
@@ -42,7 +42,7 @@ def _scores(search, ranking, choices, live, number, before):
     found = ranking.score(live, number) if ranking.trains else ranking.score(live)
     _check_shapes(found, search.weights)
     if before is not None and not any(np.any(array[live[path]]) for path, array in found.items()):
-        return before  # the last round has cut the last path: what is left falls in the order that it had
+        return before  # the last round has cut the last path: what is left is pruned in the order it had
     found = checked(found, search.weights, live)
     return {path: -array for path, array in found.items()} if choices.sanity == "invert" else found
 
@@ -51,10 +51,10 @@ def _round(search, ranking, choices, live, number, count, pattern, allocation, s
     """Prunes to `count` weights; in more than one step if the method finds that one would take too much.
 
     Args:
-        scores: that the round before ended with, or None. The other arguments as of `rank`, or made there.
+        scores: those that the round before ended with, or None. The other arguments are those of `rank`, or made there.
 
     Returns:
-        (path -> boolean array, the scores that it goes by)
+        (path -> boolean array, the scores that it is based on)
     """
     options = {"allocation": allocation, "pattern": pattern, "least": dict.fromkeys(live, choices.min_per_layer)}
     left = sum(int(np.count_nonzero(array)) for array in live.values())
@@ -70,7 +70,7 @@ def _round(search, ranking, choices, live, number, count, pattern, allocation, s
 
 
 def _shuffled(search, live, pattern):
-    """As many live weights in each layer, in the same pattern, drawn anew."""
+    """The same number of live weights in each layer, in the same pattern, drawn anew."""
     random = search.random(SHUFFLE)
     draws = {path: random.random(array.shape) for path, array in live.items()}
     counts = {path: int(np.count_nonzero(array)) for path, array in live.items()}
@@ -79,12 +79,12 @@ def _shuffled(search, live, pattern):
 
 
 def checked(scores, weights, live):
-    """The scores; ValueError if they are not those of the weights, or there is no order among them: any is NaN or infinite,
-    or all that count are 0.
+    """The scores; ValueError if they do not fit the weights, or give no order: any is NaN or infinite, or all that count
+    are 0.
 
     Args:
         scores: path -> array.
-        weights: path -> variable, to tell a layer that is zero itself.
+        weights: path -> variable, to recognise a layer that is zero itself.
         live: path -> boolean array; only these scores count.
     """
     _check_shapes(scores, weights)
@@ -100,13 +100,13 @@ def checked(scores, weights, live):
         return scores
     zero = [path for path in silent if not np.any(weights[path])] or silent[:1]
     raise ValueError(
-        f"All scores are 0, those of {', '.join(zero)} too: nothing tells the weights apart. Is a layer all zero, or an "
+        f"All scores are 0, including those of {', '.join(zero)}: nothing tells the weights apart. Is a layer all zero, or an "
         "activation saturated, so that nothing comes through? 'random' and 'erk' do not look at the network."
     )
 
 
 def _check_shapes(scores, weights):
-    """Raises ValueError unless there is an array of numbers, as a weight is shaped, for each: methods may be a user's own."""
+    """Raises ValueError unless each weight has an array of numbers of its shape; the method may be a user's own."""
     if not isinstance(scores, Mapping):
         raise ValueError(f"A method's score gives a dict from weight path to array of scores, received {scores!r}.")
     for path in [*weights, *scores]:

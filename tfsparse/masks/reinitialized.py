@@ -12,7 +12,7 @@ from tfsparse.graph import fresh, require_graph
 
 
 def reinitialized(search):
-    """`search`, its model replaced by one whose layers were initialised anew, by their own initialisers.
+    """`search` with its model replaced by a copy whose layers are initialised anew, by their own initialisers.
 
     Raises:
         ValueError: the model is subclassed and cannot be copied, or an initialiser has a seed of its own.
@@ -22,7 +22,7 @@ def reinitialized(search):
         model = fresh(search.model)
     given = dict(paths.layers(search.model))
     for path, layer in paths.layers(model):
-        if isinstance(layer, PreprocessingLayer) and layer.weights:  # adapted to the data, as they still are
+        if isinstance(layer, PreprocessingLayer) and layer.weights:  # adapted to the data, which are still the same
             copy_layer_weights(given[path], layer)
     variables = paths.weights(model)
     weights = {path: variables[path] for path in search.weights}

@@ -1,4 +1,4 @@
-"""Rounds of a long search, kept in a folder: what was stopped goes on after the last one that was finished."""
+"""Rounds of a long search, kept in a folder: a search that was stopped resumes after the last finished round."""
 
 import contextlib
 import pathlib
@@ -15,7 +15,7 @@ class Rounds:
     """The masks after the finished rounds of one search: `round1.safetensors`, `round2.safetensors`, ...
 
     Args:
-        folder: made if it is not there.
+        folder: created if it does not exist.
         settings: what decides the search's outcome, as JSON holds it.
 
     Raises:
@@ -44,7 +44,7 @@ class Rounds:
 
 @contextlib.contextmanager
 def workplace(folder):
-    """The folder, or one that is deleted at the end if there is none."""
+    """Yields the folder; for None, a temporary one that is deleted at the end."""
     if folder is not None:
         yield pathlib.Path(folder)
     else:

@@ -19,10 +19,10 @@ class Search:
     Args:
         model: the model; the method leaves it as it is.
         weights: path -> variable, the weights that the mask is for.
-        sparsity: share of them that shall be zero, in [0, 1).
+        sparsity: share of them that is to be zero, in [0, 1).
         task: `Task` or None.
         seed: of all that is random.
-        shown: `shown(items, label)` yields the items and shows how far it is.
+        shown: `shown(items, label)` yields the items and shows the progress.
         folder: where a method that trains keeps what it has done so far; there is one whenever it runs.
         train: `train(model, task, mask, folder, steps)` trains a model in place and returns its accuracies; or None.
         notes: what the method wants the mask file to say; strings to anything JSON holds.
@@ -45,7 +45,7 @@ class Search:
 
     @property
     def count(self):
-        """How many of them shall live."""
+        """How many of them are to live."""
         return live_count(self.sparsity, self.total)
 
     @property
@@ -64,10 +64,10 @@ class Search:
         return self.task
 
     def require_training(self, method):
-        """What trains models in the rounds of a method; ValueError if nothing was given."""
+        """The function that trains models in a method's rounds; ValueError if none was given."""
         if self.train is None:
             raise ValueError(
-                f"Mask method {method!r} trains: use tfsparse.find_mask, which hands in how, or pass train=... yourself."
+                f"Mask method {method!r} trains: use tfsparse.find_mask, which supplies train, or pass train=... yourself."
             )
         return self.train
 
@@ -78,16 +78,16 @@ class Ranking:
 
     Args:
         score: (path -> boolean array of the weights still alive) -> path -> array of scores, highest kept.
-            The scores are those of the network masked so; scores of dead weights are not looked at.
+            The scores are those of the network under this mask; scores of dead weights are ignored.
         rounds: with more than one, the density falls from round to round, and each scores anew.
         schedule: how it falls, `"exponential"` or `"linear"`.
-        allocation: a name in `ALLOCATIONS`, if the user names no other.
-        trains: whether a round takes so long that it is kept: `score` is then called with the round's number (from 1)
-            too, and the mask after every round is saved in the search's folder. A search that was stopped goes on there.
-        weights: (path -> boolean array, the mask) -> path -> array, what training shall start from, called at the end;
+        allocation: a name in `ALLOCATIONS`, used if the user names no other.
+        trains: whether a round takes so long that its mask is kept: `score` is then called with the round's number (from 1)
+            too, and the mask after every round is saved in the search's folder, where a stopped search resumes.
+        weights: (path -> boolean array, the mask) -> path -> array, what training is to start from, called at the end;
             None: the model's own.
-        trained: whether those are trained under the method's own mask, and fit no other.
-        safe: (scores, live before, live after) -> whether a round may prune that at once; if not, it takes smaller steps
+        trained: whether those weights were trained under the method's own mask, and fit no other.
+        safe: (scores, live before, live after) -> whether a round may prune that much at once; if not, it takes smaller steps
             and scores in between. None: always.
         drawn: whether the scores mean nothing (random masks).
 

@@ -11,7 +11,8 @@ def snip(search, *, batches=1, rounds=1, bn_mode="batch"):
 
     L is the task's loss on the first `batches` training batches, not augmented. With `rounds` above 1 the density falls
     geometrically, each round scoring the network that is left (de Jorge et al., "Progressive Skeletonization", 2021).
-    Unlike the reference code, batches count by their examples, and a pruned weight stays pruned in later rounds.
+    Unlike in the reference code, batches are weighted by their number of examples, and a pruned weight stays pruned in
+    later rounds.
 
     Args:
         search: `Search`; needs a task.

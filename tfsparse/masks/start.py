@@ -28,7 +28,7 @@ _NAMED = 3  # layers in a note
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """A method, its own options, those that all methods have, and the search that it will be given."""
+    """A method, its own options, the options that all methods share, and the search that it will be given."""
 
     name: str
     entry: Callable
@@ -56,7 +56,7 @@ class Start:
 
     def fingerprint(self):
         """What decides the outcome of the search: settings, the configurations of optimizer and loss, and a digest of the
-        weights it begins with. Not the images, nor what a user's own functions do with them.
+        weights it begins with. It leaves out the images, and what a user's own functions do with them.
         """
         digest, task = hashlib.sha256(), self.search.task
         for variable in self.search.model.weights:
@@ -66,11 +66,11 @@ class Start:
 
 
 def begin(model, method, *, sparsity, task=None, seed=None, prunable="all", exclude=(), further=None, train=None):
-    """Checks everything that can be checked before work starts; returns a `Start`. Arguments as of `find_mask`, whose
-    `options` are `further`."""
+    """Checks everything that can be checked before work starts; returns a `Start`. Takes the arguments of `find_mask`;
+    `further` are its `options`."""
     entry, given, choices = read_method(method, further)
     if tf.distribute.has_strategy():
-        raise ValueError("Masks are found outside strategy.scope(): the scores must not be spread over replicas.")
+        raise ValueError("Find masks outside strategy.scope(): the scores must not be spread over replicas.")
     every = prunable_weights(model, prunable)
     if layer := of_training(model):
         raise ValueError(
@@ -84,7 +84,7 @@ def begin(model, method, *, sparsity, task=None, seed=None, prunable="all", excl
         raise ValueError(f"Mask method {method!r} needs a sparsity in [0, 1).")
     seed = whole((0 if task is None else task.seed) if seed is None else seed, "seed", least=0)
     search = Search(model, weights, of_python(sparsity), task, seed, train=train)
-    live_count(sparsity, search.total)  # a sparsity out of range shall not be found out later
+    live_count(sparsity, search.total)  # so that a sparsity out of range is found out now
     choices.pattern_for(search)
     if choices.allocation:
         find_allocation(choices.allocation)({path: tuple(w.shape) for path, w in weights.items()}, search.count)
@@ -92,7 +92,7 @@ def begin(model, method, *, sparsity, task=None, seed=None, prunable="all", excl
 
 
 def note_frozen(search):
-    """Says how many of the weights to be pruned no training will adapt, as those of a pretrained base that is held fast."""
+    """Warns of weights to be pruned that are frozen, as in a pretrained base, so that no training will adapt them."""
     trained = {id(variable) for variable in search.model.trainable_variables}
     stuck = [path for path, variable in search.weights.items() if id(variable) not in trained]
     if not stuck:
@@ -121,5 +121,5 @@ def _without(weights, exclude):
 
 def _text(value):
     if isinstance(value, Mask):
-        return f"mask {value.digest}"  # whose file may hold another by the time the search goes on
+        return f"mask {value.digest}"  # its file may hold another mask by the time the search resumes
     return value if isinstance(value, str | int) else repr(value)

@@ -1,4 +1,4 @@
-"""The state of a training that a search can go on from: variables and a few facts, in one safetensors file."""
+"""The state of a training that a search can resume from: variables and a few facts, in one safetensors file."""
 
 import pathlib
 
@@ -10,11 +10,11 @@ from tfsparse.files import written_aside
 
 
 class State:
-    """Variables of a training, kept in a file that is whole at any instant.
+    """Variables of a training, kept in a file that is complete at any moment.
 
     Args:
         file: where; need not exist.
-        variables: name -> variable; all that the training goes on from.
+        variables: name -> variable; all that the training resumes from.
 
     >>> import tempfile, tensorflow as tf
     >>> v, file = tf.Variable([1.0, 2.0]), pathlib.Path(tempfile.mkdtemp()) / "state.safetensors"

@@ -20,14 +20,14 @@ def synflow(search, *, rounds=100, schedule="exponential"):
     network whose every parameter is replaced by its absolute value (Tanaka et al., "Pruning neural networks without any
     data by iteratively conserving synaptic flow", 2020).
 
-    The density falls over the rounds, geometrically, each scoring the network that is left: no layer is pruned away while
-    another has weights to spare, unless a shortcut carries the flow around it. The paper's argument needs rounds that prune
-    little: where a layer hangs by few weights, one that could cut the last path takes smaller steps here. Everything
-    becomes positive, biases, norm scales and shifts and moving averages too; BatchNorm uses its moving averages. The
-    reference code overflows in deep networks without noticing; here the flow is in float32 as long as its range is
-    enough, then in float64, then in scaled float64.
+    The density falls geometrically over the rounds, and each round scores the network that is left. So no layer is pruned
+    away while another has weights to spare, unless a shortcut carries the flow around it. The paper's argument needs rounds
+    that prune little; here, where a layer has few weights left, a round that could cut the last path takes smaller steps.
+    Everything becomes positive, including biases, norm scales and shifts, and moving averages; BatchNorm uses its moving
+    averages. The reference code overflows in deep networks without noticing; here the flow is in float32 as long as its
+    range is enough, then in float64, then in scaled float64.
 
-    What would saturate and stop the flow is opened: a softmax or sigmoid at the outputs, the ceiling of a ReLU6, and
+    What would saturate or hinder the flow is removed: a softmax or sigmoid at the outputs, the ceiling of a ReLU6, and
     layers that only rescale the images.
 
     Args:
@@ -56,7 +56,7 @@ def synflow(search, *, rounds=100, schedule="exponential"):
         if first:
             _warn_of_idle_layers(search, scores)
             first = False
-        return scores  # once no path is left all are 0, and `rank` goes by those before
+        return scores  # once no path is left, all are 0, and `rank` uses those of the round before
 
     return Ranking(
         score,
@@ -67,8 +67,8 @@ def synflow(search, *, rounds=100, schedule="exponential"):
 
 
 def _warn_of_idle_layers(search, scores):
-    """Warns of layers most of whose units nothing flows through although they have weights. (Single weights of a unit may well
-    be idle: kernels that are larger than their image.)"""
+    """Warns of layers where nothing flows through most of the units that have weights. (Single weights of a unit may well be
+    idle, as in kernels that are larger than their image.)"""
     axes, idle = channel_axes(search.model), []
     for path, array in scores.items():
         inputs = tuple(axis for axis in range(array.ndim) if axis not in axes[path][1])
@@ -85,9 +85,9 @@ def _warn_of_idle_layers(search, scores):
 
 
 def _some_is_left(scores, before, after):
-    """Whether flow surely survives: the paths through the pruned weights carry less together than all paths do.
+    """Whether some flow is sure to survive: the paths through the pruned weights together carry less than all paths do.
 
-    Asked only where a layer through which all the flow goes hangs by few weights: else it costs many rounds for nothing.
+    Checked only if a layer that all the flow goes through has few weights left: otherwise it costs many rounds for nothing.
     """
     flow = {path: float(array.sum(dtype="float64")) for path, array in scores.items()}
     whole = max(flow.values())

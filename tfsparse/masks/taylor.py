@@ -11,12 +11,12 @@ from tfsparse.values import whole
 
 def taylor(search, *, batches=1, rounds=1, bn_mode="batch"):
     """Scores a weight by the first-order change of the loss without it: |w * dL/dw| (Molchanov et al., "Importance
-    Estimation for Neural Network Pruning", 2019). Ranks as SNIP does, whose scores are these, normalised; its usual place is
-    after training.
+    Estimation for Neural Network Pruning", 2019). Ranks as SNIP does, whose scores are the same, normalised; it is usually
+    applied after training.
 
     Args:
         search: `Search`; needs a task.
-        batches: how many training batches are looked at: the first ones, not augmented, counting by their examples.
+        batches: how many training batches are looked at: the first ones, not augmented, weighted by their sizes.
         rounds: with more than one, the density falls geometrically, each round scoring the network that is left.
         bn_mode: `"batch"`, BatchNorm as in training; `"inference"`, on its moving averages.
 

@@ -8,8 +8,8 @@ _SAMPLE = 50_000
 def nth_highest(arrays, chosen, count):
     """The value of rank `count` from above, 1 being the highest, among the chosen entries of several arrays.
 
-    A sorted sample brackets it, so that of many millions only those in the bracket need to be copied and put in order (Floyd
-    & Rivest, "Expected time bounds for selection", 1975). If the sample misled, all are.
+    A sorted sample brackets it, so that of many millions only the entries in the bracket need to be copied and ordered (Floyd
+    & Rivest, "Expected time bounds for selection", 1975). If the sample was misleading, all entries are.
 
     Args:
         arrays: list of arrays of numbers.

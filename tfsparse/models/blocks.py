@@ -1,4 +1,4 @@
-"""What the networks are made of: convolution, norm and ReLU, the two ends, and the checks at the door."""
+"""What the networks are made of: convolution, norm and ReLU, the two ends, and the checks of arguments."""
 
 import numbers
 
@@ -19,7 +19,7 @@ def start(input_shape, num_classes, width, stride):
         stride: how many times smaller the network's last feature map is than its input.
 
     Raises:
-        ValueError: naming the argument that does not fit.
+        ValueError: names the argument that does not fit.
     """
     shape = tuple(input_shape)
     if len(shape) != 3 or not all(isinstance(n, numbers.Integral) and n > 0 for n in shape):
@@ -44,7 +44,7 @@ def scaled(channels, width):
 
 
 def conv(x, channels, size, name, *, stride=1, padding="same"):
-    """Convolution without bias (the norm behind it has one), padded so that stride 1 keeps the size."""
+    """Convolution without bias (the norm after it has one), padded so that stride 1 keeps the size."""
     layer = keras.layers.Conv2D(
         channels, size, stride, padding=padding, use_bias=False, kernel_initializer=_HE, name=name
     )
@@ -61,7 +61,7 @@ def depthwise(x, size, name, *, stride=1, padding="same"):
 
 
 def pad(x, size, name):
-    """Zeros alike on all sides, as many as a kernel of `size` needs."""
+    """Pads all sides alike with zeros, as many as a kernel of `size` needs."""
     return keras.layers.ZeroPadding2D(size // 2, name=name)(x)
 
 

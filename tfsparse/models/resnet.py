@@ -35,17 +35,17 @@ def resnet32(input_shape, num_classes, *, width=1.0):
 
 
 def resnet56(input_shape, num_classes, *, width=1.0):
-    """ "ResNet-56" of ToST: nine bottleneck blocks a stage, so 83 layers in truth. Arguments as for `resnet20`."""
+    """ "ResNet-56" of ToST: nine bottleneck blocks a stage, so in fact 83 layers. Arguments as for `resnet20`."""
     return _thin(56, input_shape, num_classes, width)
 
 
 def resnet104(input_shape, num_classes, *, width=1.0):
-    """ "ResNet-104" of ToST: 17 bottleneck blocks a stage, so 155 layers in truth. Arguments as for `resnet20`."""
+    """ "ResNet-104" of ToST: 17 bottleneck blocks a stage, so in fact 155 layers. Arguments as for `resnet20`."""
     return _thin(104, input_shape, num_classes, width)
 
 
 def _thin(depth, input_shape, num_classes, width):
-    """ToST's rule: n = (depth - 2) / 6 blocks a stage, basic ones below depth 54, bottlenecks of three layers above."""
+    """ToST's rule: n = (depth - 2) / 6 blocks a stage, basic ones below depth 54, bottlenecks of three layers from 54 on."""
     block = bottleneck if depth >= 54 else basic
     return _resnet(f"resnet{depth}", input_shape, num_classes, width, (16, 32, 64), (depth - 2) // 6, block)
 

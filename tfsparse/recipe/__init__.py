@@ -1,12 +1,12 @@
-"""Recipes: what is different when the network that is trained is sparse.
+"""Recipes: what changes in training when the network is sparse.
 
 - `ghost_neurons`: smooth activations that turn into ReLU.
 - `ghost_skips`: shortcuts around convolutions that fade out.
 - `rescaled_init`: one learned scale per tensor before the first step.
 - `label_smoothing`: softer targets.
 
-`Recipe.tost()` (`--recipe=tost`) is all four, `--recipe=none` the default protocol. A part is a subclass of
-`Ingredient`, one file and one line in `ingredients.py`.
+`Recipe.tost()` (`--recipe=tost`) is all four; `--recipe=none` is the default protocol. A new part is a subclass of
+`Ingredient` in a file of its own, and one line in `ingredients.py`.
 """
 
 from tfsparse.recipe.callbacks import callbacks, clocks, ghosts_leave

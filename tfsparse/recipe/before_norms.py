@@ -7,7 +7,7 @@ from tfsparse.surgery import Surgery
 
 
 def biases_before_norms(model):
-    """Paths of the biases that a BatchNorm takes out again: the loss does not depend on them, their scale is noise."""
+    """Paths of the biases that a BatchNorm cancels: the loss does not depend on them, so their scale is noise."""
     if not is_graph(model):
         return []
     surgery = Surgery(model)

@@ -1,4 +1,4 @@
-"""What `fit` needs of us: dead weights have no gradients, and ghosts leave the graph when their strength is 0."""
+"""What `fit` needs from us: dead weights get no gradients, and ghosts leave the graph when their strength is 0."""
 
 import tf_keras as keras
 
@@ -9,8 +9,8 @@ from tfsparse.recipe.strength import Ghost, Strength
 def callbacks(prepared):
     """Keras callbacks for training a prepared model with `fit`.
 
-    `GhostsLeave` saves the work of ghosts that have faded, and changes no number. `MaskGradients` keeps the gradients of
-    dead weights from the optimizer: where it clips by a norm, or averages weights (`use_ema`), they would count.
+    `GhostsLeave` saves the work of computing faded ghosts, and changes no number. `MaskGradients` keeps the gradients of
+    dead weights from the optimizer: they would count if it clips by a norm or averages weights (`use_ema`).
 
     Args:
         prepared: model from `prepare`.
@@ -23,9 +23,9 @@ def callbacks(prepared):
 
 
 def ghosts_leave(model):
-    """Takes ghosts whose strength is 0 out of what `model` executes from the next tracing on.
+    """Removes ghosts whose strength is 0 from what `model` executes, from the next tracing on.
 
-    In a custom loop call it after each epoch; if it returns True, make your `tf.function` anew.
+    In a custom loop, call it after each epoch; if it returns True, create your `tf.function` again.
 
     Returns:
         True if any ghost left.
@@ -46,9 +46,9 @@ def clocks(model):
 
 
 class GhostsLeave(keras.callbacks.Callback):
-    """Has the training graph made anew, without them, before the first batch for which ghosts have faded.
+    """Has the training graph rebuilt without ghosts, before the first batch for which they have faded.
 
-    At the end of an epoch the logs get one entry per kind of ghost (`ghost_skips`, `ghost_neurons`), its strength.
+    At the end of an epoch the logs get one entry per kind of ghost (`ghost_skips`, `ghost_neurons`): its strength.
     """
 
     def on_train_begin(self, logs=None):
@@ -56,11 +56,11 @@ class GhostsLeave(keras.callbacks.Callback):
         self._update()
 
     def on_epoch_begin(self, epoch, logs=None):
-        # Reading the counter waits for the device; once an epoch is enough, between we count along.
+        # Reading the counter waits for the device: it is read once an epoch, and in between we count along.
         self._start = {name: clock.count for name, clock in self._clocks.items()}
 
     def on_train_batch_begin(self, batch, logs=None):
-        # Not at the end of the one before: Keras' TensorBoard reads the graph of the first batch there.
+        # Not at the end of the batch before: Keras' TensorBoard reads the graph of the first batch there.
         for name, clock in self._clocks.items():
             if name not in self._done and self._start[name] + batch >= clock.steps:
                 self._update()
@@ -75,5 +75,5 @@ class GhostsLeave(keras.callbacks.Callback):
             self.model.make_train_function(force=True)
             self.model.test_function = self.model.predict_function = None  # traced with the ghosts in
         self._done = {name for name, clock in self._clocks.items() if clock.now == 0.0}
-        # A constant ghost is never done, but there is nothing to look for either.
+        # A constant ghost never fades, so there is nothing to wait for.
         self._done |= {name for name, clock in self._clocks.items() if clock.hand_over == "constant"}

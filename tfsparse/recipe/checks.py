@@ -1,4 +1,4 @@
-"""What would train or end otherwise than its user thinks: refused, or said."""
+"""Refuses, or warns of, what would train or end differently from what the user expects."""
 
 import logging
 
@@ -16,12 +16,12 @@ _STEPS = ("train_step", "compute_loss", "make_train_function")
 
 
 def check_trainable(model):
-    """Raises a helpful error if `model` is no built tf_keras model, or would train otherwise than its copy.
+    """Raises a helpful error if `model` is not a built tf_keras model, or its copy would train differently.
 
     Raises:
         TypeError: not a model, or a Keras 3 model.
-        ValueError: it has no weights yet, is prepared already, or a loss or training step of its own, or a regularizer of
-            activities that a copy loses.
+        ValueError: it has no weights yet, is already prepared, or has a loss or training step of its own, or an activity
+            regularizer that a copy loses.
     """
     check_model(model)
     layer = of_training(model)
@@ -36,10 +36,10 @@ def check_trainable(model):
     if own:
         raise ValueError(
             f"Model {model.name!r} is a graph, whose copy is trained, and {type(model).__name__} has its own {own[0]}, which "
-            "the copy would not have. Train `prepare(...)` in a loop of your own, made of a plain keras.Model of its inputs "
-            "and outputs."
+            "the copy would not have. Make a plain keras.Model of its inputs and outputs, and train `prepare(...)` of that in "
+            "a loop of your own."
         )
-    lost = [layer for _, layer in paths.layers(model) if _loses_regularizer(layer)]  # parts of others come with these
+    lost = [layer for _, layer in paths.layers(model) if _loses_regularizer(layer)]  # a composite restores its parts
     if lost:
         raise ValueError(
             f"Layer {lost[0].name!r} ({type(lost[0]).__name__}) has an activity_regularizer that its configuration does not "
@@ -53,15 +53,15 @@ def check_trainable(model):
 
 
 def warn_of_other_start(model, mask):
-    """Warns if `mask` was found for other start weights than the model's: a ticket is both."""
+    """Warns if `mask` was found for other start weights than the model's: a ticket is a mask and its start."""
     meant = {} if mask is None else mask.weights or {}
     own = paths.weights(model)
     for path in meant.keys() & own.keys():
         live, same_shape = mask.get(path, True), tuple(own[path].shape) == meant[path].shape
         if not same_shape or not np.array_equal(own[path].numpy() * live, meant[path] * live):
             log.warning(
-                "This mask was found for other weights than those of %r, which training starts from now: mask.rewind(model) "
-                "gives the model those that the mask means, if they fit.",
+                "This mask was found for other weights than those of %r, from which training starts now: mask.rewind(model) "
+                "gives the model the weights that the mask was found for, if they fit.",
                 model.name,
             )
             return
@@ -70,7 +70,7 @@ def warn_of_other_start(model, mask):
 def warn_of_trained_start(model, recipe):
     """Warns if `model` has been trained and `recipe` is for new networks: it would undo some of that.
 
-    Statistics of a BatchNorm that is trained tell it; a network without one tells nothing.
+    The statistics of a trainable BatchNorm show it; a network without one shows nothing.
     """
     norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     trained = [norm.name for norm in norms if norm.trainable and np.any(norm.moving_mean.numpy())]
@@ -85,9 +85,9 @@ def warn_of_trained_start(model, recipe):
 
 
 def warn_of_living_ghosts(prepared):
-    """Warns if ghosts still have a say in what `prepared` computes: what is stripped of them computes something else.
+    """Warns if ghosts still take part in what `prepared` computes: the stripped model computes something else.
 
-    Who lets them live for ever (`hand_over="constant"`) has asked for it.
+    Ghosts that live for ever (`hand_over="constant"`) cause no warning: the user has asked for them.
     """
     alive = {name: clock.now for name, clock in clocks(prepared).items() if clock.now and clock.hand_over != "constant"}
     if alive:
@@ -99,12 +99,12 @@ def warn_of_living_ghosts(prepared):
 
 
 def hold_zeros(prepared):
-    """Makes weights that the mask removes 0, and warns, where a step of the user's own has changed them."""
+    """Sets weights that the mask removes back to 0, and warns, where a step of the user's own has changed them."""
     path = hold(prepared)
     if path is not None:
         log.warning(
-            "Weights that the mask removes were not 0 any more, at %s for one, and are set to 0: something else than a Keras "
-            "optimizer's step has changed them. Multiply by the mask after a step of your own.",
+            "Weights that the mask removes were not 0 any more, for example at %s, and are set to 0: something other than a "
+            "Keras optimizer's step has changed them. Multiply by the mask after a step of your own.",
             path,
         )
 

@@ -16,7 +16,7 @@ class FadingNorm(keras.layers.BatchNormalization):
     def call(self, inputs, strength, training=None):
         if not self.fused or not (self.scale and self.center):
             return tf.cast(strength, inputs.dtype) * super().call(inputs, training=training)
-        # Set past Keras, which would track them. (The fused path never waits for another replica, which shares this layer.)
+        # Bypasses Keras, which would track them. (Replicas share this layer, but the fused path never waits for another one.)
         own, scale, offset = vars(self), self.gamma, self.beta
         own["gamma"], own["beta"] = (tf.cast(strength, scale.dtype) * weight for weight in (scale, offset))
         try:

@@ -23,14 +23,14 @@ class GhostNeurons(Ingredient):
 
     Args:
         kind: `"pswish"`, `"swish"` or `"mish"`.
-        beta: of PSwish, first and last.
-        share: of the training steps that the ghosts live, in (0, 1].
+        beta: first and last beta of PSwish.
+        share: part of the training steps during which the ghosts live, in (0, 1].
         hand_over: `"gradual"`; `"step"`: soft until `share`, then ReLU at once; `"constant"`: soft to the end. After
             a constant ghost the stripped model, which has ReLUs, is not the one that was trained.
 
-    Covers `ReLU` layers (with a maximum, too), `Activation("relu")`, `tf.nn.relu` and ReLUs fused into convolution and
-    dense layers, in nested models too. A ReLU inside a composite or custom layer stays, also in one derived from these, and
-    one with `trainable=False`, or in a model with that: frozen features stay what they are.
+    Covers `ReLU` layers (also with a maximum), `Activation("relu")`, `tf.nn.relu` and ReLUs fused into convolution and
+    dense layers, in nested models too. A ReLU inside a composite or custom layer stays, even if the layer's class is derived
+    from these; so does one that is frozen (`trainable=False` on it or on a model around it): frozen features stay as they are.
     """
 
     needs_graph = starts_anew = True
@@ -50,7 +50,7 @@ class GhostNeurons(Ingredient):
             if limit is not None and surgery.trains(call):
                 if id(call.layer) not in neurons:
                     named = {"name": f"{call.path}/ghost", "dtype": surgery.policy(call)}
-                    named["masking"] = call.layer.supports_masking  # tf.nn.relu drops Keras' masks, its layers do not
+                    named["masking"] = call.layer.supports_masking  # tf.nn.relu drops Keras' masks, ReLU layers do not
                     neurons[id(call.layer)] = GhostNeuron(self.kind, self.beta, limit, clock.name, **named)
                 surgery.replace(call, self._soften(surgery, clock, neurons[id(call.layer)]))
         if not neurons:
@@ -67,7 +67,7 @@ class GhostNeurons(Ingredient):
 class GhostNeuron(Ghost):
     """One soft activation on `[x, strength]`; ReLU when the strength is 0 or the ghost has left.
 
-    `masking`: whether Keras' mask of `x`, which padding is no part of, goes on with the output.
+    `masking`: whether Keras' mask of `x`, which leaves out padding, is passed on with the output.
     """
 
     def __init__(self, kind, beta, max_value, clock, masking=True, **kwargs):

@@ -44,7 +44,7 @@ def _convolutions(surgery):
 
 
 def _is_linear(call):
-    """Whether the ghost would come before the activation: a ReLU inside is a call of its own, others stay inside."""
+    """Whether a ghost would come before the activation: a fused ReLU is a call of its own, others stay in the layer."""
     return call.changes.get("activation", call.layer.activation) in ("linear", None, keras.activations.linear)
 
 
@@ -68,7 +68,7 @@ def _source(surgery, call):
 
 
 def _place(surgery, call):
-    """The call after which the ghost is added: the normalisation that alone reads the convolution, or that itself."""
+    """The call after which the ghost is added: the normalisation if it alone reads the convolution, else the convolution."""
     readers = surgery.consumers(call.outputs)
     normalised = len(readers) == 1 and isinstance(readers[0].layer, keras.layers.BatchNormalization)
     return readers[0] if normalised else call

@@ -11,8 +11,8 @@ from tfsparse.recipe.strength import Ghost
 class GhostSkip(Ghost):
     """`[u, x, strength] -> u + strength * BN(1x1 convolution of x)`; `u` alone when the ghost has left.
 
-    `start`: Keras initializer of the 1x1 kernel. `live`: a boolean for each of the filters; `u` alone where it is False. None:
-    all True.
+    `start`: Keras initializer of the 1x1 kernel. `live`: a boolean for each of the filters: where it is False, the output is
+    `u` alone. None: all True.
     """
 
     def __init__(self, filters, strides, start, clock, live=None, decays=True, **kwargs):

@@ -1,11 +1,11 @@
-"""The seam that every part of a recipe fits into."""
+"""The interface that every part of a recipe implements."""
 
 
 class Ingredient:
     """One part of a training recipe. Subclasses override what they need; a method left alone does nothing.
 
-    The order of a preparation: `before_mask` on the plain model, `initialize` on the plain masked one, `dress` its graph.
-    Before the work of the first two `dress` is called on a graph that is thrown away, so that what it refuses is known early.
+    The order of a preparation: `before_mask` on the plain model, `initialize` on the plain masked one, `dress` on its graph.
+    Before the first two do their work, `dress` is called on a graph that is thrown away, so that it refuses early.
     """
 
     needs_graph = False  # whether the part changes the graph, which a subclassed model does not show

@@ -42,12 +42,12 @@ class SmoothedCrossentropy(keras.losses.Loss):
     The loss of a class number that the outputs do not have is NaN, as Keras' own is on GPUs and under XLA.
 
     Raises:
-        ValueError: another loss: there is no label to smooth. Or the loss has options that would be lost.
+        ValueError: `loss` is of another kind, with no label to smooth, or has options that would be lost.
     """
 
     def __init__(self, loss, amount, convention, name="smoothed_crossentropy"):
         known = (keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy)
-        if type(loss) not in known:  # one that is derived may do more with the labels
+        if type(loss) not in known:  # a derived class may do more with the labels
             raise ValueError(
                 "Label smoothing needs SparseCategoricalCrossentropy or CategoricalCrossentropy, "
                 f"received {loss!r}. Leave label_smoothing out of the recipe for other losses."
@@ -87,7 +87,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
 
 def _one_hot(numbers, classes, dtype):
-    """As `tf.one_hot`, which gives 0 for what is no class, and with that would train towards every class alike: NaN."""
+    """As `tf.one_hot`, but NaN for what is no class: its zeros would train towards every class alike."""
     known = (numbers >= 0) & (numbers < classes)
     return tf.where(known[..., None], tf.one_hot(numbers, classes, dtype=dtype), tf.constant(float("nan"), dtype))
 

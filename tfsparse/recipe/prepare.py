@@ -60,26 +60,26 @@ def prepare(model, mask, recipe, task, *, initialize=True, dtype=None):
 
 
 def _surgery(model, mask, dtype=None):
-    """The `Surgery` of a model; ValueError if the mask is for a weight that no output of the model is made of."""
+    """The `Surgery` of a model; ValueError if the mask prunes a weight that no output of the model depends on."""
     surgery = Surgery(model, "Preparing a model", dtype)
     reached = {id(variable) for call in surgery.calls for variable in call.layer.weights}
     lost = [path for path, variable in prunable(model).items() if path in (mask or ()) and id(variable) not in reached]
     if lost:
         raise ValueError(
-            f"The mask prunes {lost[0]!r}, which no output of the model is made of: nothing would train it. Find the mask with "
-            f"exclude={lost}, or build the model without it."
+            f"The mask prunes {lost[0]!r}, which no output of the model depends on: nothing would train it. Find the mask "
+            f"with exclude={lost}, or build the model without it."
         )
     return surgery
 
 
 def came_from(prepared, model):
-    """Lets `strip` take the architecture from `model`, one like that which `prepared` was made of."""
+    """Lets `strip` take the architecture from `model`, which is like the one that `prepared` was made from."""
     prepared.tfsparse_origin = _Origin(model)
 
 
 def initial(model, mask, recipe, task):
     """A plain copy of `model` with the weights that training starts from: masked, and rescaled if the recipe says so."""
-    # What recipe or mask have no place in is refused before the work of rescaling.
+    # A model that the recipe or the mask does not fit is refused before the work of rescaling.
     if recipe.needs_graph or is_graph(model):
         surgery = _surgery(model, mask)
         if recipe.needs_graph:
@@ -101,8 +101,8 @@ def strip(prepared):
         prepared: what `prepare` returned.
 
     Returns:
-        A new model, layer by layer like the one that went in, with the trained weights; masked ones are exactly 0. The
-        model itself if it is subclassed, its weights free again.
+        A new model, layer by layer like the one that went in, with the trained weights; masked ones are exactly 0. A
+        subclassed model is returned itself, its weights free to change again.
 
     Raises:
         ValueError: `prepared` did not come from `prepare` in this process (after loading, call
@@ -124,7 +124,7 @@ def strip(prepared):
 def transfer(prepared, model):
     """Copies the weights of a prepared model into a plain one of the same paths; returns the plain one.
 
-    Ghosts that still live stay behind: a warning says so.
+    Ghosts that are still alive are left behind, with a warning.
     """
     warn_of_living_ghosts(prepared)
     hold_zeros(prepared)

@@ -50,7 +50,7 @@ class Recipe(Ingredient):
 
     @property
     def meaning(self):
-        """One text for all recipes that do the same: parts in one order, an option only where it is not the default.
+        """One text for all recipes that do the same: parts in a fixed order, options only where they are not the default.
 
         >>> Recipe("label_smoothing(amount=0.1),ghost_skips(share=0.25)").meaning
         'ghost_skips(share=0.25),label_smoothing'

@@ -26,23 +26,23 @@ class RescaledInit(Ingredient):
 
     Each iteration draws batches A and B and computes g = dL/dtheta on both together, G = ||g||. If G > gamma, the
     scales take a step that lowers G. Else they take one that lowers L(theta - eta * g / G) / eta on A and a fresh batch
-    C, the step held constant. Directions of the tensors and zeros stay as they are.
+    C, with eta * g / G held constant. The tensors' directions and zeros stay as they are.
 
     Paper: Zhu et al., GradInit: Learning to Initialize Neural Networks for Stable and Efficient Training, NeurIPS 2021;
-    on masked networks Jaiswal et al., ICML 2022. Different from the latter's code: pruned weights have no gradient here,
-    so that they take part neither in G nor in the step; a scale that cannot matter (a bias before a norm) stays 1; and a
-    start that a mask was found for (`Mask.is_ticket`: those of imp, gem_miner, gradual) is left as it was found.
+    on masked networks Jaiswal et al., ICML 2022. Differences from the latter's code: pruned weights have no gradient here,
+    so they take part neither in G nor in the step; a scale that cannot matter (of a bias before a norm) stays 1; and start
+    weights that a mask was found for (`Mask.is_ticket`: masks of imp, gem_miner, gradual) are left as they were found.
 
     Args:
         iterations: steps of the scales.
         rate: their learning rate (Adam); a scale moves by at most about rate * iterations.
         gamma: the bound on G.
         eta: learning rate of the looked-ahead step.
-        min_scale: lower bound of the scales (0 for biases), at most 1. The paper's code has 0.01; what a norm's scale is
-            there, its layer gives next to nothing. What was measured of both is in docs/results.md.
+        min_scale: lower bound of the scales (0 for biases), at most 1. The paper's code has 0.01: a norm
+            scaled down that far gives next to nothing. Measurements of both are in docs/results.md.
         clip: bound of a scale's derivative.
         masked: False learns the scales on the dense network and masks afterwards, as some of the paper's scripts do.
-        tickets: True rescales under such masks, too, as the paper's code does.
+        tickets: True rescales under the masks of tickets too, as the paper's code does.
     """
 
     starts_anew = True
@@ -67,7 +67,7 @@ class RescaledInit(Ingredient):
     def _rescales(self, mask):
         if mask is not None and mask.is_ticket and not self.tickets:
             log.info(
-                "The mask was found for a start of its own: nothing is rescaled (rescaled_init(tickets=True) does)."
+                "The mask was found for start weights of its own: nothing is rescaled (rescaled_init(tickets=True) would)."
             )
             return False
         if tf.distribute.has_strategy():
@@ -109,7 +109,7 @@ class RescaledInit(Ingredient):
             for _ in shown(range(self.iterations), "Rescaling the initial weights"):
                 with needed("rescaled_init", "Leave it out of the recipe."):
                     rows.append(self._iterate(steps, batches, adam, scaled))
-                _check(rows[-1], len(rows) - 1)  # before the model has anything of it
+                _check(rows[-1], len(rows) - 1)  # before any of it reaches the model
                 for variable, value, scale in zip(variables, start, adam.scales, strict=True):
                     variable.assign(value * tf.cast(scale, value.dtype))
             final = [tf.identity(variable) for variable in variables]
@@ -137,7 +137,7 @@ class RescaledInit(Ingredient):
 
 
 def _batches(task, count):
-    """An iterator over at least `count` training batches, in one stream: to open one takes as long as many small batches."""
+    """An iterator over at least `count` training batches, in one stream: opening one takes as long as many small batches."""
     return iter(task.data.epochs(0, -(-count // task.data.steps_per_epoch)))
 
 

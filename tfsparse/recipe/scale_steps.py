@@ -16,7 +16,7 @@ class ScaleSteps:
         eta: learning rate of the looked-ahead step.
 
     `gradient(x, y)` gives (gradients, their norm, loss); `norm_derivatives(x, y)` the derivative of that norm along each
-    variable; `ahead(x, y, gradients, norm)` that of the loss after a step, over eta, and the loss.
+    variable; `ahead(x, y, gradients, norm)` that of the loss after a step, divided by eta, and this loss itself.
     """
 
     def __init__(self, model, forward, loss, masks, eta):
@@ -28,14 +28,14 @@ class ScaleSteps:
     def _gradient(self, x, y):
         with tf.GradientTape() as tape:
             loss = batch_loss(self.loss, y, self.forward(x))
-        # Dense, those of an Embedding too: the rows that a batch names twice are summed.
+        # Dense, including those of an Embedding: rows that occur twice in a batch are summed.
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.variables, unconnected_gradients="zero")]
         gradients = [g if m is None else g * m for g, m in zip(gradients, self.masks, strict=True)]
         return gradients, tf.linalg.global_norm(gradients), loss
 
     def norm_derivatives(self, x, y):
-        # Op by op: in a graph, TensorFlow fuses gradients on the CPU (a convolution's kernel and bias, for one) although a
-        # second derivative leads from one to the other. Seen: "nodes in a cycle", and other numbers in every process.
+        # Op by op: in a graph, TensorFlow fuses gradients on the CPU (such as those of a convolution's kernel and bias), even
+        # if a second derivative leads from one to the other. Seen: "nodes in a cycle", and other numbers in every process.
         with tf.GradientTape() as tape:
             _, norm, _ = self._gradient(x, y)
         return self._along_scales(tape.gradient(norm, self.variables, unconnected_gradients="zero"))

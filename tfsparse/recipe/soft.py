@@ -1,7 +1,7 @@
-"""Soft activations, and what they are on the way to ReLU.
+"""Soft activations, and what they become on the way to ReLU.
 
-Written in TensorFlow's functions, one takes a dozen passes over the activations. XLA makes one loop of the value and one of
-the slope, which cost hardly more than a ReLU.
+Written with TensorFlow's functions, one takes a dozen passes over the activations. XLA compiles its value into one loop and
+its slope into another, which cost hardly more than a ReLU.
 """
 
 import tensorflow as tf
@@ -13,17 +13,17 @@ def pswish(x, beta):
     >>> pswish(tf.constant([0.0, 2.0]), 50.0).numpy().tolist()
     [0.0, 2.0]
     """
-    # Clipped, beta * x cannot overflow in half precision, and a saturated sigmoid has no more to say.
+    # Clipped, so that an overflow of beta * x in half precision does no harm; the sigmoid is saturated there anyway.
     return x * tf.sigmoid(tf.clip_by_value(tf.cast(beta, x.dtype) * x, -60.0, 60.0))
 
 
 def mish(x, beta):
-    """x * tanh(softplus(x)); beta has no part in it."""
+    """x * tanh(softplus(x)); beta is not used."""
     return x * tf.tanh(tf.math.softplus(x))
 
 
 def swish(x, beta):
-    """x * sigmoid(x); beta has no part in it."""
+    """x * sigmoid(x); beta is not used."""
     return tf.nn.silu(x)
 
 
@@ -58,7 +58,7 @@ def _formula(x, strength, kind, beta):
 
 
 def _wide(x):
-    """Half precision as float32: XLA would round after every operation, which takes longer than to compute."""
+    """Half precision as float32: XLA would round after every operation, which takes longer than the operation."""
     return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
 
 

@@ -68,7 +68,7 @@ class Strength(keras.layers.Layer):
         return strength
 
     def fed(self, tensor):
-        """The strength as a tensor of the graph that `tensor` belongs to; called once, however many ghosts ask."""
+        """The strength as a tensor of the graph that `tensor` belongs to; the layer is called once for all ghosts."""
         if not self.inbound_nodes:
             self(tensor)
         return self.output
@@ -92,7 +92,7 @@ def checked(share, hand_over):
 
 
 class Ghost(keras.layers.Layer):
-    """What a ghost layer has in common with others: it can leave.
+    """What all ghost layers have in common: they can leave.
 
     Args:
         clock: name of the `Strength` layer that feeds it.

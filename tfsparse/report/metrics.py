@@ -10,7 +10,7 @@ def evaluate(model, task):
     """Accuracy of a plain model on the data it did not train on.
 
     Returns:
-        dict with `validation_accuracy` and `test_accuracy`, as far as the task has such data, and their labels are classes.
+        dict with `validation_accuracy` and `test_accuracy`, where the task has such data and their labels are classes.
     """
     sets = {"validation_accuracy": task.data.validation, "test_accuracy": task.data.test}
     found = {name: accuracy(model, part, ignored=ignored(task.loss)) for name, part in sets.items() if part is not None}
@@ -18,7 +18,7 @@ def evaluate(model, task):
 
 
 def metrics(model, mask, best, epochs, accuracies, kernels):
-    """What `metrics.json` holds, but for files and times.
+    """What `metrics.json` holds, except files and times.
 
     Args:
         model: trained plain model.
@@ -28,7 +28,7 @@ def metrics(model, mask, best, epochs, accuracies, kernels):
         accuracies: from `evaluate`.
         kernels: the model's prunable weights, path -> variable; those that the mask covers are counted.
     """
-    kernels = kernels if mask is None else {path: kernels[path] for path in mask}  # `prunable`, `exclude`
+    kernels = kernels if mask is None else {path: kernels[path] for path in mask}  # `prunable`, `exclude` may omit some
     total = sum(int(np.prod(v.shape)) for v in kernels.values())
     live = sum(int(np.count_nonzero(v.numpy())) for v in kernels.values())
     return {

@@ -1,17 +1,17 @@
-"""Pictures of accuracies: against sparsity, or of one sparsity recipe by recipe."""
+"""Pictures of accuracies: against sparsity, or recipe by recipe where there is one sparsity."""
 
 from tfsparse.results import drawing
 from tfsparse.results.statistics import NONE
 
 
 def several_sparsities(found):
-    """Whether there is a line to draw: a recipe with a mask at more than one sparsity."""
+    """Whether there is a line to draw: a recipe and mask at more than one sparsity."""
     places = [(one.context["mask"], one.recipe) for one in found]
     return len(set(places)) < len(places)
 
 
 def accuracy_by_sparsity(found):
-    """Mean accuracy against sparsity, with the standard deviation over seeds; of a list of `Summary`."""
+    """Mean accuracy of a list of `Summary` against sparsity, with the standard deviation over seeds."""
     figure, axes = drawing.figure(3)
     for label, rows, style in series(found):
         sparsities = [100 * one.context["sparsity"] for one in rows]
@@ -25,7 +25,7 @@ def accuracy_by_sparsity(found):
 
 
 def series(found):
-    """(label, rows by sparsity, style) of every line. Among several masks the colour is the mask's."""
+    """(label, rows by sparsity, style) of every line. Where there are several masks, the colour tells the mask."""
     masks = list(dict.fromkeys(one.context["mask"] for one in found))
     recipes = drawing.in_order(one.recipe for one in found)
     lines = {}
@@ -35,7 +35,7 @@ def series(found):
         style = drawing.look(recipe)
         if len(masks) > 1:
             style = {**drawing.look(2 + mask), "linestyle": drawing.LINES[recipe % len(drawing.LINES)]}
-        style["marker"] = drawing.MARKERS[(recipe + mask // 6) % len(drawing.MARKERS)]  # colours come again after six
+        style["marker"] = drawing.MARKERS[(recipe + mask // 6) % len(drawing.MARKERS)]  # colours repeat after six
         yield drawing.plain(f"{masks[mask]}, {drawing.name_of(recipes[recipe])}"), rows, style
 
 

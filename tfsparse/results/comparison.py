@@ -27,19 +27,19 @@ class Comparison:
 
     @property
     def means(self):
-        """Of the accuracies with the recipe, and with the other one."""
+        """Mean accuracy with the recipe, and with the other one."""
         return tuple(map(statistics.mean, zip(*self.pairs.values(), strict=True)))
 
     @property
     def mean(self):
-        """Of the differences."""
+        """Mean of the differences."""
         return statistics.mean(self.differences.values())
 
     @property
     def interval(self):
-        """95 % confidence interval of the mean (Student's t, paired), as (low, high); None of fewer than three pairs.
+        """95 % confidence interval of the mean (Student's t, paired), as (low, high); None for fewer than three pairs.
 
-        The spread of two differences says next to nothing: intervals made of it are some absurdly narrow, most useless.
+        The spread of two differences says next to nothing: of intervals made from it, some are absurdly narrow, most useless.
 
         >>> [round(end, 3) for end in Comparison({}, "tost", {0: (0.91, 0.9), 1: (0.92, 0.9), 2: (0.93, 0.9)}).interval]
         [-0.005, 0.045]

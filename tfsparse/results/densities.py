@@ -5,8 +5,8 @@ import math
 from tfsparse.results import drawing
 
 _ROW = 0.17  # inches
-_TALLEST = 56  # rows with a name of their own; of deeper networks not every layer is named
-_SIZE = 9  # of type: between drawing.SMALL and what has room
+_TALLEST = 56  # rows that each have a name; in deeper networks not every layer is named
+_SIZE = 9  # of type: between drawing.SMALL and what fits
 _LONGEST = 28  # characters of a layer's name
 
 

@@ -10,12 +10,12 @@ from tfsparse.registry import parse_list
 from tfsparse.results.statistics import NONE
 
 FULL = "tost"
-# Black and blue are the default protocol's and the full recipe's alone; other recipes, or masks, have the rest.
+# Black and blue belong to the default protocol and the full recipe alone; other recipes, or masks, share the rest.
 COLOURS = ("#1c1c1c", "#0b6fb8", "#d1541b", "#1f8a4c", "#c2387e", "#b88600", "#7b4f9d", "#1ba3b5")
-LINES = ("--", "-", ":", "-.", (0, (5, 1)), (0, (1, 1)))  # the first is the default protocol among several masks
+LINES = ("--", "-", ":", "-.", (0, (5, 1)), (0, (1, 1)))  # the first: the default protocol, with several masks
 MARKERS = "osD^vPX"
 SMALL = 10
-_WIDTH = 5  # inches, 480 pixels: on a phone of 400 the type shrinks by a quarter only
+_WIDTH = 5  # inches, 480 pixels: on a phone with 400 the type shrinks by only a quarter
 _LINE = 0.19  # inches, of small type
 _CHARACTERS = 58  # of small type, from edge to edge
 _STYLES = {"font.size": 10.5, "svg.hashsalt": "tfsparse", "svg.fonttype": "none", "axes.grid": True, "grid.alpha": 0.3}
@@ -23,7 +23,7 @@ _STYLES |= {"axes.spines.top": False, "axes.spines.right": False}
 
 
 def look(place):
-    """Colour and line style of the recipe in a place, as `in_order` has them: line styles change when colours are used up.
+    """Colour and line style of a recipe by its place in `in_order`: the line style changes when the colours are used up.
 
     >>> look(0)["color"], look(2) == look(8), look(2)["color"] == look(8)["color"]
     ('#1c1c1c', False, True)
@@ -33,7 +33,7 @@ def look(place):
 
 
 def in_order(recipes):
-    """The default protocol, the full recipe and the others, each once; the first two in any case: their colours are theirs."""
+    """The default protocol, the full recipe and the others, each once; the first two always, to keep their colours."""
     return list(dict.fromkeys([NONE, FULL, *recipes]))
 
 
@@ -50,21 +50,21 @@ def name_of(recipe):
 
 
 def row_name(one, count):
-    """Of a `Summary` or `Comparison` in a figure of rows."""
+    """The label of a `Summary` or `Comparison` in a figure of rows."""
     return plain(f"{one.context['mask']}, {100 * one.context['sparsity']:g} %, {name_of(one.recipe)}, n={count}")
 
 
 def plain(label):
-    """A label in lines of a figure's width, in which matplotlib sees no formula, and that a legend does not leave out."""
+    """A label wrapped to a figure's width, in which matplotlib sees no formula and which a legend does not leave out."""
     label = textwrap.fill(label, _CHARACTERS).replace("$", r"\$")
     return f" {label}" if label.startswith("_") else label
 
 
 def rows(axes, labels):
-    """Writes labels below one another, each above the marks that it names: beside them, long recipes leave no room.
+    """Writes labels below one another, each above the marks that it names: beside the marks, long recipes have no room.
 
     Returns:
-        The height of the marks of each.
+        The height at which each label's marks go.
     """
     heights, top = [], 0.0
     for label in labels:
@@ -83,7 +83,7 @@ def rows(axes, labels):
 
 
 def legend(axes):
-    """The legend below the figure: a phone's width is for the curves."""
+    """Puts the legend below the figure, which leaves a phone's whole width to the curves."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         axes.figure.legend(handles=handles, fontsize=SMALL, loc="outside lower left", frameon=False, handlelength=3)
@@ -91,7 +91,7 @@ def legend(axes):
 
 
 def svg(drawn):
-    """A figure as text that stands inside a page."""
+    """A figure as SVG text to put into a page."""
     out = io.StringIO()
     with matplotlib.rc_context(_STYLES):
         drawn.savefig(out, format="svg", metadata={"Date": None})

@@ -2,7 +2,7 @@
 
 from tfsparse.results import drawing
 
-_WIDE = 0.1  # intervals wider than this are cut off: one of them would press all others together
+_WIDE = 0.1  # intervals wider than this are cut off: one alone would squeeze all the others together
 
 
 def gains(compared):

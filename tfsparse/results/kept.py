@@ -13,18 +13,18 @@ _TODAY = Experiment().deciding()
 
 
 def save_runs(runs, path):
-    """Writes runs to one JSON file, a run a line: kept in git, a new run is a new line. What was measured has five digits."""
+    """Writes runs to one JSON file, one run per line: in git, a new run is a new line. Measured numbers keep five digits."""
     lines = ",\n".join(json.dumps(_short(run), separators=(",", ":")) for run in runs)
     with written_aside(path) as scratch:
         scratch.write_text(f'{{"runs": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
 def load_runs(path):
-    """Reads what `save_runs` wrote; settings that there were not yet then have the defaults of today.
+    """Reads what `save_runs` wrote; settings that did not exist then get today's defaults.
 
     Raises:
-        ValueError: another kind of file, or one with settings that there are not, or not any more: without them runs that
-            differ would be taken for the same.
+        ValueError: another kind of file, or one with settings that do not exist, or no longer: without them, different
+            runs would be taken for the same.
     """
     try:
         rows = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["runs"]
@@ -41,7 +41,7 @@ def load_runs(path):
 
 
 def _settings(kept):
-    """All settings of a run; ValueError if one is not of its kind: they are sorted, and compared with others."""
+    """All settings of a run; ValueError if one has the wrong type: they are sorted, and compared with others."""
     wrong = [name for name, value in kept.items() if not isinstance(value, _kinds(_TODAY[name]))]
     if wrong:
         raise ValueError(f"the setting {wrong[0]} is {kept[wrong[0]]!r}")
@@ -53,7 +53,7 @@ def _kinds(default):
 
 
 def rounded(value):
-    """Numbers of a JSON value to five digits."""
+    """A JSON value with its numbers rounded to five digits."""
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -23,7 +23,7 @@ def write_report(runs, path, *, unfinished=(), title="Sparse training"):
     Args:
         runs: list of `Run`.
         path: file to write, `*.html`: beside it scripts/report.py puts the numbers as .csv and .md.
-        unfinished: folders of runs that have not finished, to be named.
+        unfinished: folders of runs that have not finished, which the report names.
         title: of the page.
 
     Raises:
@@ -92,12 +92,12 @@ def _figure(title, svg, note=""):
     return title, f"data:image/svg+xml;base64,{data}", note
 
 
-# What a reader must know of a figure.
+# What a reader must know about each figure.
 _SPREAD = "Means over seeds; error bars are their standard deviation (no bar: one seed)."
 _SEEDS = "A dot is a seed, the bar their mean."
 _GAINS = (
     "A large mark is the mean of n pairs, a hollow one a single pair; a small dot is one of several pairs. Lines are "
-    "Student's 95 % intervals, from three pairs on; an arrow says that the interval goes on beyond the figure."
+    "Student's 95 % intervals, from three pairs on; an arrow says that the interval extends beyond the figure."
 )
 _CURVES = "Means over seeds. Ghosts leave at a vertical dashed line."
 _LEFT_OUT = _CURVES + " Recipes not drawn: {}; their accuracies are in the tables below and in the CSV file."

@@ -1,11 +1,11 @@
-"""What must be known of the masks of the runs in a report."""
+"""What a reader must know about the masks of the runs in a report."""
 
 from tfsparse.mask.mask_file import is_mask_file
 from tfsparse.results.statistics import unlike
 
 
 def remarks(found):
-    """Sentences about a list of `Summary`: runs that are not compared, and such as should not have been averaged."""
+    """Sentences about a list of `Summary`: runs that are not compared, and runs that should not have been averaged."""
     kinds = {
         "Not compared, since their masks differ": unlike(found),
         "Averaged as seeds, though their mask file was not the same": mixed(found),

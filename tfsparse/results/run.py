@@ -1,4 +1,4 @@
-"""`Run`: what is known of a finished run."""
+"""`Run`: what is known about a finished run."""
 
 import contextlib
 import dataclasses
@@ -22,7 +22,7 @@ class Run:
         mask: `Mask.digest` of its mask; empty for a dense run, or if it is not known.
 
     Raises:
-        ValueError: a part is missing, or not of its kind.
+        ValueError: a part is missing, or has the wrong form.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Run:
         wrong = [name for name, kind in kinds.items() if not isinstance(getattr(self, name), kind)]
         columns = [column for column in self.history.values() if isinstance(column, list)] if not wrong else []
         if wrong or len(columns) < len(self.history) or len(set(map(len, columns))) > 1:
-            raise ValueError(f"the {wrong[0] if wrong else 'history'} of a run is not of its kind")
+            raise ValueError(f"the {wrong[0] if wrong else 'history'} of a run has the wrong form")
         if not all(_is_layer(layer) for layer in self.layers):
             raise ValueError("a layer without a path, weights or channels")
         texts = [name for name, value in self.metrics.items() if name != "files" and not _is_number(value)]
@@ -52,29 +52,29 @@ class Run:
 
     @property
     def recipe(self):
-        """`Recipe.meaning` of its recipe: one text, however its flags wrote it."""
+        """`Recipe.meaning` of its recipe: the same text however its flags spelt it."""
         return Recipe(self.settings["recipe"]).meaning
 
     @property
     def accuracy(self):
-        """On the test set, after the last epoch; of runs without a test set on the validation set."""
+        """Accuracy after the last epoch on the test set or, for runs without one, on the validation set."""
         return self.metrics.get("test_accuracy", self.metrics.get("validation_accuracy"))
 
     def curve(self, name):
-        """A column of the history: epoch -> number, of the epochs in which it was logged."""
+        """A column of the history: epoch -> number, for the epochs in which it was logged."""
         rows = zip(self.history.get("epoch", []), self.history.get(name, []), strict=False)
         return {epoch: value for epoch, value in rows if value is not None}
 
     @property
     def lacks_epochs(self):
-        """Whether the history has fewer epochs than the run was trained for: its file was cut, or deleted on the way."""
+        """Whether the history has fewer epochs than the run was trained for: its file was cut short, or deleted on the way."""
         return len(self.history.get("epoch", [])) < self.metrics.get("epochs", 0)
 
     @property
     def ghosts_until(self):
         """The last epoch that began with a living ghost; 0: none ever lived."""
         last = max(self.history.get("epoch", []), default=0)
-        # The strength is logged at the end of an epoch: at 0 there, the ghosts lived in it, and in none after it.
+        # The strength is logged at the end of an epoch: where it is first 0, ghosts lived in that epoch, but in none after.
         ends = [
             epoch for name in ("ghost_neurons", "ghost_skips") for epoch, value in self.curve(name).items() if value
         ]
@@ -95,19 +95,19 @@ def _is_number(value):
 
 
 def _as_used(settings, metrics):
-    """The settings, the sparsity that a run did not use replaced: by 0 if it was dense, else by that of its mask file; how its
-    mask is found as `meaning` has it, as far as the method is known here."""
+    """The settings, with a sparsity that the run did not use replaced: by 0 if it was dense, by the mask's own if it came from
+    a file. A mask method is written as `meaning` has it, if it is known here."""
     mask = settings.get("mask")
     if mask is None:
         return settings
     if mask == "none":
         return {**settings, "sparsity": 0.0}
     if not is_mask_file(mask):
-        # As it stands: a method of somebody's own, or an allocation whose file is gone.
+        # Left as it stands: a user's own method, or an allocation whose file is gone.
         with contextlib.suppress(ValueError, OSError):
             mask = meaning(mask)
         return {**settings, "mask": mask}
     if "sparsity" in metrics:
-        # To five digits first, as files of runs have it: a run is the same from its folder and from such a file.
+        # Five digits first, as in files of runs: a run must read the same from its folder and from such a file.
         return {**settings, "sparsity": round(float(f"{metrics['sparsity']:.5g}"), 4)}
     return settings

@@ -1,4 +1,4 @@
-"""What is read of run folders."""
+"""Reads finished runs from their folders."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from tfsparse.results.run import Run
 from tfsparse.training import read_history
 
 _KEPT = ("epoch", "seconds", "loss", "accuracy", "val_loss", "val_accuracy", "ghost_neurons", "ghost_skips")
-# What two runs of one command may differ in: their costs, and the formats that each was asked to export.
+# What may differ between two runs of one command: their costs, and the formats that each was asked to export.
 _MAY_DIFFER = {*COSTS, "files"}
 _LAYER = ("path", "live", "total", "dead_outputs", "outputs")
 
@@ -27,7 +27,7 @@ def read_runs(paths):
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: nothing in a folder, a damaged file, or two runs of the same settings that differ.
+        ValueError: no run in a folder, a damaged file, or two runs with the same settings but different numbers.
     """
     runs, unfinished = [], {}
     for path in map(pathlib.Path, paths):
@@ -48,7 +48,7 @@ def read_runs(paths):
 
 
 def _run_folders(path):
-    """The run folders under `path`, those behind links too; of a folder that is reached twice the first way to it."""
+    """The run folders under `path`, also behind links; a folder that is reached twice is given once, as first reached."""
     seen, found = set(), []
     for folder, inside, files in os.walk(path, followlinks=True):
         place = os.path.realpath(folder)
@@ -61,7 +61,7 @@ def _run_folders(path):
 
 
 def _once(runs):
-    """Each run once, though it may come from its folder and from a file that was made of that."""
+    """Each run once, even if it comes from its folder and also from a file made from that folder."""
     seen = {}
     for run in runs:
         before = seen.setdefault(json.dumps({**run.settings, "recipe": run.recipe}, sort_keys=True), run)
@@ -73,7 +73,7 @@ def _once(runs):
 
 
 def _computed(run):
-    """The numbers of a run as text: there NaN equals NaN."""
+    """The numbers of a run as text, in which NaN equals NaN."""
     parts = [{name: part[name] for name in part if name not in _MAY_DIFFER} for part in (run.metrics, run.history)]
     return json.dumps(rounded(parts), sort_keys=True)
 

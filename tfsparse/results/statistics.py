@@ -16,7 +16,8 @@ class Summary:
     """Runs that differ in their seed only.
 
     Args:
-        context: what they have in common, without recipe and seed, as a dict; `recipe`, as `Recipe.meaning` has it, beside it.
+        context: the settings that they share, without recipe and seed, as a dict.
+        recipe: as `Recipe.meaning` has it.
         accuracies: seed -> accuracy.
         runs: the runs, by seed.
     """
@@ -33,17 +34,17 @@ class Summary:
 
     @property
     def mean(self):
-        """Of the accuracies."""
+        """Mean of the accuracies."""
         return statistics.mean(self.accuracies.values())
 
     @property
     def spread(self):
-        """Sample standard deviation; None of a single run."""
+        """Sample standard deviation; None for a single run."""
         return statistics.stdev(self.accuracies.values()) if len(self.accuracies) > 1 else None
 
 
 def summaries(runs):
-    """Groups runs by all but their seed; a list of `Summary`, in the order of mask, sparsity and recipe."""
+    """Groups runs by all settings but the seed: a list of `Summary`, ordered by data, model, mask, sparsity and recipe."""
     groups = {}
     for run in runs:
         settings = dict(run.settings)
@@ -68,7 +69,7 @@ def comparisons(found, base=NONE):
 
 
 def comparison(one, other):
-    """A `Summary` against another (either may be None), at the seeds that both have, if the masks are the same there.
+    """A `Summary` against another (either may be None), at the seeds that both have and at which their masks are the same.
 
     Returns:
         `Comparison`; None if there is nothing to compare.
@@ -79,25 +80,25 @@ def comparison(one, other):
 
 
 def unlike(found, base=NONE):
-    """Names of runs that would be compared with each other, had they the same mask: a list of pairs.
+    """Names of runs that would be compared with each other if they had the same mask: a list of pairs.
 
-    The same settings may find two masks on two machines, and a mask file may have been replaced.
+    The same settings may find different masks on two machines, and a mask file may have been replaced.
     """
     return [(run.name, plain.name) for run, plain in _sides(found, base) if not _same_mask(run, plain)]
 
 
 def confirmed(found, base=NONE):
-    """How many of the pairs that `comparisons` compares have the same mask by what: a dict.
+    """By what it is known that the pairs of `comparisons` have the same mask: a dict with the number of pairs for each.
 
     `digest`: of every weight; `layers`: as many live weights and dead channels in each layer, which tells masks of SNIP or
-    SynFlow apart, but not random ones without dead channels; `nothing`: it is not known. Dense pairs have none.
+    SynFlow apart, but not random ones without dead channels; `nothing`: it is not known. Dense pairs are not counted.
     """
     counts = collections.Counter(_same_mask(*sides) for sides in _sides(found, base))
     return {known: counts[known] for known in ("digest", "layers", "nothing")}
 
 
 def _sides(found, base):
-    """Pairs of runs that would be compared, had they the same mask."""
+    """Pairs of runs that would be compared if they had the same mask."""
     pairs = [(one, other, seed) for one, other in _against(found, base) for seed in _shared(one, other)]
     return [(one.by_seed[seed], other.by_seed[seed]) for one, other, seed in pairs]
 
@@ -113,9 +114,9 @@ def _shared(one, other):
 
 
 def _same_mask(run, other):
-    """By what it is known that two runs have the same mask, as `confirmed` names it; empty if they have not.
+    """By what it is known that two runs have the same mask, as `confirmed` names it; empty if their masks differ.
 
-    Runs of before there were digests have the counts of their layers only. `dense`: both have no mask.
+    Runs from before there were digests have only the counts of their layers. `dense`: neither has a mask.
     """
     if run.settings["mask"] == "none":
         return "dense"

@@ -40,13 +40,13 @@ def difference_rows(found):
 
 
 def cost_rows(found):
-    """Header and rows of seconds an epoch (medians) and memory, without and with living ghosts."""
+    """Header and rows of seconds per epoch (medians), with and without living ghosts, and of memory."""
     more = varying(found)
     header = [*NAMES, *more, "recipe", "seconds an epoch with ghosts", "without", "training, s", "peak memory, MB"]
     rows = []
     for one in found:
         run = one.runs[0]
-        later, until = list(run.curve("seconds").items())[1:], run.ghosts_until  # in the first the step is traced
+        later, until = list(run.curve("seconds").items())[1:], run.ghosts_until  # the first one traces the step
         parts = [[value for epoch, value in later if (epoch <= until) is living] for living in (True, False)]
         medians = [f"{statistics.median(part):.1f}" if part else "" for part in parts]
         memory = run.metrics.get("peak_memory_mb", "")
@@ -75,13 +75,13 @@ def leaving_rows(found):
 def ablation_rows(found):
     """Header and rows of the parts of every recipe: the gain of each alone, and what the recipe loses without it, in points.
 
-    Parts with other options are other parts; only runs with the same seed are compared.
+    Parts with different options are different parts; only runs with the same seed are compared.
     """
     more = varying(found)
     known = {}
     for one in found:
         place = tuple(one.context[name] for name in (*NAMES, *more))
-        known[place, frozenset(parse_list(Recipe(one.recipe).text)) - {NONE}] = one  # `text` has tost's parts
+        known[place, frozenset(parse_list(Recipe(one.recipe).text)) - {NONE}] = one  # `text` spells out tost's parts
     rows = []
     for (place, parts), one in known.items():
         for part in sorted(parts) if len(parts) > 1 else []:
@@ -119,7 +119,7 @@ _TABLES = (
 
 
 def tables(found):
-    """(heading, note, header, rows) of every table that has rows, of a list of `Summary`."""
+    """(heading, note, header, rows) of every table that has rows, for a list of `Summary`."""
     made = ((heading, note, *make(found)) for heading, note, make in _TABLES)
     return [(heading, note, header, rows) for heading, note, header, rows in made if rows]
 

@@ -31,7 +31,7 @@ class Call:
         args: positional arguments, `Ref` in place of tensors.
         kwargs: keyword arguments, likewise.
         outputs: `Ref` or a structure of them.
-        changes: what the copy's configuration has different.
+        changes: what differs in the copy's configuration.
     """
 
     path: str
@@ -48,5 +48,5 @@ class Call:
 
 
 def operation(call):
-    """The name of the TensorFlow function that `call` applies (`"nn.relu"`, `"math.add"`); None if it is a layer's."""
+    """The name of the TensorFlow function that `call` applies (`"nn.relu"`, `"math.add"`); None if it calls a layer."""
     return getattr(call.layer, "symbol", None) if type(call.layer).__name__ == "TFOpLambda" else None

@@ -10,7 +10,7 @@ from tfsparse import paths
 from tfsparse.graph import require_graph
 from tfsparse.surgery.calls import RELU, Call, Ref
 
-# Known by their very class: one that is derived may do anything with what it has activated.
+# Recognised by their exact class: a derived one may do anything with its activations.
 _MAY_FUSE = (
     keras.layers.Conv1D,
     keras.layers.Conv2D,
@@ -24,7 +24,7 @@ _MAY_FUSE += (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.
 
 
 class FlatGraph:
-    """The graph of a model, nested models looked into, as a flat list of calls of layers.
+    """The graph of a model, including nested models, as a flat list of calls of layers.
 
     Args:
         model: built functional or Sequential tf_keras model.
@@ -47,7 +47,7 @@ class FlatGraph:
         self.calls = self._leading_to_outputs()
 
     def _leading_to_outputs(self):
-        """The calls whose outputs are read on the way to the model's: a nested model may give more than the outer one takes."""
+        """The calls that the model's outputs depend on: a nested model may give more outputs than the outer one takes."""
         read, found = set(tf.nest.flatten(self.outputs)), []
         for call in reversed(self.calls):
             if read.intersection(tf.nest.flatten(call.outputs)):
@@ -61,7 +61,7 @@ class FlatGraph:
             for node in model._nodes_by_depth[depth]:
                 if not node.is_input:
                     args, kwargs = _refer(_training_by_name(node), env)
-                    if kwargs.get("training") is None:  # what the layer itself was told goes before
+                    if kwargs.get("training") is None:  # what the layer itself was told takes precedence
                         kwargs = {**kwargs, **context}
                     outputs = self._visit(node, args, kwargs, prefix)
                     for tensor, ref in zip(tf.nest.flatten(node.outputs), tf.nest.flatten(outputs), strict=True):
@@ -72,18 +72,18 @@ class FlatGraph:
         layer, path = node.layer, prefix + node.layer.name
         if isinstance(layer, keras.Model):
             require_graph(layer, f"Changing the graph inside {self.model.name!r}")
-            in_order = layer._flatten_to_reference_inputs  # a dict goes by names
+            in_order = layer._flatten_to_reference_inputs  # a dict is matched by names
             refs, given = in_order(_first(args, kwargs)), in_order(_first(node.call_args, node.call_kwargs))
             rows = zip(layer.inputs, refs, given, strict=True)
             env = {id(inside): self._cast(ref, tensor.dtype, inside.dtype, path) for inside, ref, tensor in rows}
             # A nested model called with training=False (frozen features) passes that on to its layers.
             return self._walk(layer, env, path + "/", {k: v for k, v in kwargs.items() if k == "training"})
-        path = self._paths[id(layer)]  # of a layer shared by several models, the path that its weights have
+        path = self._paths[id(layer)]  # for a layer shared by several models, the path that its weights have
         if "training" in kwargs and not layer._expects_training_arg:
             kwargs = {k: v for k, v in kwargs.items() if k != "training"}
         outputs = tf.nest.map_structure(self._ref, node.outputs)
         if type(layer) in _MAY_FUSE and layer.activation in RELU and layer.activity_regularizer is None:
-            middle = self._ref(node.outputs)  # (a regularizer of activities means those behind the ReLU)
+            middle = self._ref(node.outputs)  # (an activity regularizer means the activations after the ReLU)
             self.calls.append(Call(path, layer, args, kwargs, middle, {"activation": "linear"}))
             relu = self.fused.setdefault(id(layer), keras.layers.ReLU(dtype=layer.dtype_policy))
             path, layer, args, kwargs = f"{path}/relu", relu, (middle,), {}
@@ -91,7 +91,7 @@ class FlatGraph:
         return outputs
 
     def _cast(self, ref, given, taken, path):
-        """`ref` in the dtype that a nested model takes; Keras casts what it is given, whole numbers to floats too."""
+        """`ref` in the dtype that a nested model takes; Keras casts what it is given, even whole numbers to floats."""
         if given == taken:
             return ref
         cast = Ref(self._count + 1, ref.shape)
@@ -106,7 +106,7 @@ class FlatGraph:
 
 
 def _training_by_name(node):
-    """(args, kwargs) of a call; what is given by its place from `training` on is given by its name: `model(x, False)`."""
+    """(args, kwargs) of a call; positional arguments from `training` on are given by name, as of `model(x, False)`."""
     known = inspect.signature(node.layer.call).parameters
     names = list(known)
     by_place = "training" in known and known["training"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -16,8 +16,8 @@ class Surgery:
         model: built functional or Sequential tf_keras model; left as it is.
         purpose: what needs the graph; opens the error message.
         dtype: Keras dtype policy of the copy's layers, such as `"mixed_bfloat16"`; None: as in the original. The layers
-            that give the outputs keep theirs (half a precision is too little for logits), and outputs are float32. So does
-            Keras' Normalization, whose statistics would be rounded; what it gives goes on in the policy's precision.
+            that give the outputs keep theirs (half precision is too little for logits), and outputs are float32. Keras'
+            Normalization keeps its own too, since its statistics would be rounded; its output has the policy's precision.
 
     A ReLU fused into a convolution or dense layer (`activation="relu"`) becomes a call of its own, so that it can be
     dressed like any other.
@@ -90,13 +90,13 @@ class Surgery:
                 tensors[ref.number] = tensor
         outputs = tf.nest.map_structure(self._full_precision, _fill(self.outputs, tensors))
         copy = keras.Model(tf.nest.pack_sequence_as(self.model._nested_inputs, inputs), outputs, name=self.model.name)
-        copy.output_names = list(self.model.output_names)  # by which losses and labels are given
+        copy.output_names = list(self.model.output_names)  # losses and labels are given by these names
         self._tell_what_is_trained(copies)
         transfer(self.model, copy)
         return copy
 
     def _tell_what_is_trained(self, copies):
-        """The nested models are gone, and what `trainable=False` on one of them said is for its layers to say."""
+        """The copy has no nested models: what `trainable=False` on one of them said, its layers must say."""
         stopped = frozen_from_outside(self.model)
         for layer in {id(call.layer): call.layer for call in self.calls if id(call.layer) in copies}.values():
             copy_flags(layer, copies[id(layer)])
@@ -114,8 +114,8 @@ def _keeps_statistics(call):
 
 
 def _in_one_precision(args, kwargs):
-    """The arguments of a TensorFlow function, the floating ones in the lowest precision that a symbolic one has: a constant of
-    the graph (`x + tf.constant(...)`) and a cast to float32 have the original's. (TensorFlow itself converts arrays.)"""
+    """The arguments of a TensorFlow function, floating ones cast to the lowest precision that a symbolic one has: constants of
+    the graph (`x + tf.constant(...)`) and casts to float32 have the original's. (TensorFlow itself converts arrays.)"""
     symbolic = lambda leaf: hasattr(leaf, "_keras_history")  # noqa: E731
     dtypes = [leaf.dtype for leaf in tf.nest.flatten((args, kwargs)) if symbolic(leaf) and leaf.dtype.is_floating]
     lowest = min(dtypes, key=lambda dtype: dtype.size, default=None)

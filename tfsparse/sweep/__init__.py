@@ -1,7 +1,7 @@
 """Grids of experiments: `run_sweep(cells(experiment, masks=..., sparsities=..., recipes=..., seeds=...))`.
 
-Each cell is an ordinary run folder. Killed and started again, a sweep goes on; a cell that fails is reported and stops no
-other. Cells that differ in what happens after the mask share it.
+Each cell is an ordinary run folder. A sweep that was killed goes on when it is started again; a cell that fails is reported
+and does not stop the others. Cells that differ only in what happens after the mask is found share the mask.
 """
 
 from tfsparse.sweep.executors import EXECUTORS

@@ -19,7 +19,7 @@ def main(flagfile, threads=None):
 
     Args:
         flagfile: path of a file that `RunFolder.write_flags_to` wrote.
-        threads: of TensorFlow's pools, as text; None: as it likes.
+        threads: in each of TensorFlow's pools, as text; None: TensorFlow's default.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -31,8 +31,8 @@ def main(flagfile, threads=None):
 
 
 def _end_with_parent():
-    """Standard input is a pipe that nobody writes to: it ends when the process that began this one does."""
-    os.read(0, 1)  # not sys.stdin, whose lock would be held at the end of the process
+    """Standard input is a pipe that nobody writes to: it ends when the process that started this one does."""
+    os.read(0, 1)  # not sys.stdin, whose lock would still be held when the process ends
     os._exit(1)
 
 

@@ -13,7 +13,7 @@ from tfsparse.sweep.outcome import Outcome, finished
 
 log = logging.getLogger(__name__)
 
-_RETRIES = 3  # of a group whose machine or process went away
+_RETRIES = 3  # of a group whose machine or process was lost
 
 
 def local(groups, threads=None):
@@ -25,10 +25,10 @@ def local(groups, threads=None):
 def ray(groups, threads=None):
     """Groups of cells on as many processors as Ray has, each group on `threads` of them; yields `Outcome`s as they come.
 
-    Where Ray has GPUs, each group has one of its own, or with `mirrored` those of a machine. Joins the cluster that
-    `RAY_ADDRESS` names, or starts one on this machine. Cells run in the folder that the sweep was started in: there, and
-    in all folders of the flags, all machines must see the same.
-    A group whose worker dies is run again, and goes on where its cells stood.
+    Where Ray has GPUs, each group gets one of its own, or with `mirrored` all those of a machine. Joins the cluster that
+    `RAY_ADDRESS` names, or starts one on this machine. Cells run in the folder in which the sweep was started: all machines
+    must see the same files in it, and in all folders that the flags name.
+    A group whose worker dies is run again, and goes on where its cells stopped.
 
     Raises:
         ValueError: Ray is not installed.
@@ -45,7 +45,7 @@ def ray(groups, threads=None):
     task = library.remote(num_cpus=threads or 1, max_retries=_RETRIES)(_whole_group)
     machines, here = [node["Resources"] for node in library.nodes() if node["Alive"]], os.getcwd()
     most = max((machine.get("CPU", 0) for machine in machines), default=0)
-    if most < (threads or 1):  # no error: one may join yet
+    if most < (threads or 1):  # no error: one may still join
         log.warning("No machine of Ray's has %d processors (the largest: %d): cells wait for one.", threads or 1, most)
     waiting = {
         task.options(num_gpus=gpus(machines, group)).remote(group, threads or 1, here): group for group in groups
@@ -62,10 +62,10 @@ def ray(groups, threads=None):
 
 
 def gpus(machines, group):
-    """GPUs for a group of cells: cells on the same GPU would each want all of its memory.
+    """How many GPUs a group of cells gets: cells that shared one would each want all of its memory.
 
     Args:
-        machines: of each a dict from resource to how many it has.
+        machines: for each, a dict from resource to how many it has.
         group: experiments.
 
     >>> from tfsparse.experiment import Experiment
@@ -81,7 +81,7 @@ def _whole_group(group, threads, folder):
         raise FileNotFoundError(
             f"This machine has no {folder}, the folder of the sweep: all machines must see the same."
         )
-    with contextlib.chdir(folder):  # Ray's workers run elsewhere: paths in flags mean those of the sweep
+    with contextlib.chdir(folder):  # Ray's workers run elsewhere: paths in flags are relative to the sweep's folder
         return list(run_group(group, threads))
 
 
@@ -96,7 +96,7 @@ def _outcomes(library, done, group):
 
 
 def _without_report(cell, reason):
-    """The `Outcome` of a cell whose group did not come to its end; its folder says whether it had finished before."""
+    """The `Outcome` of a cell whose group did not run to its end; its folder says whether it had finished before."""
     folder = RunFolder.of(cell)
     found = finished(folder.path)
     if found is None or missing_exports(cell, folder):

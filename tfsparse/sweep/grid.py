@@ -10,19 +10,19 @@ from tfsparse.mask.mask_file import is_mask_file
 from tfsparse.masks import meaning
 from tfsparse.recipe import Recipe
 
-# What comes after the mask is found; a method that trains between its rounds does so by the default protocol.
+# What matters only after the mask is found; methods that train between their rounds do so by the default protocol.
 _LATER = {"recipe", "export", "compact_export", "compact", "live_gradients", "output_dir", "run_name", "overwrite"}
 
 
 def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
-    """Every combination, as a list of experiments, the seeds outermost: a sweep that is stopped has whole comparisons.
+    """Every combination, as a list of experiments; seeds are outermost, so a sweep that is stopped has whole comparisons.
 
     Args:
         experiment: `Experiment`, what the cells have in common.
-        masks: of each kind of choice a list, or None: the experiment's own. `sparsities`, `recipes`, `seeds` likewise.
+        masks: a list, or None: the experiment's own. `sparsities`, `recipes`, `seeds` likewise.
 
-    A dense cell (`mask="none"`) is there once for all sparsities, and so is one with a mask file, which has its own, and
-    says itself what it leaves out.
+    A dense cell (`mask="none"`) is there once for all sparsities. So is a cell with a mask file, since the file has its own
+    sparsity, and says itself what it leaves out.
 
     >>> from tfsparse.experiment import Experiment
     >>> found = cells(Experiment(), masks=["none", "erk"], sparsities=[0.9, 0.95], recipes=["none", "tost"])
@@ -40,7 +40,7 @@ def cells(experiment, *, masks=None, sparsities=None, recipes=None, seeds=None):
     lists = {name: [getattr(experiment, name)] if given is None else list(given) for name, given in choices.items()}
     for name, given in lists.items():
         if not given:
-            raise ValueError(f"There must be a value of {name}: got {given}.")
+            raise ValueError(f"Give at least one value of {name}; got {given}.")
         for one, other in itertools.combinations(given, 2):
             if _meaning(name, one) == _meaning(name, other):
                 raise ValueError(f"The values of {name} must differ: {one!r} and {other!r} are the same.")
@@ -84,6 +84,6 @@ def groups(experiments):
 
 
 def mask_key(experiment):
-    """A name for all that decides an experiment's mask."""
+    """A hash of all settings that decide an experiment's mask."""
     deciding = {name: value for name, value in experiment.deciding().items() if name not in _LATER}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]

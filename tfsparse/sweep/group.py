@@ -15,7 +15,7 @@ from tfsparse.sweep.outcome import Outcome, finished
 
 _SHARED = ("picture", "diagnosis", "mask")  # the mask last: it says that the stage is done
 _LAST = 5  # lines of what a failed cell wrote
-# What TensorFlow says at every start, whatever its log level: it stood where the error is looked for.
+# What TensorFlow says at every start, whatever its log level: it would stand where the error is looked for.
 _CHATTER = re.compile(r"[IWE]0000 |WARNING: All log messages before absl")
 
 
@@ -27,16 +27,16 @@ def run_group(group, threads=None):
 
     Args:
         group: experiments that share a mask.
-        threads: of TensorFlow in each cell; None: as it likes.
+        threads: of TensorFlow in each cell; None: TensorFlow's default.
     """
     folders = [RunFolder.of(cell) for cell in group]
-    # One of an earlier sweep may stand anywhere. A mask file, though, may have changed since: only a run knows.
+    # Any cell may have its mask from an earlier sweep. A mask file, though, may have changed since: only a run can tell.
     cells = [(folder, cell) for cell, folder in zip(group, folders, strict=True) if not cell.mask_file]
     donor = next((folder for folder, cell in cells if _decided(folder, cell) and _sound(folder, cell)), None)
     for cell, folder in zip(group, folders, strict=True):
         before = finished(folder.path)
         work_left = before is None or missing_exports(cell, folder)
-        # Whether a mask file is still the one that the run began with, the run itself looks.
+        # The run itself checks whether a mask file is still the one that it began with.
         if work_left or cell.mask_file:
             shared = donor is not None and not _decided(folder, cell)
             outcome = _attempt(donor if shared else None, folder, cell, threads)
@@ -51,12 +51,12 @@ def run_group(group, threads=None):
 
 
 def _decided(folder, cell):
-    """Whether a run has found its mask here; a dense one, whether it has begun, and chosen its precision."""
+    """Whether a run has found its mask here; for a dense run, whether it has begun, and so chosen its precision."""
     return folder.begun if cell.mask == "none" else folder.mask.is_file()
 
 
 def _sound(folder, cell):
-    """Whether settings and mask of a run can be read: one in which they are damaged gives its mask to no other."""
+    """Whether the settings and mask of a run can be read: a run in which they are damaged must not pass its mask on."""
     try:
         Experiment.from_flagfile(folder.flags)
         if cell.mask != "none":
@@ -67,7 +67,7 @@ def _sound(folder, cell):
 
 
 def _attempt(donor, folder, cell, threads):
-    """Runs a cell, with the mask of `donor` if there is one; what cannot be written fails this cell alone."""
+    """Runs a cell, with the mask of `donor` if there is one; if something cannot be written, this cell alone fails."""
     try:
         return _run(share(donor, folder, cell) if donor else cell, folder, threads)
     except (ValueError, OSError) as error:
@@ -77,13 +77,13 @@ def _attempt(donor, folder, cell, threads):
 def _wait(process):
     try:
         return process.wait()
-    except BaseException:  # Ctrl-C: the cell goes first
+    except BaseException:  # Ctrl-C: the cell is stopped first
         process.terminate()
         raise
 
 
 def share(donor, folder, cell):
-    """Puts the mask of another cell where this one looks for its own, and the precision that `auto` chose there.
+    """Puts the mask of another cell where this one looks for its own, and takes over the precision that `auto` chose.
 
     Args:
         donor: `RunFolder` of a cell that has decided both.
@@ -91,18 +91,18 @@ def share(donor, folder, cell):
         cell: its `Experiment`.
 
     Returns:
-        The cell with that precision, in its own folder still.
+        The cell with that precision, still in its own folder.
 
     Raises:
-        ValueError: the folder holds somebody's files, and no run.
+        ValueError: the folder holds other files, and no run.
         OSError: it cannot be written.
     """
     folder.check_owner()
     folder.path.mkdir(parents=True, exist_ok=True)
-    # Measured anew, it might be another, and cells that are compared would differ in it.
+    # Measured anew, it might come out differently, and cells that are compared would differ in it.
     precision = Experiment.from_flagfile(donor.flags).mixed_precision
     begun = dataclasses.replace(cell, mixed_precision=precision)
-    folder.write_flags(begun)  # first: a folder with files and without flags would be somebody's
+    folder.write_flags(begun)  # first: a folder with files but no flags would count as somebody else's
     for name in _SHARED:
         if getattr(donor, name).is_file():
             with written_aside(getattr(folder, name)) as scratch:
@@ -117,7 +117,7 @@ def _run(cell, folder, threads):
     RunFolder.write_flags_to(flags, cell)
     log = logs / f"{cell.name}.log"
     command = [sys.executable, "-m", "tfsparse.sweep.cell", str(flags), *([] if threads is None else [str(threads)])]
-    # The cell ends when its input does, with this process: an orphan would hold the run folder.
+    # The cell ends when its input does, that is, with this process: an orphan would hold on to the run folder.
     pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.STDOUT}
     before = log.stat().st_size if log.is_file() else 0  # of earlier attempts
     with open(log, "ab") as out, subprocess.Popen(command, stdout=out, **pipes) as process:

@@ -26,5 +26,5 @@ def finished(folder):
     """What `metrics.json` of a run folder holds; None if the run has not finished, or the file is damaged."""
     try:
         return RunFolder(folder).read_metrics()
-    except ValueError:  # the cell meets it, too, and says what to do
+    except ValueError:  # the cell runs into it as well, and says what to do
         return None

@@ -9,13 +9,13 @@ _NETWORK = ("model", "data", "batch_size", "strategy", "jit_compile")  # what th
 
 
 def in_one_precision(run, groups, threads):
-    """Runs groups of cells; what `auto` chose in the first group, the others take.
+    """Runs groups of cells; the others take the precision that `auto` chose in the first group.
 
-    Measured anew in each, it might be another, and runs that are compared or averaged would differ in it.
+    Measured anew in each, it might come out differently, and runs that are compared or averaged would differ in it.
 
     Args:
         run: an entry of `EXECUTORS`.
-        groups, threads: as it takes them.
+        groups, threads: as `run` takes them.
 
     Yields:
         `Outcome`s.
@@ -41,7 +41,7 @@ def _chosen(cell):
 
 
 def _settled(cell, measured, precision):
-    """The cell with that precision, in its own folder still, if it is of the network that was measured and has not begun."""
+    """The cell with that precision, still in its own folder, if it has the network that was measured and has not begun."""
     alike = all(getattr(cell, name) == getattr(measured, name) for name in _NETWORK)
     if precision is None or cell.mixed_precision != AUTO or not alike or RunFolder.of(cell).begun:
         return cell

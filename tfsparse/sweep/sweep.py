@@ -19,13 +19,13 @@ def run_sweep(cells, *, executor="local", threads=None):
     Args:
         cells: list of `Experiment`.
         executor: `"local"`, or `"ray"`.
-        threads: of TensorFlow in each cell; None: as it likes (with Ray: 1).
+        threads: of TensorFlow in each cell; None: TensorFlow's default (with Ray: 1).
 
     Returns:
         List of `Outcome`, in the order of the cells.
 
     Raises:
-        ValueError: settings of a cell that cannot work, or two cells of one name, before any cell runs.
+        ValueError: before any cell runs: a cell has settings that cannot work, or two cells have one name.
     """
     run = lookup(EXECUTORS, executor, "executor")
     for name, count in collections.Counter(cell.name for cell in cells).items():

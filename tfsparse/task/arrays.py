@@ -23,7 +23,7 @@ def from_arrays(
     name="data",
     class_names=None,
 ):
-    """The arguments of `Data` for arrays; `Data.from_arrays` says what is what."""
+    """The arguments of `Data` for arrays; `Data.from_arrays` explains the options."""
     given = {"train": train, "validation": validation, "test": test}
     splits = {key: checks.images_and_labels(pair, key, num_classes) for key, pair in given.items() if pair is not None}
     if "train" not in splits:
@@ -43,10 +43,10 @@ def from_arrays(
 
 
 def from_batches(source, *, seed, random, augment, num_classes, mean, std):
-    """The arguments of `Data` that are made of raw batches.
+    """The arguments of `Data` that are made from raw batches.
 
     Args:
-        source: dict from split to function (epoch) -> dataset of raw batches; evaluated is epoch 0.
+        source: dict from split to function (epoch) -> dataset of raw batches; evaluation uses epoch 0.
         seed: decides augmentation.
         random: whether `train` differs from one iteration to the next.
         augment, num_classes, mean, std: as `Data.from_arrays` takes them.
@@ -84,7 +84,7 @@ def batches_of(images, labels, batch_size, shuffle, seed):
     >>> [x.numpy().tolist() for x, _ in batches(0)]
     [[0, 1, 2], [3]]
     """
-    with tf.device("CPU:0"):  # on a machine with a GPU they would go there otherwise, and back batch by batch
+    with tf.device("CPU:0"):  # otherwise, on a machine with a GPU, they would go there, and back batch by batch
         images, labels = tf.convert_to_tensor(images), tf.convert_to_tensor(labels)
 
     def batches(epoch):

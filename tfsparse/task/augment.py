@@ -6,7 +6,7 @@ import tensorflow as tf
 def traced(augment, raw):
     """The augmentation as a graph made once, and the spec of the labels it gives.
 
-    A dataset traces what it maps anew each time it is put together, which takes RandAugment seconds.
+    A dataset traces the functions it maps each time it is built, which takes seconds with RandAugment.
 
     Args:
         augment: function (images, labels, seed) -> (images, labels), or None.
@@ -16,7 +16,7 @@ def traced(augment, raw):
         (function or None, `tf.TensorSpec` of the labels)
 
     Raises:
-        ValueError: `augment` is no function, or does not give batches as they came.
+        ValueError: `augment` is not a function, or does not give (images, labels) with images of the same shape.
     """
     images, labels = raw.element_spec
     if augment is None:

@@ -7,11 +7,11 @@ from tf_keras.src.engine.compile_utils import match_dtype_and_rank
 def batch_loss(loss, labels, outputs):
     """The mean loss of a batch.
 
-    Keras' `fit` gives a loss labels of the outputs' rank, (n, 1) for (n,), and takes the mean of what it gives: a function or a
-    class of the user's own may count on either, and called as it is give something else.
+    Keras' `fit` gives a loss labels of the outputs' rank, (n, 1) for (n,), and takes the mean of what it returns. A function or
+    class of the user's own may rely on either, and would give something else if it were called directly.
 
     Args:
-        loss: what a `Task` takes for one.
+        loss: as `Task` takes it.
         labels: tensor (n,) or of the outputs' shape.
         outputs: tensor (n, ...).
 

@@ -10,8 +10,8 @@ _AFFINE = ("add", "subtract", "multiply", "truediv", "bias_add")
 
 
 def constant_operations(model):
-    """The operations between the inputs and the first layers that add or multiply constants, as `preprocess_input` of
-    `keras.applications` does: a set of layers' ids.
+    """Ids of the operations that add or multiply constants between the inputs and the first layers with weights, as
+    `preprocess_input` of `keras.applications` does.
 
     >>> inputs = keras.Input((4,))
     >>> model = keras.Model(inputs, keras.layers.Dense(2)(inputs / 127.5 - 1) + 1)

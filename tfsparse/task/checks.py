@@ -1,4 +1,4 @@
-"""What a user's images and labels must be, checked at the door."""
+"""What a user's images and labels must be, checked on entry."""
 
 import logging
 
@@ -14,14 +14,14 @@ log = logging.getLogger(__name__)
 def images_and_labels(pair, argument, num_classes=None):
     """The pair as arrays: images uint8 or float32, labels int64 or, as vectors over the classes, float32.
 
-    With `num_classes=1` a label is the number that a single output shall give, any number: float32, (n, 1).
+    With `num_classes=1` a label is the number that a single output should give, any number: float32, (n, 1).
 
     >>> images, labels = images_and_labels(([[1, 2], [3, 4]], [[0], [1]]), "train")
     >>> images.dtype.name, labels
     ('float32', array([0, 1]))
 
     Raises:
-        ValueError: what is wrong with `argument`.
+        ValueError: says what is wrong with `argument`.
     """
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ValueError(f"{argument} must be a pair (images, labels), received {type(pair).__name__}.")
@@ -47,7 +47,7 @@ def _images(images, argument):
     if images.dtype == np.uint8:
         return images
     images = images.astype(np.float32, copy=False)
-    for start in range(0, len(images), 4096):  # piece by piece: the check of a large array must not need its size again
+    for start in range(0, len(images), 4096):  # piece by piece: checking a large array must not take its memory again
         good = np.isfinite(images[start : start + 4096])
         if not good.all():
             bad = start + int(np.argwhere(~good)[0, 0])
@@ -68,8 +68,8 @@ def _labels(labels, argument):
         if not fits.all():
             bad = int(np.argmin(fits))
             raise ValueError(
-                f"Label {bad} of {argument} must be 0 or more and sum to 1, received {labels[bad]}. Labels each on their "
-                "own go to Data.from_datasets, with a loss such as BinaryCrossentropy."
+                f"Label {bad} of {argument} must be 0 or more and sum to 1, received {labels[bad]}. Independent "
+                "labels (tags) go to Data.from_datasets, with a loss such as BinaryCrossentropy."
             )
         return labels
     raise ValueError(
@@ -132,7 +132,7 @@ def mean_and_std(mean, std, shape):
 
 
 def batch_size_for(count, batch_size):
-    """`batch_size` as an int, for a training set of `count` images; None: what serves where nothing is trained."""
+    """`batch_size` as an int, for a training set of `count` images; None, where nothing is trained: 128, or all if fewer."""
     batch_size = min(128, count) if batch_size is None else int(whole(batch_size, "batch_size"))
     if batch_size > count:
         raise ValueError(
@@ -151,7 +151,7 @@ def image_dtype(dtypes):
 
 
 def warn_of_shards(train):
-    """Warns of a pipeline that seems cut into shards: batches are shared out, and each worker's part would be cut again."""
+    """Warns of a pipeline that seems sharded: workers share batches out, so each one's shard would be divided again."""
     options = train.options() if isinstance(train, tf.data.Dataset) else tf.data.Options()
     if options.experimental_distribute.auto_shard_policy == tf.data.experimental.AutoShardPolicy.OFF:
         log.warning(

@@ -14,18 +14,18 @@ class Data:
         test: batched `tf.data.Dataset`, or None.
         input_shape: of one image, (height, width, channels).
         num_classes: how many classes the labels tell apart.
-        batch_size: training images a batch.
-        steps_per_epoch: training batches an epoch.
+        batch_size: training images per batch.
+        steps_per_epoch: training batches per epoch.
         name: for tables and file names.
         mean: per channel, in the units of the stored images (0..255); None: images are used as they are. `std` likewise.
-        class_names: in the order of the class numbers, kept as texts, or None.
-        image_dtype: of the images before they were normalised, `"uint8"` or `"float32"`: what exported files take.
+        class_names: in the order of the class numbers, kept as strings, or None.
+        image_dtype: of the images before normalisation, `"uint8"` or `"float32"`: what exported files take.
 
     Attributes:
         train: one epoch of training batches (images float32, labels). If shuffled, in another order at every iteration.
             Labels are class numbers, or vectors over the classes where MixUp or CutMix mix them; `validation`, `test`
             and `scoring` give labels in the same form, so that one loss serves all.
-        labels_apart: whether labels are vectors that do not add up to 1: no classes, but labels each on their own, or numbers.
+        labels_apart: whether labels are vectors that do not add up to 1: independent labels or numbers, not classes.
 
     >>> import numpy as np
     >>> data = Data.from_arrays(train=(np.zeros((8, 4, 4, 1)), np.arange(8) % 2), batch_size=3)
@@ -61,7 +61,7 @@ class Data:
 
     @property
     def seed(self):
-        """Of order and augmentation of the training batches; None after `from_datasets`, which decide themselves."""
+        """Decides order and augmentation of the training batches; None after `from_datasets`: the datasets decide these."""
         return self._streams.seed
 
     def epochs(self, start, stop):
@@ -79,7 +79,7 @@ class Data:
         return self._streams.epochs(start, stop)
 
     def scoring(self, batches):
-        """The first `batches` training batches as masks are found on them: normalised, never augmented.
+        """The first `batches` training batches, in the form in which masks are found: normalised, never augmented.
 
         In the given order with `shuffle=False`, in the order of epoch 0 with `shuffle=True`: the same at every call, as
         far as a dataset given to `from_datasets` gives the same batches twice.
@@ -119,13 +119,13 @@ class Data:
             train: (images, labels). Images (n, height, width, channels) or plain vectors (n, features), of any numeric
                 type. Labels: class numbers, or vectors over the classes.
             validation: likewise, or None. `test` likewise.
-            batch_size: images a batch.
+            batch_size: images per batch.
             shuffle: True: a new order every epoch, and the last partial batch is left out (a batch of a few images
                 spoils BatchNorm's statistics). False: the given order, every image.
             seed: decides order and augmentation, together with the number of the epoch.
-            num_classes: None: one more than the greatest label. 1: labels are numbers that a single output shall give.
+            num_classes: None: one more than the greatest label. 1: labels are numbers that a single output should give.
             augment: function (images, labels, seed) -> (images, labels) on a whole training batch before it is
-                normalised, its randomness made of `seed` alone; see `tfsparse.data.augmentation`.
+                normalised, its randomness drawn from `seed` alone; see `tfsparse.data.augmentation`.
             mean: per channel, in the units of the images; needs `std`, likewise. Batches are (images - mean) / std.
             name: for tables and file names.
             class_names: in the order of the class numbers.
@@ -141,17 +141,17 @@ class Data:
 
         Args:
             train: finite, or infinite with `steps_per_epoch`.
-            validation: finite, or None. `test` likewise. Where labels are class numbers (n,) each is gone through once: one
-                that fits no class would stop the training after its first epoch, or be taken for none. (Not of pixels.)
-            steps_per_epoch: None: all batches of `train`, which is counted once if it does not know its length.
-            num_classes: None: learned from the labels, of one epoch of `train` and of all the rest. If it is given, those of
-                `train` are looked at in the first batch only. 1: labels are (n, 1), as `from_arrays` takes them.
+            validation: finite, or None. `test` likewise. A set with class numbers (n,) is read once to check them: one
+                that fits no class would stop the training after its first epoch, or count as no class. (Not those of pixels.)
+            steps_per_epoch: None: all batches of `train`, which are counted once if their number is unknown.
+            num_classes: None: learned from the labels of one epoch of `train` and of all the rest. If given, only the first
+                batch of `train` is looked at. 1: labels are (n, 1), as `from_arrays` takes them.
             mean: per channel, in the units of the images; needs `std`, likewise. Batches are (images - mean) / std.
             name: for tables and file names.
             class_names: in the order of the class numbers.
 
-        Resuming at epoch k skips the k epochs before it: what repeats itself goes on exactly where it was. A pipeline with
-        `shuffle(..., seed=...)` draws on with every look at it, a mask search's too: resumed, it gives other orders.
+        Resuming at epoch k skips the k epochs before it: a pipeline that repeats itself goes on exactly where it was. One with
+        `shuffle(..., seed=...)` draws a new order whenever it is read, by a mask search too: resumed, it gives other orders.
 
         Raises:
             ValueError: what does not fit, and what would.

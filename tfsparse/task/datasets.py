@@ -21,7 +21,7 @@ def from_datasets(
     name="data",
     class_names=None,
 ):
-    """The arguments of `Data` for datasets; `Data.from_datasets` says what is what."""
+    """The arguments of `Data` for datasets; `Data.from_datasets` explains the options."""
     given = {"train": train, "validation": validation, "test": test}
     if num_classes != 1:  # one output takes its labels as they are
         given = {key: _flat(dataset) for key, dataset in given.items()}
@@ -34,10 +34,10 @@ def from_datasets(
         given[key], found[key] = evaluated(given[key], key)
     looked_at = 1 if steps and num_classes else steps  # one batch, where all but the labels' range is known
     counted, shape, batch_size, found["train"], apart = survey(train.take(looked_at) if looked_at else train)
-    # Vectors have said how many classes there are; class numbers say it together.
+    # A label vector shows how many classes there are; class numbers show it only over all sets.
     learned = found["train"] if len(specs["train"][1].shape) == 2 else max(found.values())
     labels = specs["train"][1]
-    # Of a width that is known labels (n, 1) have been made (n,).
+    # Whole numbers whose shape is known to be (n, 1) have become (n,) by now.
     if num_classes is None and (learned == 0 or (learned == 1 and labels.shape.rank == 2 and labels.dtype.is_integer)):
         raise ValueError(
             f"The labels of train, {labels}, do not say how many classes there are: give num_classes, 1 for numbers that one "
@@ -45,7 +45,7 @@ def from_datasets(
         )
     steps, classes = steps or counted, whole(learned if num_classes is None else num_classes, "num_classes")
     for key, (images, labels) in specs.items():
-        if found[key] > classes and labels.shape.rank <= 2:  # of pixels' labels the loss may ignore some
+        if found[key] > classes and labels.shape.rank <= 2:  # the loss may ignore some labels of pixels
             raise ValueError(
                 f"The labels of {key} reach {found[key] - 1}; with num_classes={classes} they end at {classes - 1}."
             )
@@ -66,7 +66,7 @@ def from_datasets(
 
 def _streams(train, steps, given_steps, apart):
     def epochs(start, stop):
-        # Begins at the beginning and skips: only so does what repeats itself go on where an unbroken run would be.
+        # Starts at the beginning and skips: only then does a pipeline that repeats itself go on as in an unbroken run.
         return ready(train.repeat().skip(start * steps).take((stop - start) * steps))
 
     return Streams(
@@ -78,7 +78,7 @@ def _streams(train, steps, given_steps, apart):
 
 
 def _spec(dataset, argument):
-    """The specs of images and labels, or what is wrong with the dataset."""
+    """The specs of images and labels; ValueError says what is wrong with the dataset."""
     if not isinstance(dataset, tf.data.Dataset):
         raise ValueError(
             f"{argument} must be a batched tf.data.Dataset, received {type(dataset).__name__}. Arrays go to from_arrays."

@@ -1,4 +1,4 @@
-"""What of a task decides the outcome of a training."""
+"""Which facts about a task decide the outcome of a training."""
 
 import json
 
@@ -11,7 +11,7 @@ _OF_DATA = ("name", "batch_size", "steps_per_epoch", "input_shape", "mean", "std
 
 def decides(task, model):
     """Facts by name, as JSON holds them, that trainings with the same outcome have in common: the settings of the task and
-    of its data, the configurations of optimizer and loss. Not the images, nor what functions of the user's do with them.
+    of its data, and the configurations of optimizer and loss; not the images, nor what the user's functions do with them.
     """
     facts = {
         **{name: getattr(task, name) for name in _OF_TASK},
@@ -23,7 +23,7 @@ def decides(task, model):
 
 
 def _config(thing):
-    """Text of a Keras object's class and configuration, in which no address is that another process would not repeat."""
+    """Text of a Keras object's class and configuration, without addresses, which another process would not repeat."""
     if not hasattr(thing, "get_config"):  # a function
         return getattr(thing, "__qualname__", type(thing).__qualname__)
     try:

@@ -1,4 +1,4 @@
-"""What a model ends in: probabilities or not."""
+"""What a model ends in: probabilities, or something else."""
 
 import tensorflow as tf
 import tf_keras as keras
@@ -42,10 +42,10 @@ def last_layer(model):
 
 
 def last_layers(model):
-    """The layers that make the outputs. What changes their shape or precision alone, clips or averages them, takes some or puts
-    several together is passed over: probabilities stay probabilities.
+    """The layers that make the outputs. Layers that only reshape, cast, clip, average, slice or join them are passed over:
+    probabilities stay probabilities.
 
-    Of a subclassed model the last layer that it made is the best guess.
+    For a subclassed model, the last layer that it made is the best guess.
     """
     if not model.outputs:
         return model.layers[-1:]
@@ -53,8 +53,8 @@ def last_layers(model):
 
 
 def computes(layer, name):
-    """Whether the function of a name (`"softmax"`, `"sigmoid"`, `"log_softmax"`, `"relu6"`) is all that a layer does, or the
-    last: given as its activation, as a layer, or as a TensorFlow function that is called on a tensor."""
+    """Whether a named function (`"softmax"`, `"sigmoid"`, `"log_softmax"`, `"relu6"`) is all that a layer does, or the last
+    thing: given as its activation, as a layer, or as a TensorFlow function that is called on a tensor."""
     while isinstance(layer, keras.layers.Wrapper):  # TimeDistributed, or TF-MOT's
         layer = layer.layer
     if isinstance(layer, keras.Model):
@@ -68,7 +68,7 @@ def computes(layer, name):
 
 
 def function_name(layer):
-    """The short name of the TensorFlow function that a layer stands for, `"cast"` of `tf.cast`; "" of any other layer."""
+    """The short name of the TensorFlow function that a layer stands for, `"cast"` for `tf.cast`; "" for any other layer."""
     return (getattr(layer, "symbol", None) or "").rsplit(".", 1)[-1]
 
 
@@ -88,7 +88,7 @@ def _makers(tensor):
 
 
 def _passes(layer, tensor):
-    """Whether a layer hands numbers on: in another shape, or in another precision, as mixed networks end."""
+    """Whether a layer only passes numbers on: in another shape, or in another precision, as at the end of mixed networks."""
     if isinstance(layer, keras.layers.Activation):
         return layer.activation is keras.activations.linear
     if function_name(layer) == "cast":

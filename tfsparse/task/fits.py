@@ -1,4 +1,4 @@
-"""Whether what a task is given, and the model that it trains, are what it can work with."""
+"""Checks that a task can work with what it is given, and with the model that it trains."""
 
 
 def loss_and_optimizer(loss, optimizer):
@@ -18,7 +18,7 @@ def loss_and_optimizer(loss, optimizer):
 def model_and_data(model, data):
     """Raises ValueError for a model of several inputs or outputs, or of inputs of another shape than the data's.
 
-    A subclassed model does not show either, and is believed.
+    A subclassed model shows neither, and is accepted.
     """
     if not model.inputs or not model.outputs:
         return

@@ -1,4 +1,4 @@
-"""What is reported beside the loss."""
+"""What is reported alongside the loss."""
 
 import functools
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 _M = keras.metrics
-_METRICS = {  # of a loss: accuracy, cross-entropy, and what they take from the loss beside `from_logits`
+_METRICS = {  # per loss: accuracy, cross-entropy, and what they take from it besides `from_logits`
     keras.losses.SparseCategoricalCrossentropy: (
         _M.SparseCategoricalAccuracy,
         _M.SparseCategoricalCrossentropy,
@@ -19,7 +19,7 @@ _METRICS = {  # of a loss: accuracy, cross-entropy, and what they take from the 
 
 @keras.utils.register_keras_serializable(package="tfsparse")
 class AccuracyOfTheRest(_M.SparseCategoricalAccuracy):
-    """Of what is not of the class that the loss ignores: Keras' accuracy has no such option, its cross-entropy has."""
+    """Accuracy outside the class that the loss ignores: Keras' cross-entropy has an option for it, its accuracy has not."""
 
     def __init__(self, ignored=None, **options):
         super().__init__(**options)
@@ -41,7 +41,7 @@ def ignored(loss):
 
 
 def metrics(loss):
-    """What is reported beside the loss: for classifiers accuracy and the cross-entropy without label smoothing.
+    """What is reported alongside the loss: for classifiers, accuracy and the cross-entropy without label smoothing.
 
     >>> [metric.name for metric in metrics(keras.losses.BinaryCrossentropy())], metrics(keras.losses.MeanSquaredError())
     (['accuracy', 'cross_entropy'], [])
@@ -50,7 +50,7 @@ def metrics(loss):
         return []
     (accuracy, cross_entropy, names), config = _METRICS[type(loss)], loss.get_config()
     from_logits = config.get("from_logits", False)
-    # Keras' "accuracy" takes logits of one label for probabilities, and is made in the first trace, which makes a second.
+    # Keras' "accuracy" takes logits of one label for probabilities, and is made in the first trace, which forces a second.
     threshold = {"threshold": 0.0 if from_logits else 0.5} if accuracy is _M.BinaryAccuracy else {}
     options = {name: config[name] for name in names if name in config}
     if ignored(loss) is not None:

@@ -11,14 +11,14 @@ from tfsparse.values import real
 
 
 def step(rate, steps, *, drops=(0.5, 0.75), factor=0.1):
-    """Falls by `factor` after each share `drops` of the run (by default as in the 160-epoch protocols, 80 and 120).
+    """Multiplies the rate by `factor` after each share of the run in `drops` (by default 80 and 120 of 160 epochs).
 
     >>> rate = step(0.1, 100)
     >>> [round(float(rate(s)), 4) for s in (0, 49, 50, 75)]
     [0.1, 0.1, 0.01, 0.001]
 
     Raises:
-        ValueError: `drops` that are no rising shares in (0, 1), or a `factor` out of (0, 1].
+        ValueError: `drops` are not rising shares in (0, 1), or `factor` is outside (0, 1].
     """
     if not _rising_shares(drops):
         raise ValueError(
@@ -26,7 +26,7 @@ def step(rate, steps, *, drops=(0.5, 0.75), factor=0.1):
             "write its share of the whole, 0.5 for half of the training: step(drops=(0.5, 0.75))."
         )
     factor = real(factor, "factor", "(0, 1]", "what is left of the rate after a drop")
-    # Keras keeps the old value at the boundary itself, the drop belongs before that step. (0.55 * 100 is not quite 55.)
+    # Keras keeps the old value at the boundary itself, but the drop belongs before that step. (0.55 * 100 is not quite 55.)
     boundaries = [math.ceil(round(share * steps, 6)) - 1 for share in drops]
     values = [rate * factor**k for k in range(len(drops) + 1)]
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
@@ -45,7 +45,7 @@ def cosine(rate, steps):
 
 
 def constant(rate, steps):
-    """Stays."""
+    """Stays the same."""
     return keras.optimizers.schedules.PiecewiseConstantDecay([steps], [rate, rate])
 
 
@@ -59,14 +59,14 @@ def make_schedule(text, rate, steps):
     0.2
 
     Raises:
-        ValueError: an unknown name or option, or a value that it cannot have.
+        ValueError: an unknown name or option, or a value that an option cannot have.
     """
     schedule, options = resolve(SCHEDULES, text, "schedule")
     return schedule(rate, steps, **options)
 
 
 def schedule_of(optimizer):
-    """(the optimizer that steps, its schedule): inside a loss scale, if there is one; None for a rate that is a number."""
+    """(the optimizer that takes the steps, inside any loss scaling; its schedule, or None for a rate that is a number)."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    schedule = getattr(optimizer, "_learning_rate", None)  # the public attribute gives the rate of now
+    schedule = getattr(optimizer, "_learning_rate", None)  # the public attribute gives the current rate
     return optimizer, schedule if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule) else None

@@ -11,7 +11,7 @@ class SGD(keras.optimizers.Optimizer):
         v <- momentum * v + (g + weight_decay * w)
         w <- w - learning_rate * v
 
-    This is PyTorch's SGD, which the published protocols used. Keras' folds the rate into the velocity, so that the two
+    This is PyTorch's SGD, which the published protocols used. Keras' SGD folds the rate into the velocity, so the two
     part ways after a drop of the learning rate, and its `weight_decay` is decoupled from the gradient.
 
     Args:
@@ -28,7 +28,7 @@ class SGD(keras.optimizers.Optimizer):
     """
 
     def __init__(self, learning_rate=0.1, momentum=0.9, weight_decay=0.0, name="SGD", **kwargs):
-        super().__init__(name=name, weight_decay=None, **kwargs)  # Keras' own, decoupled: even of 0 it costs a pass
+        super().__init__(name=name, weight_decay=None, **kwargs)  # Keras' own is decoupled; even at 0 it costs a pass
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.momentum = momentum
         self.l2 = weight_decay

@@ -17,8 +17,8 @@ class Streams:
         train: dataset, one epoch.
         epochs: function (start, stop) -> dataset.
         scoring: function (batches) -> dataset.
-        seed: of order and augmentation; None: the dataset decides, and cannot be asked.
-        apart: whether labels are vectors that do not add up to 1: labels each on their own, or numbers.
+        seed: of order and augmentation; None: the dataset decides, and its seed is unknown.
+        apart: whether labels are vectors that do not add up to 1: independent labels, or numbers.
     """
 
     train: tf.data.Dataset
@@ -33,7 +33,7 @@ def numbered_streams(batches, *, steps, seed, random, augment, finish):
 
     Args:
         batches: function (epoch, an int64 tensor) -> dataset of raw batches (images, labels).
-        steps: batches an epoch.
+        steps: batches per epoch.
         seed: int.
         random: whether `train` differs from one iteration to the next.
         augment: function (images, labels, seed) -> (images, labels), or None.
@@ -75,10 +75,10 @@ def _seed(seed, epoch, index):
 
 
 def ready(dataset):
-    """Prefetched, in a fixed order, and shared among workers by batches: there are no files to share out.
+    """`dataset`, prefetched, in a fixed order, and shared among workers by batches: there are no files to share out.
 
-    Without TensorFlow's autotuning (unless the data set asks for it): parallel parts use all cores. The end of an
-    iterator waits for the tuner's thread, which now and then misses the call and sleeps on: seen, 10 to 40 seconds.
+    TensorFlow's autotuning is off (unless the data set asks for it); parallel parts use all cores. With it, the end of an
+    iterator waits for the tuner's thread, which now and then misses the signal and sleeps on: 10 to 40 seconds were seen.
     """
     options = tf.data.Options()
     options.deterministic = True
@@ -89,7 +89,7 @@ def ready(dataset):
 
 
 def finisher(mean, std, one_hot=None):
-    """A function that ends every batch: float32, normalised, labels spread over `one_hot` classes where they are not.
+    """A function that finishes batches: images float32 and normalised, class numbers as vectors over `one_hot` classes.
 
     >>> images, labels = finisher((100.0,), (10.0,), one_hot=3)(tf.constant([[[[120]]]]), tf.constant([2]))
     >>> float(images[0, 0, 0, 0]), labels.numpy().tolist()

@@ -1,4 +1,4 @@
-"""What has to be learned of the user's datasets before work starts: how long they are, and which classes they have."""
+"""What has to be learned about the user's datasets before work starts: how long they are, and which classes they have."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,8 +8,8 @@ from tfsparse.values import whole
 
 
 def evaluated(dataset, argument):
-    """The dataset, its number of batches known, which Keras asks for after an epoch; and the classes that its class numbers
-    need, 0 of vectors. It is gone through unless both are known."""
+    """The dataset with a known number of batches, which Keras asks for after an epoch; and how many classes its class numbers
+    need, 0 for vectors. The dataset is read once unless both are known."""
     _refuse_infinite(dataset, argument, "Take as much of it as one evaluation needs: dataset.take(n).")
     length, numbers = int(dataset.cardinality()), dataset.element_spec[1].shape.rank == 1
     lowest, highest = 0, -1
@@ -30,7 +30,7 @@ def evaluated(dataset, argument):
 
 
 def steps_of(train, steps_per_epoch):
-    """Batches an epoch, or None where nobody knows."""
+    """Batches per epoch, or None if that is unknown."""
     if steps_per_epoch is not None:
         return whole(steps_per_epoch, "steps_per_epoch")
     _refuse_infinite(train, "train", "Say how many batches are an epoch: steps_per_epoch=...")
@@ -41,7 +41,7 @@ def steps_of(train, steps_per_epoch):
 
 
 def survey(train):
-    """Goes through `train`; returns its batches, the shape of an image, the batch size, the number of classes, and whether
+    """Reads `train`; returns its number of batches, the shape of an image, the batch size, the number of classes, and whether
     labels are vectors that do not add up to 1."""
     count, shape, batch_size, classes, apart = 0, None, 0, 0, False
     for images, labels in train:
@@ -64,7 +64,7 @@ def survey(train):
 
 
 def _classes(labels):
-    """How many classes a batch of labels says there are; 0 if it does not."""
+    """How many classes a batch of labels implies; 0 if it does not tell."""
     if len(labels.shape) == 2:
         return labels.shape[1]
     if len(labels.shape) > 3 and labels.shape[-1] > 1:  # vectors for each pixel

@@ -26,11 +26,11 @@ class Task:
         momentum: of SGD.
         weight_decay: L2 decay in the gradient, on every weight (norms and biases too), as PyTorch's SGD has it.
         schedule: `"step"`, `"step(drops=(0.5, 0.75), factor=0.1)"`, `"cosine"` or `"constant"`.
-        loss: a Keras loss, or a function `(labels, outputs) -> loss`; None: cross-entropy for the form that the labels and the
-            model's outputs have.
+        loss: a Keras loss, or a function `(labels, outputs) -> loss`; None: the cross-entropy that fits
+            the form of the labels and of the model's outputs.
         optimizer: a function `(task) -> Keras optimizer`, which may read `learning_rate` and the like from the task: nothing
             else applies them then. None: the SGD above.
-        seed: of the search of a mask: ties, random scores, the other initial weights of a sanity check. The order of the
+        seed: of the mask search: ties, random scores, the other initial weights of a sanity check. The order of the
             images is decided by the data's own seed, initial weights by whoever builds the model.
 
     >>> import numpy as np
@@ -91,8 +91,8 @@ class Task:
         """The loss for `model`: the task's own, or cross-entropy for the form that labels and outputs have.
 
         Raises:
-            ValueError: the model takes or gives something else than the data have; or no loss is given, and the labels are no
-                classes or more than `model` has outputs.
+            ValueError: the model's inputs or outputs do not fit the data; or no loss is given, and the labels are not classes,
+                or there are more classes than `model` has outputs.
         """
         fits.model_and_data(model, self.data)
         if self.loss is not None:

@@ -8,7 +8,7 @@ from tfsparse.training.weights_file import arrays_of, load_weights, read_facts, 
 
 
 def best_epoch(rows):
-    """The first row with the best validation accuracy among epochs that no ghost lived in; None if there is none.
+    """The first row with the best validation accuracy among epochs in which no ghost lived; None if there is none.
 
     >>> rows = [{"epoch": 1, "val_accuracy": 0.9, "ghost_skips": 0.5}, {"epoch": 2, "val_accuracy": 0.8, "ghost_skips": 0.0}]
     >>> best_epoch(rows)["epoch"]
@@ -24,8 +24,8 @@ class SaveBest(keras.callbacks.Callback):
     Args:
         path: the file.
         weights: path -> variable of the plain network's weights.
-        rows: history of the epochs so far, kept up to date by somebody else.
-        writes: False on workers other than the chief; all read, since values are collected from all.
+        rows: history of the epochs so far, kept up to date by `HistoryFile`.
+        writes: False on workers other than the chief; these still read the values, which are collected from all.
     """
 
     def __init__(self, path, weights, rows, *, writes=True):
@@ -42,14 +42,14 @@ class SaveBest(keras.callbacks.Callback):
 
 
 def forget_later(path, completed):
-    """Deletes what `SaveBest` wrote of an epoch past the completed ones: a training goes through it once more, and with
-    dropout another epoch may then be the best."""
+    """Deletes what `SaveBest` wrote for an epoch beyond the completed ones: that epoch is trained once more, and with
+    dropout another one may then be the best."""
     if path.is_file() and _epoch(path) > completed:
         path.unlink()
 
 
 def _epoch(path):
-    """The epoch of a file of `SaveBest`; 1 of one that does not say, or cannot be read."""
+    """The epoch of a file of `SaveBest`; 1 if the file does not say, or cannot be read."""
     try:
         return int(read_facts(path).get("epoch", 1))
     except (ValueError, TypeError):

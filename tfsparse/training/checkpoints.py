@@ -12,7 +12,7 @@ import tf_keras as keras
 
 log = logging.getLogger(__name__)
 
-CHECKPOINTS = "checkpoints"  # of a training's folder
+CHECKPOINTS = "checkpoints"  # inside a training's folder
 KEEP = 2  # if the newest turns out damaged, the one before serves
 _NAME = re.compile(r"epoch-(\d+)\.index$")  # written last: without it a checkpoint was not finished
 
@@ -24,7 +24,7 @@ class Checkpoints:
         folder: where the checkpoints lie; made when the first is saved.
         model: prepared model.
         optimizer: built for the model's variables.
-        writes: False on workers other than the chief, which write aside (the values are collected from all).
+        writes: False on workers other than the chief, which write to a temporary folder (values are collected from all).
     """
 
     def __init__(self, folder, model, optimizer, *, writes=True):
@@ -41,7 +41,7 @@ class Checkpoints:
     def restore(self):
         """Loads the last completed epoch, if there is one; returns the number of completed epochs.
 
-        A damaged one is passed over, with a warning, for the one before.
+        A damaged checkpoint is skipped, with a warning, in favour of the one before it.
 
         Raises:
             ValueError: there are checkpoints, and all are damaged or belong to another model.
@@ -78,7 +78,7 @@ def saved_epochs(folder):
 
 
 class SaveEpochs(keras.callbacks.Callback):
-    """Saves a checkpoint after every epoch; comes behind `HistoryFile` among the callbacks, which has written its row."""
+    """Saves a checkpoint after every epoch; comes after `HistoryFile` among the callbacks, so that the row is written."""
 
     def __init__(self, checkpoints):
         super().__init__()

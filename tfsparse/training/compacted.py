@@ -1,4 +1,4 @@
-"""The rest of a training on a smaller network, and the way back of what it learns."""
+"""The rest of a training on a smaller network, and how what it learns gets back into the large one."""
 
 import logging
 import pathlib
@@ -18,14 +18,14 @@ FILE = "compaction.safetensors"
 
 
 class Compacted(keras.callbacks.Callback):
-    """A small model in training for a large one: at the end of every epoch the large one, and its optimizer, have what it has
+    """A small model trained in place of a large one: at the end of every epoch the large one and its optimizer get what it has
     learned, so that checkpoints are those of the large one.
 
     Args:
         large: prepared model; no ghost lives in it any more.
-        compaction: `Compaction` of the plain model that it stands for.
+        compaction: `Compaction` of the plain model that `large` stands for.
         small: the compaction's model, prepared.
-        logs: what the logs of every epoch have besides.
+        logs: dict of further entries for the logs of every epoch.
     """
 
     def __init__(self, large, compaction, small, logs):
@@ -33,7 +33,7 @@ class Compacted(keras.callbacks.Callback):
         self.large, self.compaction, self.small, self.logs = large, compaction, small, logs
 
     def start(self, large, small):
-        """Gives the optimizer `small`, built for the small model, what `large` has; they stay in step."""
+        """Copies the optimizer `large` to `small`, built for the small model; the two stay in step from now on."""
         names = {variable.name: path for path, variable in paths.weights(self.large).items()}
         theirs, ours = _by_name(large), _by_name(small)
         # A slot is named after its weight: "v/conv1/kernel:0".
@@ -64,8 +64,8 @@ def _by_name(optimizer):
 
 
 def _numbers(optimizer):
-    """Single numbers that an optimizer keeps, by attribute. Its `variables` lack some: the learning rate, where callbacks may
-    set it, and what Nadam has multiplied up."""
+    """Single numbers that an optimizer keeps, by attribute. Its `variables` lack some: the learning rate, if callbacks may
+    set it, and Nadam's running product."""
     return {name: value for name, value in vars(optimizer).items() if isinstance(value, tf.Variable)}
 
 
@@ -89,12 +89,12 @@ def read_stays(folder):
 
 
 def forget_stays(folder):
-    """Removes what a training that is not resumed has left: it may have had another mask."""
+    """Removes what an earlier training, not resumed, has left: it may have had another mask."""
     (pathlib.Path(folder) / FILE).unlink(missing_ok=True)
 
 
 def write_stays(folder, stays):
-    """Keeps what a compaction has kept: a training that is resumed goes on with the same network."""
+    """Records what a compaction has kept, so that a resumed training goes on with the same network."""
     if folder is not None:
         with written_aside(pathlib.Path(folder) / FILE) as scratch:
             scratch.write_bytes(save({"stays": stays.astype(np.uint8)}))

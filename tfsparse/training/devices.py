@@ -29,7 +29,7 @@ STRATEGIES = {
 }
 
 
-@functools.cache  # TensorFlow numbers the collectives of each strategy anew: a process can have one of a kind
+@functools.cache  # TensorFlow numbers each strategy's collectives from the start: only one of a kind per process
 def make_strategy(name):
     """A `tf.distribute` strategy: `"none"`, `"mirrored"` (all local GPUs), `"multi_worker"` (reads TF_CONFIG) or `"tpu"`.
 
@@ -40,11 +40,11 @@ def make_strategy(name):
 
 
 def is_chief(strategy):
-    """Whether this process is the one that finds masks and writes files: all are, but for workers 1, 2, ..."""
+    """Whether this process is the one that finds masks and writes files: all are, except the other workers of a cluster."""
     cluster = getattr(strategy, "cluster_resolver", None)
     if cluster is None or cluster.task_type in (None, "chief"):
         return True
-    appointed = "chief" in cluster.cluster_spec().as_dict()  # else worker 0 is it
+    appointed = "chief" in cluster.cluster_spec().as_dict()  # else worker 0 is the chief
     return cluster.task_type == "worker" and cluster.task_id == 0 and not appointed
 
 
@@ -55,10 +55,10 @@ def meet(strategy):
 
 
 def take_chiefs_weights(strategy, model):
-    """Gives all workers the weights that the first has; nothing happens if there is one.
+    """Gives all workers the weights that the first has; nothing happens if there is only one.
 
-    Each has brought its own, drawn without a seed or rescaled by itself: gradients are summed up and keep such a difference
-    for ever. (What TensorFlow broadcasts is what a variable is created with, not what is assigned to it.)
+    Each comes with its own, drawn without a seed or rescaled by itself, and summed gradients would keep such a difference for
+    ever. (TensorFlow broadcasts the value that a variable is created with, not what is assigned to it later.)
     """
     if getattr(strategy, "cluster_resolver", None) is None:
         return
@@ -74,9 +74,9 @@ def take_chiefs_weights(strategy, model):
 
 
 def synchronise(model):
-    """Lets the BatchNorms of `model` normalise by the statistics of the whole batch, not of each device's share.
+    """Makes the BatchNorms of `model` normalise by the statistics of the whole batch, not of each device's share.
 
-    For a model that is not traced yet. Their code without the fused kernel is what can gather them.
+    The model must not be traced yet. Only BatchNorm's code without the fused kernel can gather the statistics.
 
     Raises:
         ValueError: a BatchNorm whose statistics are not the batch's (`renorm`, `virtual_batch_size`).

@@ -30,11 +30,11 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
         make_model: () -> prepared model; called in the strategy's scope.
         task: `Task`.
         loss: Keras loss to train with.
-        plain_loss: what it was before the recipe; a cross-entropy is reported along with the accuracy.
-        weights: (model) -> path to variable of the weights that the plain network has.
+        plain_loss: the loss before the recipe; if it is a cross-entropy, it is reported along with the accuracy.
+        weights: (model) -> dict from path to variable, of the weights that the plain network has.
         masked: (model) -> the variables whose live weights the logs count.
         callbacks: (model) -> list of Keras callbacks.
-        smaller: (model, stays) -> `Compacted`; its `from_step(model)` is the step from which there is one, None if never.
+        smaller: (model, stays) -> `Compacted`; its `from_step(model)` is the first step that can use one, None if none can.
         settings: `Settings`.
         steps: (first, end) of a part of the task's steps; None: all. Data and learning rate are those of an unbroken
             training.
@@ -75,7 +75,7 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
     run = functools.partial(_fit, task=task, validation=validation, settings=settings)
     run(model, parts=spans(first, middle, per_epoch), watchers=[*changing, *watchers])
     if first >= end and getattr(optimizer, "use_ema", False):
-        # As Keras does at the end of its `fit`, behind the last checkpoint.
+        # As Keras does at the end of its `fit`, after the last checkpoint.
         optimizer.finalize_variable_values(model.trainable_variables)
     if middle < end and not model.stop_training:
         with strategy.scope():
@@ -84,14 +84,14 @@ def fit(make_model, task, *, loss, plain_loss, weights, masked, callbacks, small
         if writes:
             write_stays(folder, small.compaction.stays)
         log.info("From epoch %d on: %s.", middle // per_epoch + 1, small.compaction)
-        # Twice: callbacks may change weights and learning rate, and checkpoints hold what they have changed.
+        # `small` twice: callbacks may change weights and learning rate, and checkpoints must hold what they have changed.
         run(small.small, parts=spans(middle, end, per_epoch), watchers=[small, *changing, small, *watchers])
         small.hand_back()
     return model, history.rows
 
 
 def _forget(folder, completed):
-    """Deletes what an earlier training has left in `folder` that is not of the completed epochs."""
+    """Deletes what an earlier training has left in `folder` beyond the completed epochs."""
     forget_later(folder / BEST, completed)
     if not completed:
         forget_stays(folder)

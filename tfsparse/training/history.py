@@ -1,4 +1,4 @@
-"""The history of a training: one CSV row per epoch, whole after every epoch."""
+"""The history of a training: one CSV row per epoch, the file complete after every epoch."""
 
 import csv
 import pathlib
@@ -16,7 +16,7 @@ class HistoryFile(keras.callbacks.Callback):
         path: the file; None keeps the rows in memory only.
         completed: epochs that the checkpoint holds. Rows beyond them, of an epoch whose checkpoint was not
             finished, are dropped.
-        writes: False on workers other than the chief, which know the rows all the same.
+        writes: False on workers other than the chief, which keep the rows all the same.
     """
 
     def __init__(self, path, completed=0, *, writes=True):
@@ -34,7 +34,7 @@ class HistoryFile(keras.callbacks.Callback):
         self.rows.append({"epoch": epoch + 1, "seconds": round(time.monotonic() - self._started, 3), **numbers})
         if self.path and self.writes:
             with written_aside(self.path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as out:
-                # Not those of the last row: callbacks may log in some epochs only.
+                # Not just those of the last row: callbacks may log in some epochs only.
                 columns = list(dict.fromkeys(name for row in self.rows for name in row))
                 writer = csv.DictWriter(out, fieldnames=columns)
                 writer.writeheader()

@@ -6,10 +6,10 @@ from tfsparse.task.schedules import schedule_of
 
 
 def from_step(optimizer, first):
-    """`optimizer`, new, with the learning rates that a training has from its step `first` on.
+    """`optimizer`, which is new, with the learning rates that a training has from its step `first` on.
 
-    Its own count of steps begins at 0: Adam and its like correct their averages, which begin at 0 too, by it. (Set to
-    `first`, it would say that they are no longer too small, and the first steps would be several times too large.)
+    Its own step count begins at 0: Adam and its like use it to correct their averages, which begin at 0 too. (Set to
+    `first`, it would say that these are no longer too small, and the first steps would be several times too large.)
     """
     inner, schedule = schedule_of(optimizer)
     if first and schedule is not None:
@@ -19,11 +19,11 @@ def from_step(optimizer, first):
 
 @keras.utils.register_keras_serializable(package="tfsparse")
 class Later(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule as it is from a step on.
+    """A schedule from one of its steps on.
 
     Args:
         schedule: Keras schedule of a whole training.
-        first: the step of it that is this one's step 0.
+        first: the step of that schedule which is step 0 of this one.
 
     >>> halves = keras.optimizers.schedules.ExponentialDecay(1.0, decay_steps=1, decay_rate=0.5)
     >>> float(Later(halves, 2)(1))

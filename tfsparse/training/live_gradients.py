@@ -8,17 +8,17 @@ from tfsparse.mask.masked_layer import masks
 
 
 def exchange_live_only(optimizer, model):
-    """Lets an optimizer sum up, over the devices of a strategy, the gradients of live weights alone.
+    """Makes an optimizer sum up only the gradients of live weights over the devices of a strategy.
 
-    Those of dead ones come out as 0, which `MaskGradients` makes of them anyway: what is computed stays the same. Their
-    places are read from the masks once.
+    Those of dead weights come out as 0, which `MaskGradients` would set them to anyway: the result stays the same. The
+    places of live weights are read from the masks once.
 
     Args:
         optimizer: Keras optimizer, not traced yet; with loss scaling, too.
         model: sparsified model; one without masks exchanges all.
 
     Returns:
-        (numbers exchanged in a step, numbers that all gradients have)
+        (numbers exchanged in a step, numbers in all gradients)
     """
     weights = paths.weights(model)
     places = {weights[path].ref(): _places(mask) for path, mask in masks(model).items()}
@@ -30,7 +30,7 @@ def exchange_live_only(optimizer, model):
         sums = exchange([(_pack(gradient, chosen), variable) for gradient, variable, chosen in pairs])
         return [(_unpack(s, v, chosen), v) for (s, v), (_, _, chosen) in zip(sums, pairs, strict=True)]
 
-    optimizer.aggregate_gradients = aggregate  # Keras' own place for another way to sum up
+    optimizer.aggregate_gradients = aggregate  # Keras' own hook for summing up in another way
     total = sum(variable.shape.num_elements() for variable in model.trainable_variables)
     dead = [weights[path].shape.num_elements() - int(places[weights[path].ref()].shape[0]) for path in masks(model)]
     return total - sum(dead), total

@@ -1,4 +1,4 @@
-"""In which precision a model is trained; which one is fastest here is measured."""
+"""The precision in which a model is trained; the fastest one on this machine is found by measuring."""
 
 import logging
 import statistics
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 POLICIES = {"none": None, "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 AUTO = "auto"
 _IMAGES = 32
-_GAIN = 1.1  # times as fast as full precision bfloat16 must be to be chosen
+_GAIN = 1.1  # bfloat16 is chosen if it is at least this many times as fast as full precision
 _WARM = 2  # the first traces, the second may still allocate
 _TURNS = 5
 _SCALE = 2.0**10
@@ -31,8 +31,8 @@ def policy(name):
 def fastest(model):
     """`"bfloat16"` if training steps of `model` are faster with it here than in full precision, else `"none"`.
 
-    Takes some seconds: convolutions gain, depthwise ones may lose. float16 is not among the choices: it is no faster where
-    bfloat16 is known, and its range is small.
+    Takes some seconds. Convolutions gain, depthwise ones may lose. float16 is not among the choices: where bfloat16 is
+    supported it is no faster, and its range is small.
 
     Args:
         model: built tf_keras model; left as it is. A subclassed one, which cannot be copied, stays in full precision.

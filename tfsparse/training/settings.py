@@ -12,21 +12,21 @@ from tfsparse.training.precision import POLICIES
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a training is run, as opposed to what is trained. Rounding apart nothing here changes the result, with three
-    exceptions: BatchNorm on several devices (`sync_batch_norm`); batches, a short last one too, that several devices do not
-    share evenly, since each weighs the mean of its share alike; and float16, which leaves out steps that overflow.
+    """How a training is run, as opposed to what is trained. Apart from rounding, nothing here changes the result, with three
+    exceptions: BatchNorm on several devices (`sync_batch_norm`); batches, also a short last one, that several devices do not
+    share evenly, since the means of all shares weigh the same; and float16, which leaves out steps that overflow.
 
     Args:
         folder: run folder for checkpoints, history and TensorBoard files; None writes nothing.
         strategy: a `tf.distribute` strategy; None: one device.
-        sync_batch_norm: whether BatchNorm normalises by the whole batch of all devices, as one device would; else each by
-            its share, and what is computed differs with their number.
+        sync_batch_norm: whether BatchNorm normalises by the whole batch of all devices, as one device would; else each
+            device by its share, and the result depends on their number.
         live_gradients: whether devices exchange the gradients of live weights only.
         compact: whether to train on without the channels that the mask has killed, once no ghost lives.
         dtype: Keras dtype policy of the training copy, such as `"mixed_bfloat16"`; None: as they are.
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: batches that one call of the compiled step goes through.
-        verbose: as in Keras' `fit`; `"auto"`: a bar on a terminal, else one line an epoch.
+        verbose: as in Keras' `fit`; `"auto"`: a bar on a terminal, else one line per epoch.
 
     Raises:
         ValueError: an unknown policy, a `strategy` of another kind, or a `folder` that TensorFlow would take for a pattern.
@@ -44,7 +44,7 @@ class Settings:
 
     @classmethod
     def of(cls, given):
-        """`Settings` of a dict.
+        """`Settings` from a dict.
 
         Raises:
             TypeError: a name that no setting has.
@@ -65,7 +65,7 @@ class Settings:
         if self.dtype is not None:
             name = getattr(self.dtype, "name", self.dtype)
             lookup(dict.fromkeys(["float32", *filter(None, POLICIES.values())]), name, "dtype policy")
-            object.__setattr__(self, "dtype", name)  # of a Policy, too: it is compared with names
+            object.__setattr__(self, "dtype", name)  # also of a Policy: it is compared with names
         if not isinstance(self.strategy, tf.distribute.Strategy | None):
             raise ValueError(
                 "strategy must be a tf.distribute.Strategy, such as tf.distribute.MirroredStrategy(), received "

@@ -30,10 +30,10 @@ def check_shares(batch_size, strategy):
 
 
 def without_empty_shares(dataset, strategy):
-    """`dataset`, what is evaluated, in batches that leave no device without an image: oneDNN's kernels fail on none.
+    """`dataset`, to be evaluated, in batches whose shares all hold an image: oneDNN's kernels fail on empty ones.
 
     Args:
-        dataset: batched `tf.data.Dataset`, or None; it is gone through once if there are several devices.
+        dataset: batched `tf.data.Dataset`, or None; it is read once if there are several devices.
         strategy: `tf.distribute` strategy.
 
     >>> class Two:
@@ -53,7 +53,7 @@ def without_empty_shares(dataset, strategy):
     if all(_reaches_all(size, largest, devices) for size in sizes):
         return dataset
     fit = [size for size in range(devices, 2 * largest + 1) if _all_reach_all(total, size, devices)]
-    if not fit:  # fewer images than devices, say: TensorFlow says what becomes of them
+    if not fit:  # for example fewer images than devices: what then happens is left to TensorFlow
         return dataset
     size = min(fit, key=lambda size: abs(size - largest))
     return dataset.rebatch(size).apply(tf.data.experimental.assert_cardinality(-(-total // size)))
@@ -65,8 +65,8 @@ def _all_reach_all(total, size, devices):
 
 
 def _reaches_all(batch, size, devices):
-    """Whether each of `devices` gets an image of a batch; `size` is that of whole ones. TensorFlow cuts off shares of one size,
-    rounded up: that of a whole batch's shares where it knows the size of these, else that of this one's.
+    """Whether each of `devices` gets an image of a batch; `size` is that of whole batches. TensorFlow cuts off shares of one
+    size, rounded up: that of a whole batch's shares if it knows the size of whole batches, else that of this batch's shares.
 
     >>> _reaches_all(5, 8, 4), _reaches_all(7, 8, 4)
     (False, True)

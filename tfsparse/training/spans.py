@@ -14,7 +14,7 @@ class Span:
 
 
 def spans(first, end, per_epoch):
-    """The steps from `first` to `end - 1` in spans: a broken epoch, whole ones, a broken one, as there are.
+    """The steps from `first` to `end - 1` in spans: a partial epoch, whole ones, a partial one, as far as there are any.
 
     >>> [(span.epoch, span.end, span.steps, span.skip) for span in spans(5, 22, 4)]
     [(1, 2, 3, 1), (2, 5, 4, 0), (5, 6, 2, 0)]

@@ -11,7 +11,7 @@ from tfsparse.files import written_aside
 
 
 def arrays_of(weights):
-    """The values of `weights` (path -> variable); of a variable with a copy per device, what the copies agree on."""
+    """The values of `weights` (path -> variable); for a variable with a copy per device, what the copies agree on."""
     return {name: tf.convert_to_tensor(variable).numpy() for name, variable in weights.items()}
 
 
@@ -40,14 +40,14 @@ def load_weights(path, weights, remedy):
     Args:
         path: the file.
         weights: path -> variable.
-        remedy: what to do about a file that cannot be read: sentences of the error.
+        remedy: what to do about a file that cannot be read; ends the error message.
 
     Raises:
         ValueError: the file is damaged or of another model.
     """
     try:
         with safe_open(pathlib.Path(path), "np") as file:
-            for name, variable in weights.items():  # before memory is taken
+            for name, variable in weights.items():  # checked before memory is taken
                 shape = tuple(file.get_slice(name).get_shape())
                 if shape != tuple(variable.shape):
                     raise ValueError(f"{name} is of shape {shape}, not {tuple(variable.shape)}")
