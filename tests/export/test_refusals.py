@@ -11,7 +11,12 @@ import tf_keras as keras
 
 from tests.export.export_networks import FORMATS, data, keras_probabilities, network, pictures, sparse
 from tfsparse import paths
-from tfsparse.export import EXPORTERS, ExportError, export_model, load_exported
+from tfsparse.export import EXPORTERS, ExportError, export_model, load_exported, make_exporter
+
+
+def test_a_dtype_that_is_given_as_a_format_says_how():
+    with pytest.raises(ValueError, match=r"'int8' is no export format, .*: tflite\(dtype='int8'\)"):
+        make_exporter("int8")
 
 
 @pytest.mark.parametrize("format", FORMATS)

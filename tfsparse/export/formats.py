@@ -5,7 +5,7 @@ import pathlib
 from tfsparse.export.card import read_card
 from tfsparse.export.onnx import ONNX
 from tfsparse.export.saved_model import SavedModel
-from tfsparse.export.tflite import TFLite
+from tfsparse.export.tflite import TOLERANCES, TFLite
 from tfsparse.registry import parse, resolve
 
 EXPORTERS = {"saved_model": SavedModel, "tflite": TFLite, "onnx": ONNX}
@@ -17,6 +17,10 @@ def make_exporter(format):
     Raises:
         ValueError: unknown format or option, or a library that it needs is missing.
     """
+    if isinstance(format, str) and format in TOLERANCES:
+        raise ValueError(
+            f"{format!r} is no export format, but what weights of a TFLite file may be: tflite(dtype={format!r})."
+        )
     entry, options = resolve(EXPORTERS, format, "export format")
     return entry(**options)
 
