@@ -17,7 +17,7 @@ _SQUASHING = ("softmax", "sigmoid", "log_softmax")
 _NORMS = (keras.layers.LayerNormalization, keras.layers.GroupNormalization, keras.layers.UnitNormalization)
 
 
-def positive(model, dtype="float64", replace=None):
+def positive(model, dtype="float64"):
     """A copy of `model` in which every parameter is replaced by its absolute value: biases, the scales and shifts of norms and
     moving averages too. Where known layers saturate (a softmax or sigmoid at the outputs, the ceiling of a ReLU6) they are
     opened, and layers and operations that only rescale images pass them on. Norms over each example by itself (LayerNorm,
@@ -27,7 +27,6 @@ def positive(model, dtype="float64", replace=None):
     Args:
         model: built functional or Sequential model; left as it is.
         dtype: of the copy.
-        replace: layer -> the layer that takes its place, or None for the copy made here.
 
     Returns:
         Keras model with the same weight paths.
@@ -36,9 +35,6 @@ def positive(model, dtype="float64", replace=None):
 
     def one(_, layer):
         layer = paths.unwrap(layer)
-        own = replace(layer) if replace else None
-        if own is not None:
-            return own
         if isinstance(layer, PREPROCESSING):
             return keras.layers.Activation("linear", name=layer.name, dtype=dtype)
         if id(layer) in first:

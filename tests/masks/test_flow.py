@@ -57,7 +57,7 @@ def test_scores_are_right_at_any_depth(gain, bias, dtype):
     flow = Flow(model, prunable(model))
     found = flow({path: np.ones(v.shape, bool) for path, v in prunable(model).items()})
     expected = exact(model)
-    assert flow.kernels[0].dtype == ("float32" if dtype == "float32" else "float64")
+    assert {score.dtype.name for score in found.values()} == {"float32" if dtype == "float32" else "float64"}
     shift = np.log10(next(iter(found.values()))[0, 0]) - expected[0][0, 0]
     assert abs(shift) > 100 if dtype == "scaled" else abs(shift) < 1e-3
     for ours, theirs in zip(found.values(), expected, strict=True):
@@ -91,6 +91,7 @@ def test_the_others_on_many_layers(method):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*left without a weight")
 @pytest.mark.parametrize("name", ["resnet104", "vgg16"])
 @pytest.mark.parametrize("method", ["synflow", "snip", "grasp", "magnitude", "taylor"])
 def test_deep_networks(name, method):

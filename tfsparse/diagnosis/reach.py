@@ -18,7 +18,8 @@ def reach(model, mask, input_shape=None):
     with nothing added on the way; what differs between the two depends on the inputs (see `follow`). A weight is on a path if
     it lives, something reaches it, and the outputs depend on what it writes, that is if its gradient is not 0.
 
-    (In float64, because oneDNN's float32 gradients corrupt memory for some narrow layers, see `tfsparse.masks.thinned`.)
+    (In float64: oneDNN's float32 gradients of 1x1 convolutions with strides write outside their memory for some shapes, such as
+    1 image of 32 x 32 with 8 to 16 channels. TensorFlow 2.21 then ends with "double free or corruption".)
 
     Args:
         model: built functional or Sequential model; left as it is.

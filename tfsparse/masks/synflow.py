@@ -24,8 +24,8 @@ def synflow(search, *, rounds=100, schedule="exponential"):
     away while another has weights to spare, unless a shortcut carries the flow around it. The paper's argument needs rounds
     that prune little; here, where a layer has few weights left, a round that could cut the last path takes smaller steps.
     Everything becomes positive, including biases, norm scales and shifts, and moving averages; BatchNorm uses its moving
-    averages. The reference code overflows in deep networks without noticing; here the flow is in float32 as long as its
-    range is enough, then in float64, then in scaled float64.
+    averages. The reference code, in float32, overflows in deep networks without noticing; here the flow is in float64, scaled
+    where its range is not enough.
 
     What would saturate or hinder the flow is removed: a softmax or sigmoid at the outputs, the ceiling of a ReLU6, and
     layers that only rescale the images.
