@@ -64,7 +64,7 @@ def measure(name, method):
         took = [statistics.median(column) for column in zip(*times[WARM_UP:], strict=True)]
     else:
         took = seconds(lambda: ts.find_mask(model, method, sparsity=SPARSITY.value, task=task))
-    facts = {"seconds": took[0], "processor": took[1], "memory": peak_memory() - before, "weights": 4e-6 * sum(sizes)}
+    facts = {"seconds": took[0], "busy": took[1], "memory": peak_memory() - before, "weights": 4e-6 * sum(sizes)}
     return {"model": name, "method": method, **facts}
 
 
@@ -75,7 +75,7 @@ def table(rows):
     for name, method in dict.fromkeys((row["model"], row["method"]) for row in rows):
         own, step = ([row for row in rows if (row["model"], row["method"]) == (name, each)] for each in (method, STEP))
         cells = []
-        for key in ("seconds", "processor"):
+        for key in ("seconds", "busy"):
             took, unit = (statistics.median(row[key] for row in group) for group in (own, step))
             cells += [f"{took:.2f}", f"{took / unit:.1f}"]
         limit = max(row["memory"] for row in step) + 2 * own[0]["weights"]
