@@ -13,20 +13,20 @@ from tfsparse.graph import clone, copy_layer
 from tfsparse.task.beginnings import PREPROCESSING, constant_operations
 from tfsparse.task.endings import computes, function_name, last_layers
 
+_DTYPE = "float64"  # of all copies, and of their inputs
 _SQUASHING = ("softmax", "sigmoid", "log_softmax")
 _NORMS = (keras.layers.LayerNormalization, keras.layers.GroupNormalization, keras.layers.UnitNormalization)
 
 
-def positive(model, dtype="float64"):
-    """A copy of `model` in which every parameter is replaced by its absolute value: biases, the scales and shifts of norms and
-    moving averages too. Where known layers saturate (a softmax or sigmoid at the outputs, the ceiling of a ReLU6) they are
-    opened, and layers and operations that only rescale images pass them on. Norms over each example by itself (LayerNorm,
-    GroupNorm) keep only their scale and shift, as BatchNorm does at its start: divided by its own size, the flow would say
-    nothing about the kernels.
+def positive(model):
+    """A copy of `model`, in float64, in which every parameter is replaced by its absolute value: biases, the scales and shifts
+    of norms and moving averages too. Where known layers saturate (a softmax or sigmoid at the outputs, the ceiling of a ReLU6)
+    they are opened, and layers and operations that only rescale images pass them on. Norms over each example by itself
+    (LayerNorm, GroupNorm) keep only their scale and shift, as BatchNorm does at its start: divided by its own size, the flow
+    would say nothing about the kernels.
 
     Args:
         model: built functional or Sequential model; left as it is.
-        dtype: of the copy.
 
     Returns:
         Keras model with the same weight paths.
@@ -36,17 +36,17 @@ def positive(model, dtype="float64"):
     def one(_, layer):
         layer = paths.unwrap(layer)
         if isinstance(layer, PREPROCESSING):
-            return keras.layers.Activation("linear", name=layer.name, dtype=dtype)
+            return keras.layers.Activation("linear", name=layer.name, dtype=_DTYPE)
         if id(layer) in first:
-            return _copied_operation(layer, dtype, lambda x, *_, **__: x)
+            return _copied_operation(layer, _DTYPE, lambda x, *_, **__: x)
         if id(layer) in ends and any(computes(layer, name) for name in _SQUASHING):
-            return _opened(layer, dtype, "linear")
+            return _opened(layer, _DTYPE, "linear")
         if (isinstance(layer, keras.layers.ReLU) or computes(layer, "relu6")) and not _is_gate(layer):
-            return _opened(layer, dtype, "relu")
-        return _copied(layer, dtype)
+            return _opened(layer, _DTYPE, "relu")
+        return _copied(layer, _DTYPE)
 
-    with policy_scope(dtype):  # the parts that a composite layer makes do not see its configuration's dtype
-        copy = clone(model, one, dtype)
+    with policy_scope(_DTYPE):  # the parts that a composite layer makes do not see its configuration's dtype
+        copy = clone(model, one, _DTYPE)
     for layer in copy._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             vars(layer)["_fused_batch_norm"] = without_kernel(layer)
@@ -69,13 +69,12 @@ def _scaled(norm, x, *_, **__):
     return x if shift is None else x + tf.reshape(tf.cast(shift, x.dtype), shape)
 
 
-def ones(model, data=None, dtype="float64"):
+def ones(model, data=None):
     """One example of ones for each input of `model`: a tensor, or a list of them.
 
     Args:
         model: built functional or Sequential model.
         data: `Data` whose image size is used where the model leaves its own open, or None.
-        dtype: of floating inputs.
 
     Raises:
         ValueError: the size of an input is not known.
@@ -90,7 +89,7 @@ def ones(model, data=None, dtype="float64"):
                 f"The size of input {tensor.name!r} is not known: {tuple(tensor.shape)}. "
                 "Build the model with a full input_shape, or pass a task, whose images have a size."
             )
-        examples.append(tf.ones((1, *shape), dtype if tensor.dtype.is_floating else tensor.dtype))
+        examples.append(tf.ones((1, *shape), _DTYPE if tensor.dtype.is_floating else tensor.dtype))
     return examples if len(examples) > 1 else examples[0]
 
 

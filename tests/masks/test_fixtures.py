@@ -161,19 +161,16 @@ def test_rounds_of_tickets():
         assert sum(np.count_nonzero(ours[path] != reference[path]) for path in reference) <= number
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("mask_id", MASKS)
-@pytest.mark.parametrize("sparsity", ["0.90", "0.99"])
+# In float32 one pair of weights that some processors rank otherwise became half of this mask.
+ROUNDED = (NETS[1], "synflow_eval_n100", "0.99")
+OTHERS = [(name, mask_id, sparsity) for name in NETS for mask_id in MASKS for sparsity in ("0.90", "0.99")]
+
+
+@pytest.mark.parametrize(("name", "mask_id", "sparsity"), [c if c == ROUNDED else slow(*c) for c in OTHERS])
 def test_masks_at_other_sparsities(name, mask_id, sparsity):
     if f"{mask_id}_s{sparsity}" not in net(name)[1]["masks"]:
         pytest.skip("not stored")
     compare(name, f"{mask_id}_s{sparsity}", *MASKS[mask_id])
-
-
-def test_rounds_do_not_add_up_what_a_processor_rounds():
-    """In float32 one pair of weights that was ranked otherwise became half of the mask, on some processors."""
-    compare("sf_resnet20_w8", "synflow_eval_n100_s0.99", *MASKS["synflow_eval_n100"])
 
 
 def test_deep_scores_do_not_overflow():

@@ -33,7 +33,7 @@ def reach(model, mask, input_shape=None):
         ValueError: a layer cannot be copied.
     """
     with kept_random_state():  # the copy's layers draw initial weights
-        copy = positive(model, "float64")
+        copy = positive(model)
     kernels = prunable(copy)
     for path, variable in paths.weights(copy).items():
         if variable.dtype.is_floating:
