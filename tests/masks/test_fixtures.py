@@ -181,7 +181,7 @@ def test_deep_scores_do_not_overflow():
         np.testing.assert_allclose(np.log10(found[path]), reference, rtol=0, atol=1e-4)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("sparsity", ["0.90", "0.98", "0.99"])
+@pytest.mark.parametrize("sparsity", ["0.90", slow("0.98"), slow("0.99")])
 def test_deep_masks(sparsity):
+    """Scores rounded to float32 give masks of which 8 % differ at 0.90."""
     compare(DEEP, f"synflow_eval_n100_s{sparsity}", *MASKS["synflow_eval_n100"])
