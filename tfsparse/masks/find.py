@@ -74,7 +74,7 @@ def scores(model, method, task=None, *, prunable="all", exclude=(), **options):
         prunable: as in `find_mask`; `exclude` and the method's own options likewise.
 
     Returns:
-        Dict from weight path to array of the weight's shape; float64 where float32 could overflow.
+        Dict from weight path to array of the weight's shape; those of `synflow` are float64.
 
     >>> import tf_keras as keras
     >>> head = keras.layers.Dense(1, kernel_initializer="ones", input_shape=(2,), name="head")
