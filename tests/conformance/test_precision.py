@@ -15,9 +15,10 @@ from tfsparse.recipe import INGREDIENTS
 HOW = {"bfloat16": {"dtype": "mixed_bfloat16"}, "float16": {"dtype": "mixed_float16"}, "xla": {"jit_compile": True}}
 GHOSTS = "ghost_neurons(share=0.5),ghost_skips(share=0.5),label_smoothing"
 DEEP = ("resnet56", "resnet104")  # minutes to trace and compile
-# Here small differences grow: XLA in full precision is off by 1.1 % on mobilenet, bfloat16 by 7 %. In full precision first
-# weights that are off by a thousandth move the loss of resnet32 by 1.5 %, by four thousandths 4 %; bfloat16 and float16 by 3 %.
-GROWING = {"vgg16": 0.03, "mobilenet": 0.1, "mobilenet_xnnpack": 0.1, "resnet32": 0.05}
+# Here small differences grow: XLA in full precision is off by 1.1 % on mobilenet, bfloat16 by 7 %.
+GROWING = {"vgg16": 0.03, "mobilenet": 0.1, "mobilenet_xnnpack": 0.1}
+# At the others' rate they grow here, too: first weights that are off by a thousandth move the loss in full precision by 1.5 %.
+RATES = {"resnet32": 0.0005}
 
 
 def assert_losses_are_close(make, data, settings, learning_rate=0.01, tolerance=0.01):
@@ -57,7 +58,7 @@ def test_losses_of_every_network_are_those_of_full_precision(name, how):
     options = {"batch_size": 80, "mean": (128.0,) * 3, "std": (64.0,) * 3}
     data = ts.Data.from_arrays(train=(images.astype("uint8"), labels), **options)
     make = functools.partial(ts.build_model, f"{name}(width=0.25)", data)
-    assert_losses_are_close(make, data, HOW[how], 0.002, GROWING.get(name, 0.01))
+    assert_losses_are_close(make, data, HOW[how], RATES.get(name, 0.002), GROWING.get(name, 0.01))
 
 
 @pytest.mark.slow

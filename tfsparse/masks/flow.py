@@ -1,4 +1,4 @@
-"""The synaptic flow through a positive copy of a network, in as high a precision as it needs."""
+"""The synaptic flow through a positive copy of a network."""
 
 import numpy as np
 import tensorflow as tf
@@ -58,10 +58,10 @@ class Flow:
         example = tf.nest.map_structure(
             lambda x: x * tf.constant(factor, x.dtype) if x.dtype.is_floating else x, example
         )
-        for path, variable in paths.weights(copy).items():
+        variables = paths.weights(copy)
+        for path, variable in variables.items():
             if factor != 1 and path.endswith(("/bias", "/beta", "/moving_mean")):
                 variable.assign(variable * factor)
-        variables = paths.weights(copy)
         self.kernels = kernels = [variables[path] for path in self.names]
 
         @tf.function
